@@ -1,0 +1,181 @@
+"""Signals and signal types: the vocabulary that hashing, client and server share.
+
+A *signal type* is a kind of hash; a *signal* is one value of it. This module is pure Python and
+imports nothing of ours, so that every floor of the house can stand on it.
+
+Signal bytes are the bytes of the reference implementation's hex string, read left to right
+(``docs/formats.md``, "Signal bytes").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from hashpact.errors import InvalidSignalError
+
+QUALITY_MAX: Final = 100
+PDQ_QUALITY_MIN: Final = 50
+"""PDQ values of lower quality describe too little of the picture to be listed (PDQ paper, section 4)."""
+
+_HEX: Final = re.compile(r"[0-9a-f]*")
+
+
+@dataclass(frozen=True, slots=True)
+class SignalType:
+    """One kind of hash.
+
+    Attributes:
+        name: its word on the wire and on the command line.
+        code: its number in entries and state; never reused.
+        bits: length of a value in bits.
+        exact: True for digests, compared by equality; False for perceptual hashes, compared by
+            Hamming distance.
+        radius_default: distance in bits up to which two values match (0 for digests).
+        radius_max: largest distance in bits that a look-up may ask for.
+        identifies: whether an equal value means "the same item" when something is contributed.
+            Never true for pHash: flat pictures collide.
+        quality_min: smallest quality (0-100) accepted for contribution; 0 where the algorithm has none.
+        media: what it describes.
+    """
+
+    name: str
+    code: int
+    bits: int
+    exact: bool
+    radius_default: int
+    radius_max: int
+    identifies: bool
+    quality_min: int
+    media: tuple[str, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Length of a value in bytes."""
+        return self.bits // 8
+
+
+_ANY: Final = ("image", "video", "document", "text")
+
+SIGNAL_TYPES: Final = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            SignalType("sha256", 1, 256, True, 0, 0, True, 0, _ANY),
+            SignalType("md5", 2, 128, True, 0, 0, True, 0, _ANY),
+            SignalType("pdq", 16, 256, False, 31, 63, True, PDQ_QUALITY_MIN, ("image",)),
+            SignalType("phash", 17, 64, False, 8, 12, False, 0, ("image",)),
+            SignalType("phash256", 18, 256, False, 40, 60, False, 0, ("image",)),
+        )
+    }
+)
+"""Every signal type this version knows, by name."""
+
+SIGNAL_TYPES_BY_CODE: Final = MappingProxyType({kind.code: kind for kind in SIGNAL_TYPES.values()})
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One value of a signal type.
+
+    Attributes:
+        signal_type: name of a signal type. Names unknown to this version are allowed: the server
+            answers them with an outcome of their own.
+        value: the value, ``SignalType.size_bytes`` long where the type is known.
+        quality: 0-100 where the algorithm states one (PDQ), else None.
+
+    Raises:
+        InvalidSignalError: the length does not fit the type, or quality is outside 0-100.
+    """
+
+    signal_type: str
+    value: bytes
+    quality: int | None = None
+
+    def __post_init__(self) -> None:
+        kind = SIGNAL_TYPES.get(self.signal_type)
+        if kind is not None and len(self.value) != kind.size_bytes:
+            raise InvalidSignalError(
+                f"a {kind.name} value has {kind.size_bytes} bytes ({kind.size_bytes * 2} hex digits), "
+                f"this one has {len(self.value)} bytes"
+            )
+        if self.quality is not None and not 0 <= self.quality <= QUALITY_MAX:
+            raise InvalidSignalError(f"quality is 0-{QUALITY_MAX}, this one is {self.quality}")
+
+    @property
+    def hex(self) -> str:
+        """The value in lower-case hex."""
+        return self.value.hex()
+
+    @classmethod
+    def from_hex(cls, signal_type: str, text: str, quality: int | None = None) -> Signal:
+        """Read a value from hex: blanks around it are trimmed, upper case is accepted.
+
+        Raises:
+            InvalidSignalError: not hex, or of a length that does not fit the type.
+        """
+        return cls(signal_type, parse_hex(text), quality)
+
+    def __repr__(self) -> str:
+        # Hash values are sensitive: a repr ends in logs and tracebacks, so it never shows one.
+        return f"Signal({self.signal_type!r}, <{len(self.value)} bytes>, quality={self.quality})"
+
+
+def parse_hex(text: str) -> bytes:
+    """Bytes of a hex string; blanks around it are trimmed, upper case is accepted.
+
+    Raises:
+        InvalidSignalError: not an even number of hex digits. The text is not repeated in the message.
+    """
+    digits = text.strip().lower()
+    if not _HEX.fullmatch(digits) or len(digits) % 2 or not digits:
+        raise InvalidSignalError("a hash in hex is an even number of the digits 0-9 and a-f")
+    return bytes.fromhex(digits)
+
+
+def hamming(left: bytes, right: bytes) -> int:
+    """Number of differing bits of two values of equal length.
+
+    Raises:
+        InvalidSignalError: the lengths differ.
+    """
+    if len(left) != len(right):
+        raise InvalidSignalError(f"values of {len(left)} and {len(right)} bytes have no distance")
+    return (int.from_bytes(left, "big") ^ int.from_bytes(right, "big")).bit_count()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSignals:
+    """What :func:`hashpact.hash_image` finds in one picture. Iterating yields each :class:`Signal` once.
+
+    Attributes:
+        sha256: digest of the file's bytes; None when a decoded picture was given.
+        md5: digest of the file's bytes; None when a decoded picture was given.
+        pdq: PDQ with quality.
+        pdq_dihedral: the 8 PDQ values of the rotated and mirrored picture, in the order of
+            ``docs/formats.md``; ``()`` unless asked for. The first equals ``pdq``.
+        phash: 64-bit pHash.
+        phash256: 256-bit pHash.
+        width_px: width as displayed, after EXIF orientation.
+        height_px: height as displayed, after EXIF orientation.
+        frames: frames in the file; only the first is hashed.
+        notes: what a person should know, e.g. that an animation was hashed by its first frame.
+    """
+
+    sha256: Signal | None
+    md5: Signal | None
+    pdq: Signal
+    pdq_dihedral: tuple[Signal, ...]
+    phash: Signal
+    phash256: Signal
+    width_px: int
+    height_px: int
+    frames: int = 1
+    notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Signal]:
+        everything: Iterable[Signal | None] = (self.sha256, self.md5, self.pdq, self.phash, self.phash256)
+        return (signal for signal in everything if signal is not None)

@@ -1,0 +1,1 @@
+"""Hashpact server."""
