@@ -1,0 +1,83 @@
+# Everything a developer does here. `make` alone explains; each target builds the environment it needs.
+#
+# The environment is .venv, made by .ci/environment.py from nothing but python3 and pip (see there). The stamp below is
+# newer than pyproject.toml when .venv fits it, so a second `make` does nothing.
+
+PYTHON  ?= python3
+WORKERS ?= 2
+ARGS    ?=
+LISTEN  ?= 127.0.0.1:7443
+DATA    ?= .hashpact-data
+
+BIN   := .venv/bin
+STAMP := .venv/.stamp
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+# Compiled kernels are kept here between runs, so that only the first run pays for compiling them.
+export NUMBA_CACHE_DIR ?= $(CURDIR)/.venv/numba-cache
+
+.PHONY: help
+help: ## show this help
+	@echo "Hashpact: make TARGET"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "  %-16s %s\n", $$1, $$2}'
+	@echo "Variables: PYTHON=python3.12 (which Python builds .venv), WORKERS=2 (test processes), ARGS='-k lookup' (for pytest, demo, bench)"
+
+$(STAMP): pyproject.toml .ci/environment.py
+	@$(PYTHON) .ci/environment.py
+
+.PHONY: venv
+venv: $(STAMP) ## build or refresh .venv (every other target does this by itself)
+
+.PHONY: demo
+demo: $(STAMP) ## list pictures on one platform, catch altered copies on another: under a minute
+	@$(BIN)/python tests/demo/demo.py $(ARGS)
+
+.PHONY: test
+test: $(STAMP) ## run every test; HASHPACT_TEST_EFFORT=10 makes the randomised ones ten times as long
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
+
+.PHONY: lint
+lint: $(STAMP) ## ruff, mypy strict, import floors, buf lint, buf breaking
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/buf lint proto
+	$(BIN)/buf breaking proto --against proto/baseline.binpb
+
+.PHONY: format
+format: $(STAMP) ## let ruff repair what it can
+	$(BIN)/ruff check --fix --exit-zero
+	$(BIN)/ruff format
+
+.PHONY: generate
+generate: ## write client/hashpact/v1 anew from proto/
+	@$(PYTHON) .ci/generate.py
+
+.PHONY: check-generated
+check-generated: ## fail when client/hashpact/v1 is not what proto/ generates
+	@$(PYTHON) .ci/generate.py --check
+
+.PHONY: accept-wire
+accept-wire: $(STAMP) ## at a release: make today's proto/ the wire that `make lint` protects from breaking
+	$(BIN)/buf build proto --exclude-source-info -o proto/baseline.binpb
+
+.PHONY: bench
+bench: $(STAMP) .tools/peers/.stamp ## measure, beside the peers, and write the figures into the README
+	@HASHPACT_PEER_PYTHON=$(CURDIR)/.tools/peers/bin/python $(BIN)/python -m tests.bench $(ARGS)
+
+# The peers live apart: nothing but the benchmark imports them, and one of them is compiled on installation.
+.tools/peers/.stamp: pyproject.toml .ci/environment.py
+	@$(PYTHON) .ci/environment.py --peers
+
+.PHONY: serve
+serve: $(STAMP) ## serve a list from DATA=.hashpact-data (made when absent) on LISTEN=127.0.0.1:7443
+	@test -e $(DATA)/ca.pem || $(BIN)/hashpact-server init $(DATA)
+	@exec $(BIN)/hashpact-server serve --data $(DATA) --listen $(LISTEN)
+
+.PHONY: clean
+clean: ## remove environments and caches; never data
+	rm -rf .venv .tools dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find client server tests -name __pycache__ -type d -prune -exec rm -rf {} +
