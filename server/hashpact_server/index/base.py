@@ -1,0 +1,189 @@
+"""What an index is: values in, everything within a radius out.
+
+::
+
+    add(ids, values) --> [ index ] <-- range_search(queries, radius) --> (lims, distances, ids)
+    remove(ids) ------->
+
+There are two: :class:`~hashpact_server.index.linear.LinearIndex` compares with every value and is
+obviously right; :class:`~hashpact_server.index.multi_index.MultiIndex` is fast and answers the same,
+row for row. Both are exact: nothing within the radius is ever left out.
+
+An index holds numbers, not meaning: an id is whatever the caller numbers its signals with. It is
+disposable, rebuilt from state at any time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+from hashpact.errors import HashpactError
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BITS_MIN: Final = 64
+BITS_MAX: Final = 1024
+
+Bytes: TypeAlias = NDArray[np.uint8]
+Ids: TypeAlias = NDArray[np.uint64]
+Words: TypeAlias = NDArray[np.uint64]
+"""Values seen as 64-bit machine words: ``bits // 64`` per value."""
+
+
+class IndexInputError(HashpactError, ValueError):
+    """An array of the wrong type or shape, a radius outside 0..bits, or an id that is already present."""
+
+    reason = "INDEX_INPUT"
+
+
+class RangeResult(NamedTuple):
+    """The answer to a range search, shaped as faiss' ``range_search`` does; q queries, k hits in all.
+
+    The hits of query ``i`` are ``distances[lims[i]:lims[i + 1]]`` and ``ids[lims[i]:lims[i + 1]]``,
+    ordered by (distance, id).
+
+    Attributes:
+        lims: int64 [q + 1], where each query's hits begin; ``lims[0]`` is 0, ``lims[q]`` is k.
+        distances: int32 [k], Hamming distance in bits.
+        ids: uint64 [k].
+    """
+
+    lims: NDArray[np.int64]
+    distances: NDArray[np.int32]
+    ids: Ids
+
+
+class Index(Protocol):
+    """Signals of one length, searchable by Hamming distance.
+
+    Any number of threads may search while others add and remove; mutations are put in a line. A
+    search sees one moment: all of an ``add`` or ``remove`` call or nothing of it, and every call that
+    returned before the search began.
+    """
+
+    @property
+    def bits(self) -> int:
+        """Length of a value in bits."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of values present."""
+        ...
+
+    def add(self, ids: ArrayLike, values: ArrayLike) -> None:
+        """Add values; they are found by every search that begins after the return.
+
+        Increasing ids are the cheap case. An id may be added again after it was removed.
+
+        Args:
+            ids: uint64 [n], each one not present and named once.
+            values: uint8 [n, bits // 8]; the same value may be present under many ids.
+
+        Raises:
+            IndexInputError: wrong type or shape, or an id that is present or named twice; nothing was added.
+        """
+        ...
+
+    def remove(self, ids: ArrayLike) -> int:
+        """Remove values; no search that begins after the return finds them.
+
+        Args:
+            ids: uint64 [n]. Ids that are not present are passed over, so a removal may be repeated.
+
+        Returns:
+            The number of values removed.
+
+        Raises:
+            IndexInputError: wrong type or shape; nothing was removed.
+        """
+        ...
+
+    def range_search(self, queries: ArrayLike, radius: int) -> RangeResult:
+        """Everything within ``radius`` of each query, inclusive.
+
+        Args:
+            queries: uint8 [q, bits // 8].
+            radius: Hamming distance in bits, 0..bits.
+
+        Raises:
+            IndexInputError: wrong type or shape, or a radius outside 0..bits.
+        """
+        ...
+
+    def entries(self) -> Iterator[tuple[Ids, Bytes]]:
+        """All that is present, of one moment, in blocks of (ids uint64 [m], values uint8 [m, bits // 8]).
+
+        Every id comes once; the order of the blocks is not stated. Used to compare an index with state.
+        """
+        ...
+
+    def memory_bytes(self) -> int:
+        """Bytes of memory that hold values, ids and tables, mapped files included."""
+        ...
+
+    def close(self) -> None:
+        """Give back files and threads; the index must not be used afterwards."""
+        ...
+
+
+def check_bits(bits: object) -> int:
+    """``bits``, if an index can be made for it: 64..1024 in steps of 64.
+
+    Raises:
+        IndexInputError: any other number.
+    """
+    if isinstance(bits, bool) or not isinstance(bits, int) or bits % 64 or not BITS_MIN <= bits <= BITS_MAX:
+        raise IndexInputError(f"bits is a multiple of 64 from {BITS_MIN} to {BITS_MAX}, not {bits!r}")
+    return bits
+
+
+def check_ids(ids: ArrayLike) -> Ids:
+    """``ids`` as a contiguous uint64 array [n].
+
+    Raises:
+        IndexInputError: not one-dimensional, or not uint64. (A signed or float id would change silently.)
+    """
+    array = np.asarray(ids)
+    if array.size == 0 and array.ndim == 1:
+        return np.empty(0, np.uint64)  # [] has no type of its own
+    if array.dtype != np.uint64 or array.ndim != 1:
+        raise IndexInputError(f"ids are uint64 of shape [n], not {array.dtype} of shape {list(array.shape)}")
+    return np.ascontiguousarray(array)
+
+
+def check_values(values: ArrayLike, bits: int, name: str) -> Words:
+    """``values`` as machine words, uint64 [n, bits // 64].
+
+    The order of bytes within a word does not matter to a Hamming distance, so words are the values'
+    bytes as they lie in memory.
+
+    Raises:
+        IndexInputError: not uint8 of shape [n, bits // 8]; ``name`` says which argument.
+    """
+    array = np.asarray(values)
+    if array.dtype != np.uint8 or array.ndim != 2 or array.shape[1] != bits // 8:
+        raise IndexInputError(
+            f"{name} are uint8 of shape [n, {bits // 8}] for {bits} bits, "
+            f"not {array.dtype} of shape {list(array.shape)}"
+        )
+    return np.ascontiguousarray(array).view(np.uint64)
+
+
+def check_same_length(ids: Ids, words: Words) -> None:
+    """Raises :class:`IndexInputError` unless there is one id per value."""
+    if ids.shape[0] != words.shape[0]:
+        raise IndexInputError(f"one id per value: got {ids.shape[0]} ids and {words.shape[0]} values")
+
+
+def check_radius(radius: object, bits: int) -> int:
+    """``radius`` as an int.
+
+    Raises:
+        IndexInputError: not a whole number from 0 to ``bits``.
+    """
+    if isinstance(radius, bool) or not isinstance(radius, (int, np.integer)) or not 0 <= radius <= bits:
+        raise IndexInputError(f"radius is a whole number of bits from 0 to {bits}, not {radius!r}")
+    return int(radius)

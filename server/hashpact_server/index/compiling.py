@@ -1,0 +1,90 @@
+"""When and how kernels become machine code: on demand, cached where possible, never a reason to fail.
+
+Importing the package compiles nothing. ``warm()`` compiles every kernel, or loads it from numba's cache
+(``NUMBA_CACHE_DIR``, which the server points into its data directory before the first import), so that
+no look-up pays for it. Where no cache can be written (read-only site-packages), kernels are compiled
+anew in each process.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
+
+import numba
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy"}
+_KERNELS: Final[list[Kernel[Any, Any]]] = []
+
+
+class Kernel(Generic[P, R]):
+    """A Python function that becomes machine code at its first call or at :meth:`compile`.
+
+    Only the stated argument types are compiled: an array of another type is a TypeError, not a second,
+    surprising compilation. Calls release the interpreter lock.
+    """
+
+    __slots__ = ("_call", "_function", "_lock", "_types")
+
+    def __init__(self, function: Callable[P, R], types: tuple[Any, ...]) -> None:
+        self._function = function
+        self._types = types
+        self._lock = threading.Lock()
+        self._call: Callable[P, R] | None = None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run it, compiling first if nobody did."""
+        call = self._call
+        return (call or self.compile())(*args, **kwargs)
+
+    def compile(self) -> Callable[P, R]:
+        """The compiled function; cheap when it already is."""
+        with self._lock:
+            if self._call is None:
+                self._call = _compile(self._function, self._types)
+            return self._call
+
+
+def _compile(function: Callable[P, R], types: tuple[Any, ...]) -> Callable[P, R]:
+    try:
+        compiled: Callable[P, R] = numba.njit([types], cache=True, **_OPTIONS)(function)
+    except (RuntimeError, OSError):
+        # RuntimeError: numba found no writable place at all; OSError: it found one and writing failed
+        # (disk full, folder gone). A fault of the kernel itself fails again here and is raised.
+        compiled = numba.njit([types], **_OPTIONS)(function)
+    return compiled
+
+
+def kernel(*types: Any) -> Callable[[Callable[P, R]], Kernel[P, R]]:
+    """Decorator: the function, compiled on demand for these numba argument types.
+
+    A read-only array type takes writable arrays as well.
+    """
+
+    def decorate(function: Callable[P, R]) -> Kernel[P, R]:
+        made = Kernel(function, types)
+        _KERNELS.append(made)
+        return made
+
+    return decorate
+
+
+def part(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorator: a function that kernels of the same file call; compiled into them.
+
+    Of the same file, because numba's cache notices changes only in the kernel's own file.
+    """
+    inlined: Callable[P, R] = numba.njit(**_OPTIONS)(function)
+    return inlined
+
+
+def warm() -> None:
+    """Compile every kernel, or load it from the cache. Seconds the first time, milliseconds later."""
+    for each in _KERNELS:
+        each.compile()

@@ -1,0 +1,204 @@
+"""The byte layout of a ledger entry: what is hashed, signed, replicated and kept for ever.
+
+An entry is a *public part*, stored verbatim and hashed as stored, and a *private part*, to which the public part
+commits. Redaction deletes the private part; the tree over the public parts still verifies.
+
+Public part, format 1 (``docs/formats.md``, "Entry")::
+
+    format      u8        1
+    sequence    u64       number of the entry, 0 for the first
+    time_ms     u64       Unix time; never smaller than that of the entry before
+    kind        u16       what happened
+    member      16 bytes  pseudonym of the acting member; zero bytes for the service itself
+    subject     u64       sequence of the entry that created what this one is about; its own when it creates
+    classes     u8 count, then per label class: u8 length, ASCII; sorted, without duplicates
+    commitment  32 bytes  SHA-256(domain || format || salt || payload)
+    clear       u32 length, bytes: what the kind states in clear
+
+Private part: ``salt (32 bytes) || payload``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from hashpact_server.ledger.codec import LayoutError, Reader, u8, u16, u32, u64
+
+FORMAT: Final = 1
+SALT_BYTES: Final = 32
+PSEUDONYM_BYTES: Final = 16
+CLEAR_BYTES_MAX: Final = 1 << 20
+CLASSES_MAX: Final = 255
+
+SERVICE: Final = bytes(PSEUDONYM_BYTES)
+"""The pseudonym under which the service itself acts."""
+
+COMMITMENT_DOMAIN: Final = b"hashpact/entry-private\x00"
+LEAF_PREFIX: Final = b"\x00"
+
+
+class Kind(IntEnum):
+    """What an entry records. Numbers are never reused; an unknown one stops whoever applies it."""
+
+    GENESIS = 1
+    EPOCH_STARTED = 2
+    REDACTED = 3
+    MEMBER_CREATED = 8
+    MEMBER_STANDING_SET = 9
+    TOKEN_ISSUED = 10
+    TOKEN_REVOKED = 11
+    ITEM_CREATED = 16
+    ITEM_CORROBORATED = 17
+    CONTRIBUTION_AMENDED = 18
+    CONTRIBUTION_WITHDRAWN = 19
+    ITEM_WITHDRAWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a rule wants recorded; sequence, time and salt are added when it is appended.
+
+    Attributes:
+        kind: what happened.
+        member: pseudonym of the acting member.
+        subject: sequence that created what this is about; None when this entry creates it.
+        classes: label classes, public.
+        clear: what the kind states in clear.
+        payload: what only members may see.
+    """
+
+    kind: Kind
+    member: bytes = SERVICE
+    subject: int | None = None
+    classes: tuple[str, ...] = ()
+    clear: bytes = b""
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the ledger, as read back.
+
+    Attributes:
+        public: the public part, verbatim.
+        private: salt and payload; None after redaction.
+    """
+
+    sequence: int
+    time_ms: int
+    kind: int
+    member: bytes
+    subject: int
+    classes: tuple[str, ...]
+    commitment: bytes
+    clear: bytes
+    public: bytes
+    private: bytes | None
+
+    @property
+    def payload(self) -> bytes | None:
+        """The private payload without its salt; None after redaction."""
+        return None if self.private is None else self.private[SALT_BYTES:]
+
+    @property
+    def redacted(self) -> bool:
+        """Whether the private part is gone."""
+        return self.private is None
+
+
+def commitment(salt: bytes, payload: bytes) -> bytes:
+    """SHA-256 over domain, format, salt (32 bytes) and payload: binding and, thanks to the salt, hiding."""
+    return hashlib.sha256(COMMITMENT_DOMAIN + u8(FORMAT) + salt + payload).digest()
+
+
+def leaf_hash(public: bytes) -> bytes:
+    """RFC 6962, section 2.1: the Merkle leaf hash of a public part."""
+    return hashlib.sha256(LEAF_PREFIX + public).digest()
+
+
+def seal(draft: Draft, *, sequence: int, time_ms: int, salt: bytes) -> Entry:
+    """Turn a draft into the entry with this number.
+
+    Raises:
+        LayoutError: the draft does not fit the layout (a bug of the rule that made it).
+    """
+    if len(salt) != SALT_BYTES or len(draft.member) != PSEUDONYM_BYTES:
+        raise LayoutError("salt has 32 bytes and a pseudonym 16")
+    if len(draft.clear) > CLEAR_BYTES_MAX or len(draft.classes) > CLASSES_MAX:
+        raise LayoutError("clear part or label classes over their bound")
+    subject = sequence if draft.subject is None else draft.subject
+    classes = tuple(sorted(set(draft.classes)))
+    seal_of = commitment(salt, draft.payload)
+    encoded = [name.encode("ascii") for name in classes]
+    public = b"".join(
+        (
+            u8(FORMAT),
+            u64(sequence),
+            u64(time_ms),
+            u16(draft.kind),
+            draft.member,
+            u64(subject),
+            u8(len(encoded)),
+            *(u8(len(name)) + name for name in encoded),
+            seal_of,
+            u32(len(draft.clear)),
+            draft.clear,
+        )
+    )
+    return Entry(
+        sequence=sequence,
+        time_ms=time_ms,
+        kind=draft.kind,
+        member=draft.member,
+        subject=subject,
+        classes=classes,
+        commitment=seal_of,
+        clear=draft.clear,
+        public=public,
+        private=salt + draft.payload,
+    )
+
+
+def parse(public: bytes, private: bytes | None) -> Entry:
+    """Read an entry back. The private part is not checked here; see :func:`check_private`.
+
+    Raises:
+        LayoutError: damaged, or of a format that this version does not know.
+    """
+    reader = Reader(public)
+    if (version := reader.u8()) != FORMAT:
+        raise LayoutError(f"entry format {version} is not known to this version: upgrade")
+    sequence, time_ms, kind = reader.u64(), reader.u64(), reader.u16()
+    member, subject = reader.take(PSEUDONYM_BYTES), reader.u64()
+    try:
+        classes = tuple(reader.take(reader.u8()).decode("ascii") for _ in range(reader.u8()))
+    except UnicodeDecodeError as error:
+        raise LayoutError("a label class is not ASCII") from error
+    if list(classes) != sorted(set(classes)):
+        raise LayoutError("label classes are not sorted and unique")
+    seal_of, clear = reader.take(32), reader.take(reader.u32())
+    reader.end()
+    return Entry(
+        sequence=sequence,
+        time_ms=time_ms,
+        kind=kind,
+        member=member,
+        subject=subject,
+        classes=classes,
+        commitment=seal_of,
+        clear=clear,
+        public=public,
+        private=private,
+    )
+
+
+def check_private(entry: Entry) -> bool:
+    """Whether the private part, where it is still there, is the one that the public part commits to."""
+    if entry.private is None:
+        return True
+    if len(entry.private) < SALT_BYTES:
+        return False
+    return commitment(entry.private[:SALT_BYTES], entry.private[SALT_BYTES:]) == entry.commitment

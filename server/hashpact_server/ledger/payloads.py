@@ -1,0 +1,204 @@
+"""What each kind of entry says: its clear part and its private payload, format 1.
+
+::
+
+    kind                     clear                                  payload
+    GENESIS                  ledger id (16)                         -
+    EPOCH_STARTED            epoch u32, cause u8                    -
+    REDACTED                 reason u8                              -
+    MEMBER_CREATED           pseudonym (16), u8 count, roles u8     name text, group text
+    MEMBER_STANDING_SET      pseudonym (16), suspended u8           -
+    TOKEN_ISSUED             pseudonym (16)                         SHA-256 of the token (32), expiry_ms u64 (0: none)
+    TOKEN_REVOKED            -                                      -
+    ITEM_CREATED             status u8                              contribution
+    ITEM_CORROBORATED        status u8                              contribution
+    CONTRIBUTION_AMENDED     status u8                              contribution
+    CONTRIBUTION_WITHDRAWN   status u8, reason u8                   -
+    ITEM_WITHDRAWN           reason u8                              -
+
+    contribution: basis u8, observed_ms u64 (0: not said), observer_role text,
+                  labels texts, signals u16 count, each signal_type u16, [name text if signal_type is 0],
+                  quality u8 (255: none), value blob
+
+Effects that followers and auditors must see after a redaction (status, roles, who) are in clear; what could reveal
+media or people (values, labels beyond their class, names) is private. A contribution states the acting member's
+whole row: its attestation and all of its labels; and the signals that *this* entry adds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from hashpact_server.ledger.codec import Reader, blob, text, texts, u8, u16, u32, u64
+from hashpact_server.ledger.entry import PSEUDONYM_BYTES
+
+QUALITY_NONE: Final = 255
+OPAQUE: Final = 0
+"""Signal type number of a type that is kept but not searched; its name follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSignal:
+    """A signal as an entry states it.
+
+    Attributes:
+        code: number of the signal type (``SignalType.code``), or ``OPAQUE``.
+        value: the value's bytes.
+        quality: 0-100, or None.
+        name: the type's name where the code is ``OPAQUE``, else "".
+    """
+
+    code: int
+    value: bytes
+    quality: int | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContributionPayload:
+    """What a member says about an item: how it knows, its labels, and the signals it adds.
+
+    Attributes:
+        basis: ``AttestationBasis`` number.
+        observed_ms: Unix time in ms when the person looked; 0 when not said.
+        observer_role: function of the person who looked.
+        labels: all labels that this member gives the item, sorted.
+        signals: what this entry adds; their position is the low half of their signal id.
+    """
+
+    basis: int
+    observed_ms: int
+    observer_role: str
+    labels: tuple[str, ...]
+    signals: tuple[ListedSignal, ...]
+
+    def encode(self) -> bytes:
+        """The payload's bytes."""
+        head = u8(self.basis) + u64(self.observed_ms) + text(self.observer_role) + texts(self.labels)
+        body = b"".join(
+            u16(signal.code)
+            + (text(signal.name) if signal.code == OPAQUE else b"")
+            + u8(QUALITY_NONE if signal.quality is None else signal.quality)
+            + blob(signal.value)
+            for signal in self.signals
+        )
+        return head + u16(len(self.signals)) + body
+
+    @classmethod
+    def decode(cls, payload: bytes) -> ContributionPayload:
+        """Read the payload; raises LayoutError."""
+        reader = Reader(payload)
+        basis, observed_ms, observer_role = reader.u8(), reader.u64(), reader.text()
+        labels = reader.texts()
+        signals = []
+        for _ in range(reader.u16()):
+            code = reader.u16()
+            name = reader.text() if code == OPAQUE else ""
+            quality = reader.u8()
+            signals.append(
+                ListedSignal(code, reader.blob(), None if quality == QUALITY_NONE else quality, name)
+            )
+        reader.end()
+        return cls(basis, observed_ms, observer_role, labels, tuple(signals))
+
+
+@dataclass(frozen=True, slots=True)
+class MemberClear:
+    """Clear part of MEMBER_CREATED: the new member's pseudonym and its roles (``Role`` numbers, sorted)."""
+
+    pseudonym: bytes
+    roles: tuple[int, ...]
+
+    def encode(self) -> bytes:
+        """The clear part's bytes."""
+        return self.pseudonym + u8(len(self.roles)) + bytes(self.roles)
+
+    @classmethod
+    def decode(cls, clear: bytes) -> MemberClear:
+        """Read the clear part; raises LayoutError."""
+        reader = Reader(clear)
+        pseudonym = reader.take(PSEUDONYM_BYTES)
+        roles = tuple(reader.take(reader.u8()))
+        reader.end()
+        return cls(pseudonym, roles)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberPayload:
+    """Payload of MEMBER_CREATED: the member's name and its corporate group."""
+
+    name: str
+    group: str
+
+    def encode(self) -> bytes:
+        """The payload's bytes."""
+        return text(self.name) + text(self.group)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> MemberPayload:
+        """Read the payload; raises LayoutError."""
+        reader = Reader(payload)
+        name, group = reader.text(), reader.text()
+        reader.end()
+        return cls(name, group)
+
+
+@dataclass(frozen=True, slots=True)
+class StandingClear:
+    """Clear part of MEMBER_STANDING_SET: whose standing, and whether it is suspended."""
+
+    pseudonym: bytes
+    suspended: bool
+
+    def encode(self) -> bytes:
+        """The clear part's bytes."""
+        return self.pseudonym + u8(self.suspended)
+
+    @classmethod
+    def decode(cls, clear: bytes) -> StandingClear:
+        """Read the clear part; raises LayoutError."""
+        reader = Reader(clear)
+        pseudonym, suspended = reader.take(PSEUDONYM_BYTES), reader.u8()
+        reader.end()
+        return cls(pseudonym, bool(suspended))
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPayload:
+    """Payload of TOKEN_ISSUED: SHA-256 of the token (32 bytes) and its expiry in ms (0: none)."""
+
+    token_hash: bytes
+    expiry_ms: int
+
+    def encode(self) -> bytes:
+        """The payload's bytes."""
+        return self.token_hash + u64(self.expiry_ms)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> TokenPayload:
+        """Read the payload; raises LayoutError."""
+        reader = Reader(payload)
+        token_hash, expiry_ms = reader.take(32), reader.u64()
+        reader.end()
+        return cls(token_hash, expiry_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class EpochClear:
+    """Clear part of EPOCH_STARTED: the new epoch's number and why it began (1 restored, 2 promoted)."""
+
+    epoch: int
+    cause: int
+
+    def encode(self) -> bytes:
+        """The clear part's bytes."""
+        return u32(self.epoch) + u8(self.cause)
+
+    @classmethod
+    def decode(cls, clear: bytes) -> EpochClear:
+        """Read the clear part; raises LayoutError."""
+        reader = Reader(clear)
+        epoch, cause = reader.u32(), reader.u8()
+        reader.end()
+        return cls(epoch, cause)

@@ -1,0 +1,163 @@
+"""The rows of the state, as values: what rules decide on and services answer from.
+
+Each class encodes to and decodes from the bytes of its row (``docs/formats.md``, "State").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from hashpact_server.ledger.codec import Reader, text, texts, u8, u64
+
+
+class Status(IntEnum):
+    """Where an item stands; numbers as ``ItemStatus`` on the wire."""
+
+    PROVISIONAL = 1
+    CORROBORATED = 2
+    DISPUTED = 3
+    WITHDRAWN = 4
+    EXPIRED = 5
+    INHERITED = 6
+
+    @property
+    def matches(self) -> bool:
+        """Whether an item in this state can be found by a look-up."""
+        return self not in (Status.WITHDRAWN, Status.EXPIRED)
+
+
+class Role(IntEnum):
+    """Rights; numbers as ``Role`` on the wire."""
+
+    CHECK = 1
+    REPLICATE = 2
+    CONTRIBUTE = 3
+    APPROVE = 4
+    REVIEW = 5
+    STEWARD = 6
+    AUDIT = 7
+
+
+class Basis(IntEnum):
+    """How a member knows; numbers as ``AttestationBasis`` on the wire. ``REDACTED`` when that is gone."""
+
+    REDACTED = 0
+    PERSON_LOOKED = 1
+    AUTOMATIC = 2
+    FOUND_THROUGH_LIST = 3
+    IMPORT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """A member. ``name`` and ``group`` are empty after redaction of its admission."""
+
+    pseudonym: bytes
+    created_sequence: int
+    suspended: bool
+    roles: tuple[int, ...]
+    name: str
+    group: str
+
+    def encode(self) -> bytes:
+        """The row's value (its key is the pseudonym)."""
+        return (
+            u8(self.suspended)
+            + u64(self.created_sequence)
+            + u8(len(self.roles))
+            + bytes(self.roles)
+            + text(self.name)
+            + text(self.group)
+        )
+
+    @classmethod
+    def decode(cls, pseudonym: bytes, value: bytes) -> MemberRow:
+        """Read the row; raises LayoutError."""
+        reader = Reader(value)
+        suspended, created = bool(reader.u8()), reader.u64()
+        roles = tuple(reader.take(reader.u8()))
+        name, group = reader.text(), reader.text()
+        reader.end()
+        return cls(pseudonym, created, suspended, roles, name, group)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A member token that was not revoked. ``token_id`` is the sequence that issued it; ``expiry_ms`` 0: never."""
+
+    token_id: int
+    pseudonym: bytes
+    token_hash: bytes
+    expiry_ms: int
+
+    def encode(self) -> bytes:
+        """The row's value (its key is the token id)."""
+        return self.pseudonym + self.token_hash + u64(self.expiry_ms)
+
+    @classmethod
+    def decode(cls, token_id: int, value: bytes) -> TokenRow:
+        """Read the row; raises LayoutError."""
+        reader = Reader(value)
+        row = cls(token_id, reader.take(16), reader.take(32), reader.u64())
+        reader.end()
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """An item: where it stands, and whether something of it was redacted."""
+
+    item: int
+    status: Status
+    redacted: bool
+
+    def encode(self) -> bytes:
+        """The row's value (its key is the item's id)."""
+        return u8(self.status) + u8(self.redacted)
+
+    @classmethod
+    def decode(cls, item: int, value: bytes) -> ItemRow:
+        """Read the row; raises LayoutError."""
+        reader = Reader(value)
+        row = cls(item, Status(reader.u8()), bool(reader.u8()))
+        reader.end()
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class ContributionRow:
+    """What one member says about one item today.
+
+    Attributes:
+        sequence: the entry that stated it; what else it says is read from there.
+        basis: a ``Basis`` number.
+        labels: sorted. After redaction: the public label classes.
+    """
+
+    item: int
+    pseudonym: bytes
+    sequence: int
+    basis: int
+    labels: tuple[str, ...]
+
+    def encode(self) -> bytes:
+        """The row's value (its key is item and pseudonym)."""
+        return u64(self.sequence) + u8(self.basis) + texts(self.labels)
+
+    @classmethod
+    def decode(cls, item: int, pseudonym: bytes, value: bytes) -> ContributionRow:
+        """Read the row; raises LayoutError."""
+        reader = Reader(value)
+        row = cls(item, pseudonym, reader.u64(), reader.u8(), reader.texts())
+        reader.end()
+        return row
+
+
+SIGNAL_ORDINAL_BITS = 16
+"""Low bits of a signal id: the signal's position in its entry. High bits: the entry's sequence."""
+
+
+def signal_id(sequence: int, ordinal: int) -> int:
+    """Id of the signal at position ``ordinal`` of the entry ``sequence``: never depends on what else is listed."""
+    return sequence << SIGNAL_ORDINAL_BITS | ordinal
