@@ -1,0 +1,33 @@
+"""What one untrusted picture may cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """Bounds that are checked before anything is decoded; a file over one of them is refused.
+
+    The defaults let through what people upload (200-megapixel telephone photographs as baseline JPEG,
+    80-megapixel PNG) and bound the memory of one call to roughly half a gigabyte.
+
+    Attributes:
+        bytes_max: size of the file.
+        pixels_max: width times height as stored in the file, before any reduction.
+        decoded_pixels_max: width times height of what has to be held in memory. Smaller than
+            ``pixels_max`` because a JPEG is decoded at a reduced scale; a progressive JPEG counts in
+            full, since its decoder keeps every coefficient.
+        jpeg_scans_max: passes over the picture that a progressive JPEG may ask for. Usual encoders
+            write about ten; thousands of nearly empty ones are a known way to keep a decoder busy.
+        frames_max: how far frames and pages are counted (only the first is ever decoded).
+    """
+
+    bytes_max: int = 100_000_000
+    pixels_max: int = 250_000_000
+    decoded_pixels_max: int = 80_000_000
+    jpeg_scans_max: int = 100
+    frames_max: int = 10_000
+
+
+DEFAULT_LIMITS = ImageLimits()

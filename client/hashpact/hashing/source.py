@@ -1,0 +1,62 @@
+"""Reading a file that may be anything: a folder, a pipe that never answers, a terabyte."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from hashpact.errors import UnreadableMediaError
+from hashpact.hashing.limits import ImageLimits
+
+
+def read_file(path: str | os.PathLike[str], limits: ImageLimits) -> bytes:
+    """The bytes of a regular file.
+
+    The file is read once: the digests and the picture are of the same bytes, even when somebody
+    replaces the file meanwhile.
+
+    Raises:
+        UnreadableMediaError: missing, not allowed, not a regular file, or over ``limits.bytes_max``.
+    """
+    name = display_name(path)
+    try:
+        # O_NONBLOCK: opening a pipe without a writer would otherwise wait for ever.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise UnreadableMediaError(f"{name}: cannot be opened: {_os_reason(error)}") from error
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a folder: give the files in it" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            raise UnreadableMediaError(f"{name}: is {kind}")
+        check_size(name, status.st_size, limits)
+        try:
+            data = file.read(limits.bytes_max + 1)  # one more: the file may have grown since
+        except OSError as error:
+            raise UnreadableMediaError(f"{name}: cannot be read: {_os_reason(error)}") from error
+    check_size(name, len(data), limits)
+    return data
+
+
+def check_size(name: str, size_bytes: int, limits: ImageLimits) -> None:
+    """Refuse more than ``limits.bytes_max`` bytes.
+
+    Raises:
+        UnreadableMediaError: the limit is exceeded.
+    """
+    if size_bytes > limits.bytes_max:
+        raise UnreadableMediaError(
+            f"{name}: has {size_bytes:,} bytes, the limit is {limits.bytes_max:,}: "
+            "give a smaller copy or raise bytes_max"
+        )
+
+
+def display_name(path: str | os.PathLike[str]) -> str:
+    """The file's name for a message: the last part of the path, without control characters."""
+    name = Path(os.fsdecode(path)).name or "file"
+    return "".join(character if character.isprintable() else "?" for character in name)
+
+
+def _os_reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or "the path is not a valid one"
