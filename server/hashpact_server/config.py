@@ -1,0 +1,196 @@
+"""What an operator can set: limits and settings, each with a usable default, a doc and a range.
+
+A server reads them from ``DATA/config.toml`` (optional), and options of the command line win::
+
+    listen = "0.0.0.0:7443"
+
+    [limits]
+    requests_max = 128
+
+An unknown key, a value of another type or outside its range is refused with the key named: a typing error in
+a limit must never silently mean "no limit".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+from hashpact.errors import ConfigError
+
+T = TypeVar("T", int, float, str)
+
+_U32: Final = 2**32 - 1
+
+
+def setting(default: T, doc: str, *, least: float = 0, most: float = _U32) -> T:
+    """A field with its doc and its inclusive range (numbers only); says what ``dataclasses.field`` cannot."""
+    # What type checkers see is the value that the field holds once the dataclass is made.
+    made: T = field(default=default, metadata={"doc": doc, "least": least, "most": most})
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits that Capabilities tells; names and units are those of ``Limits`` in the proto."""
+
+    message_bytes_max: int = setting(4 << 20, "Largest message that the server reads, in bytes.", least=1024)
+    lookup_probes_max: int = setting(4096, "Probes in one Lookup.", least=1)
+    lookup_values_max: int = setting(65_536, "Values in all signal sets of one Lookup.", least=1)
+    probe_values_max: int = setting(4096, "Values in one probe.", least=1)
+    matches_default: int = setting(
+        10, "Items in the answer for one probe, if the caller does not say.", least=1
+    )
+    matches_max: int = setting(100, "Items in the answer for one probe, at most.", least=1)
+    contributions_max: int = setting(1000, "Contributions in one Contribute.", least=1)
+    contribution_signals_max: int = setting(
+        4096, "Signals in one contribution or amendment.", least=1, most=2**16 - 1
+    )
+    labels_max: int = setting(16, "Labels in one contribution.", least=1, most=255)
+    near_duplicates_max: int = setting(10, "Near-duplicates named in one outcome.")
+    page_size_max: int = setting(1000, "Items or members on one page.", least=1)
+    deadline_s_max: int = setting(30, "Longest time that the server works on one call, in seconds.", least=1)
+    requests_max: int = setting(64, "Calls in flight, of all members together.", least=1, most=4096)
+    member_requests_max: int = setting(32, "Calls in flight of one member.", least=1, most=4096)
+    streams_max: int = setting(64, "Open streams, of all members together.", least=1, most=4096)
+    member_tokens_max: int = setting(16, "Live tokens of one member.", least=1)
+    request_id_ttl_s: int = setting(
+        86_400, "Time for which a request_id is remembered at least, in seconds.", least=1
+    )
+    store_bytes_max: int = setting(
+        64 << 30, "Size of the store at which writes are refused, in bytes.", least=1, most=1 << 40
+    )
+
+    def __post_init__(self) -> None:
+        _check(self, "limits.")
+        if self.matches_default > self.matches_max:
+            raise ConfigError(
+                f"limits.matches_default ({self.matches_default}) is over matches_max ({self.matches_max})"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that an operator can set."""
+
+    limits: Limits = field(default_factory=Limits)
+    listen: str = setting("127.0.0.1:7443", "Where to serve: HOST:PORT, or unix:PATH. Port 0: any free one.")
+    metrics_listen: str = setting(
+        "", "Where to answer Prometheus over HTTP: HOST:PORT, or PORT on loopback. Empty: nowhere."
+    )
+    certificate: str = setting(
+        "server.pem", "Certificate chain in PEM; a relative path starts in the data directory."
+    )
+    private_key: str = setting(
+        "server.key", "Its private key in PEM; a relative path starts in the data directory."
+    )
+    log_level: str = setting("info", "Least severity that is logged: debug, info, warning or error.")
+    call_log_lines_per_s_max: int = setting(
+        50,
+        "Lines per second that calls may write to the log; what is left out is counted.",
+        least=0,
+        most=100_000,
+    )
+    write_queue_max: int = setting(
+        256, "Writes that may wait for the writer; more are refused.", least=1, most=65_536
+    )
+    write_group_max: int = setting(64, "Writes that share one commit.", least=1, most=65_536)
+    drain_s: float = setting(
+        10.0, "Time that calls in flight get to end when the server stops, in seconds.", most=600
+    )
+    open_streams_max: int = setting(
+        32, "Open streams of health checks and reflection, which need no token.", least=1, most=1024
+    )
+    connection_streams_max: int = setting(
+        256, "Calls in flight on one connection; a client waits before it starts more.", least=1, most=65_536
+    )
+    keepalive_s: float = setting(
+        60.0,
+        "Time after which a silent connection is asked for a sign of life, in seconds.",
+        least=1,
+        most=86_400,
+    )
+    ping_interval_s_min: float = setting(
+        10.0, "Clients that ping more often than this are disconnected, in seconds.", least=0, most=86_400
+    )
+
+    def __post_init__(self) -> None:
+        _check(self, "")
+        if self.log_level not in ("debug", "info", "warning", "error"):
+            raise ConfigError(f"log_level: {self.log_level!r} is none of debug, info, warning, error")
+
+
+def load(path: Path, overrides: Mapping[str, object] | None = None) -> Config:
+    """The configuration: defaults, then the file (if there is one), then ``overrides`` that are not None.
+
+    Args:
+        path: the TOML file; absent is fine.
+        overrides: settings by name; limits as ``limits.requests_max``.
+
+    Raises:
+        ConfigError: unreadable file, unknown key, wrong type, out of range.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        values = {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    limits = values.pop("limits", {})
+    if not isinstance(limits, dict):
+        raise ConfigError(f"{path}: limits is a table: write [limits] on a line of its own")
+    for key, value in (overrides or {}).items():
+        if value is not None:
+            table, name = (limits, key[7:]) if key.startswith("limits.") else (values, key)
+            table[name] = value
+    try:
+        made: Config = _make(Config, values, "", limits=_make(Limits, limits, "limits."))
+    except ConfigError as error:
+        raise ConfigError(f"{error.message} (in {path} or the options)") from error
+    return made
+
+
+def settings(of: type[Config | Limits]) -> Iterator[tuple[str, object, str]]:
+    """Every setting of a class: (name, default, doc)."""
+    for each in dataclasses.fields(of):
+        if "doc" in each.metadata:
+            yield each.name, each.default, each.metadata["doc"]
+
+
+def template() -> str:
+    """The text of a configuration file that names every setting with its default, all commented out."""
+    lines = ["# Settings of this server. Each line shows a default; remove the # to change it.", ""]
+    for of in (Config, Limits):
+        lines += ["[limits]"] if of is Limits else []
+        for name, default, doc in settings(of):
+            shown = f'"{default}"' if isinstance(default, str) else str(default)
+            lines += [f"# {doc}", f"#{name} = {shown}", ""]
+    return "\n".join(lines)
+
+
+def _make(of: type[Any], values: Mapping[str, object], prefix: str, **more: object) -> Any:
+    known = {name for name, _, _ in settings(of)}
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"there is no setting {prefix}{key}")
+    return of(**values, **more)
+
+
+def _check(made: object, prefix: str) -> None:
+    """Refuse a value of another type than its default, or outside its range."""
+    for each in dataclasses.fields(cast("Any", made)):
+        if "doc" not in each.metadata:
+            continue
+        value, wanted, name = getattr(made, each.name), type(each.default), prefix + each.name
+        # A whole number is fine where a fraction is; True is no number here, although Python says so.
+        fits = isinstance(value, (int, float) if wanted is float else wanted) and not isinstance(value, bool)
+        if not fits:
+            words = {int: "a whole number", float: "a number", str: "a text in quotes"}
+            raise ConfigError(f"{name} must be {words[wanted]}, not {value!r}")
+        least, most = each.metadata["least"], each.metadata["most"]
+        if wanted is not str and not least <= value <= most:
+            raise ConfigError(f"{name} must be between {least:g} and {most:g}, not {value!r}")
