@@ -22,7 +22,7 @@ export NUMBA_CACHE_DIR ?= $(CURDIR)/.venv/numba-cache
 help: ## show this help
 	@echo "Hashpact: make TARGET"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "  %-16s %s\n", $$1, $$2}'
-	@echo "Variables: PYTHON=python3.12 (which Python builds .venv), WORKERS=2 (test processes), ARGS='-k lookup' (for pytest, demo, bench)"
+	@echo "Variables: PYTHON=python3.12 (which Python builds .venv), WORKERS=2 (test processes), ARGS='-k lookup' (for pytest, bench)"
 
 $(STAMP): pyproject.toml .ci/environment.py
 	@$(PYTHON) .ci/environment.py
@@ -32,7 +32,7 @@ venv: $(STAMP) ## build or refresh .venv (every other target does this by itself
 
 .PHONY: demo
 demo: $(STAMP) ## list pictures on one platform, catch altered copies on another: under a minute
-	@$(BIN)/python tests/demo/demo.py $(ARGS)
+	@$(BIN)/python -m tests.demo
 
 .PHONY: test
 test: $(STAMP) ## run every test; HASHPACT_TEST_EFFORT=10 makes the randomised ones ten times as long
