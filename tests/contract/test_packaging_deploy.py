@@ -1,4 +1,4 @@
-"""The unit file and the container file: no engine runs here, so what they name is held against what exists."""
+"""The unit file and the container file: no engine runs here, so what they name is compared with what is."""
 
 from __future__ import annotations
 
