@@ -96,9 +96,7 @@ class ContributionPayload:
             code = reader.u16()
             name = reader.text() if code == OPAQUE else ""
             quality = reader.u8()
-            signals.append(
-                ListedSignal(code, reader.blob(), None if quality == QUALITY_NONE else quality, name)
-            )
+            signals.append(ListedSignal(code, reader.blob(), None if quality == QUALITY_NONE else quality, name))
         reader.end()
         return cls(basis, observed_ms, observer_role, labels, tuple(signals))
 

@@ -1,0 +1,283 @@
+"""The LMDB environment that ledger and state share: one file, one writer, readers that never block.
+
+LMDB is copy-on-write with two alternating meta pages: a commit writes new pages, syncs, then writes and syncs a meta
+page. A crash before the meta page is on disk leaves the transaction before it, whole; there is nothing to repair.
+The environment is opened without WRITEMAP and without NOSYNC, so that this holds.
+
+Only this package and ``state`` know LMDB; every error of it leaves here as a :class:`StoreError`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, cast
+
+import lmdb
+
+MAP_BYTES: Final = 1 << 40
+"""Address space reserved for the store, once (8 KiB on disk). The limit on its size is ``store_bytes_max``."""
+
+READERS_MAX: Final = 1022
+DISK_RESERVE_BYTES: Final = 16 << 20
+"""Below this much free disk writes are refused before they begin."""
+
+
+class StoreError(Exception):
+    """The store could not do what was asked."""
+
+
+class StoreFullError(StoreError):
+    """The store is at its size limit or the disk is full; nothing of the transaction is kept.
+
+    Attributes:
+        limit: ``store_bytes_max`` where that was reached, 0 where the disk is full.
+    """
+
+    def __init__(self, message: str, limit: int = 0) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class CommitUnknownError(StoreError):
+    """A commit failed: whether it is on disk is found out by opening the store again.
+
+    Attributes:
+        disk_full: whether the cause was a full disk.
+    """
+
+    def __init__(self, message: str, *, disk_full: bool) -> None:
+        super().__init__(message)
+        self.disk_full = disk_full
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (lmdb.MapFullError, lmdb.TxnFullError) as error:
+        raise StoreFullError("the store's map is full") from error
+    except lmdb.Error as error:
+        if _is_disk_full(error):
+            raise StoreFullError("the disk is full") from error
+        raise StoreError(f"the store failed: {error}") from error
+
+
+def _is_disk_full(error: BaseException) -> bool:
+    return os.strerror(errno.ENOSPC) in str(error) or os.strerror(errno.EFBIG) in str(error)
+
+
+class Tx:
+    """One transaction. A write transaction belongs to the thread that began it."""
+
+    __slots__ = ("_dbs", "_txn")
+
+    def __init__(self, txn: lmdb.Transaction, dbs: dict[str, lmdb._Database]) -> None:
+        self._txn = txn
+        self._dbs = dbs
+
+    def get(self, table: str, key: bytes) -> bytes | None:
+        """The value of a key, or None."""
+        # Transactions are begun without ``buffers``, so what comes back is bytes, never a view into the map.
+        return cast("bytes | None", self._txn.get(key, db=self._dbs[table]))
+
+    def put(self, table: str, key: bytes, value: bytes, *, append: bool = False) -> None:
+        """Write a row; ``append`` where the key is known to be the table's largest."""
+        with _translated():
+            self._txn.put(key, value, db=self._dbs[table], append=append)
+
+    def put_new(self, table: str, key: bytes, value: bytes) -> bool:
+        """Write a row unless its key is there; whether it was written."""
+        with _translated():
+            return bool(self._txn.put(key, value, db=self._dbs[table], overwrite=False))
+
+    def delete(self, table: str, key: bytes) -> bool:
+        """Delete a row; whether it was there."""
+        with _translated():
+            return bool(self._txn.delete(key, db=self._dbs[table]))
+
+    def scan(self, table: str, start: bytes = b"", prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Rows in key order, from ``start`` on (or from ``prefix`` on), while keys begin with ``prefix``."""
+        with self._txn.cursor(db=self._dbs[table]) as cursor:
+            first = max(start, prefix)
+            found = cursor.set_range(first) if first else cursor.first()
+            if not found:
+                return
+            for key, value in cast("Iterator[tuple[bytes, bytes]]", cursor.iternext()):
+                if prefix and not key.startswith(prefix):
+                    return
+                yield key, value
+
+    def last(self, table: str) -> tuple[bytes, bytes] | None:
+        """The row with the largest key, or None."""
+        with self._txn.cursor(db=self._dbs[table]) as cursor:
+            return cast("tuple[bytes, bytes]", cursor.item()) if cursor.last() else None
+
+    def count(self, table: str) -> int:
+        """Number of rows."""
+        return int(self._txn.stat(self._dbs[table])["entries"])
+
+    @contextlib.contextmanager
+    def child(self, env: lmdb.Environment) -> Iterator[Tx]:
+        """A transaction inside this one: kept when the block ends, undone alone when it raises."""
+        with _translated():
+            txn = env.begin(write=True, parent=self._txn)
+        try:
+            yield Tx(txn, self._dbs)
+        except BaseException:
+            txn.abort()
+            raise
+        with _translated():
+            txn.commit()
+
+
+class Store:
+    """The environment: begin, read, commit, and how full it is.
+
+    Args:
+        path: folder of the environment; made with mode 0700 where absent.
+        tables: names of the tables to open or make.
+        store_bytes_max: size of the file at which writes are refused.
+        durable: False only for scratch copies that are thrown away after a crash.
+    """
+
+    def __init__(
+        self, path: Path, tables: Sequence[str], *, store_bytes_max: int = MAP_BYTES, durable: bool = True
+    ) -> None:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path = path
+        self.store_bytes_max = store_bytes_max
+        self._tables = tuple(tables)
+        self._durable = durable
+        self._gate = threading.Condition()
+        self._readers: dict[int, float] = {}
+        self._reader_number = 0
+        self._closed = False
+        self._open()
+
+    def _open(self) -> None:
+        with _translated():
+            self._env = lmdb.open(
+                str(self.path),
+                map_size=max(MAP_BYTES, 2 * self.store_bytes_max),
+                max_dbs=len(self._tables),
+                max_readers=READERS_MAX,
+                mode=0o600,
+                sync=self._durable,
+                metasync=self._durable,
+            )
+            self._dbs = {name: self._env.open_db(name.encode()) for name in self._tables}
+            # A reader that was killed leaves its slot behind and keeps old pages from being reused.
+            self._env.reader_check()
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Tx]:
+        """A read transaction: one unchanging moment. Keep it short, since it keeps old pages from being reused."""
+        with self._gate:
+            if self._closed:
+                raise StoreError("the store is closed")
+            self._reader_number += 1
+            number = self._reader_number
+            self._readers[number] = time.monotonic()
+        try:
+            with _translated():
+                txn = self._env.begin()
+            try:
+                yield Tx(txn, self._dbs)
+            finally:
+                txn.abort()
+        finally:
+            with self._gate:
+                del self._readers[number]
+                self._gate.notify_all()
+
+    def write(self) -> WriteTx:
+        """Begin the one write transaction; ends by ``commit`` or ``abort``, in this thread."""
+        with _translated():
+            return WriteTx(self._env, self._env.begin(write=True), self._dbs)
+
+    def commit(self, tx: WriteTx) -> None:
+        """Make the transaction durable.
+
+        Raises:
+            CommitUnknownError: it failed on the way; the transaction may or may not be on disk.
+        """
+        try:
+            tx.commit()
+        except lmdb.Error as error:
+            raise CommitUnknownError(f"the commit failed: {error}", disk_full=_is_disk_full(error)) from error
+
+    def check_room(self) -> None:
+        """Refuse before beginning what could not be finished.
+
+        Raises:
+            StoreFullError: at ``store_bytes_max``, or less than ``DISK_RESERVE_BYTES`` of disk left.
+        """
+        if (used := self.used_bytes()) >= self.store_bytes_max:
+            raise StoreFullError(
+                f"the store has {used} bytes, the limit is store_bytes_max={self.store_bytes_max}",
+                limit=self.store_bytes_max,
+            )
+        if self._durable and shutil.disk_usage(self.path).free < DISK_RESERVE_BYTES:
+            raise StoreFullError("the disk is full")
+
+    def used_bytes(self) -> int:
+        """Size of the file, in bytes, as far as LMDB has used it."""
+        return int(self._env.info()["last_pgno"] + 1) * int(self._env.stat()["psize"])
+
+    def oldest_reader_s(self) -> float:
+        """Age of the oldest read transaction that is open, in seconds; 0 when there is none."""
+        with self._gate:
+            started = min(self._readers.values(), default=None)
+        return 0.0 if started is None else time.monotonic() - started
+
+    def reopen(self) -> None:
+        """Close and open again, when every reader has left: the only way to know what a failed commit left."""
+        with self._gate:
+            if self._closed:
+                raise StoreError("the store is closed")
+            self._gate.wait_for(lambda: not self._readers)
+            self._env.close()
+            self._open()
+
+    def sync(self) -> None:
+        """Force everything to disk."""
+        with _translated():
+            self._env.sync(True)
+
+    def close(self) -> None:
+        """Close, when every reader has left; afterwards nothing can be read."""
+        with self._gate:
+            if self._closed:
+                return
+            self._closed = True
+            self._gate.wait_for(lambda: not self._readers)
+            self._env.close()
+
+
+class WriteTx(Tx):
+    """The write transaction."""
+
+    __slots__ = ("_env",)
+
+    def __init__(self, env: lmdb.Environment, txn: lmdb.Transaction, dbs: dict[str, lmdb._Database]) -> None:
+        super().__init__(txn, dbs)
+        self._env = env
+
+    def nested(self) -> contextlib.AbstractContextManager[Tx]:
+        """A child transaction; see :meth:`Tx.child`."""
+        return self.child(self._env)
+
+    def commit(self) -> None:
+        """Raw commit; use :meth:`Store.commit`."""
+        self._txn.commit()
+
+    def abort(self) -> None:
+        """Undo everything."""
+        self._txn.abort()

@@ -1,0 +1,285 @@
+"""Apply: what an entry does to the state.
+
+Apply never searches by signal value, reads no clock, no randomness and no network, and is defined for an entry whose
+private part was redacted. So replaying a ledger into an empty directory gives the same rows, and the state after a
+redaction is the state that the redacted ledger adds up to. To keep that true:
+
+* what an entry writes depends on the entry alone, and later entries overwrite earlier ones: taking the private part
+  of an early one away cannot change what a later one wrote;
+* a contribution states the member's whole row, never a difference;
+* signal ids come from the entry's sequence, never from a counter;
+* what a redacted entry did to item status, standing and roles stands in its clear part.
+
+Old entries keep their old meaning: the table below is keyed by kind *and* format, and grows. An unknown kind stops
+whoever applies it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from hashpact.signals import SIGNAL_TYPES_BY_CODE
+
+from hashpact_server.ledger.base import Reading
+from hashpact_server.ledger.codec import LayoutError, Reader, u32, u64
+from hashpact_server.ledger.entry import FORMAT, Entry, Kind
+from hashpact_server.ledger.payloads import (
+    OPAQUE,
+    ContributionPayload,
+    EpochClear,
+    MemberClear,
+    MemberPayload,
+    StandingClear,
+    TokenPayload,
+)
+from hashpact_server.state.row_store import RowReader, WritableRows
+from hashpact_server.state.rows import Basis, ContributionRow, ItemRow, MemberRow, Status, TokenRow, signal_id
+from hashpact_server.state.tables import (
+    Table,
+    contribution_key,
+    digest_key,
+    digest_value,
+    item_entry_key,
+    value_key,
+    value_value,
+)
+
+
+class UnknownEntryError(Exception):
+    """An entry of a kind or with a signal type that this version does not know: upgrade; it is never skipped."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """What the memory has to follow after a commit.
+
+    Attributes:
+        added: (code, signal id, item, value) of perceptual values.
+        removed: (code, signal id) of perceptual values.
+        people: whether members or tokens changed.
+    """
+
+    added: list[tuple[int, int, int, bytes]] = field(default_factory=list)
+    removed: list[tuple[int, int]] = field(default_factory=list)
+    people: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What apply may touch: the rows, earlier entries, and the list of changes."""
+
+    rows: WritableRows
+    ledger: Reading
+    changes: Changes
+
+
+def apply(entry: Entry, scope: Scope) -> None:
+    """Let an entry take effect.
+
+    Raises:
+        UnknownEntryError: its kind is not known to this version.
+        LayoutError: its bytes do not follow their layout.
+    """
+    rule = _APPLY.get((entry.kind, FORMAT))
+    if rule is None:
+        raise UnknownEntryError(
+            f"entry {entry.sequence} has kind {entry.kind}, which this version does not know: upgrade"
+        )
+    rule(entry, scope)
+
+
+def _genesis(entry: Entry, scope: Scope) -> None:
+    scope.rows.put(Table.EPOCHS, u32(0), u64(entry.sequence))
+
+
+def _epoch_started(entry: Entry, scope: Scope) -> None:
+    scope.rows.put(Table.EPOCHS, u32(EpochClear.decode(entry.clear).epoch), u64(entry.sequence))
+
+
+def _member_created(entry: Entry, scope: Scope) -> None:
+    clear = MemberClear.decode(entry.clear)
+    known = MemberPayload("", "") if entry.payload is None else MemberPayload.decode(entry.payload)
+    row = MemberRow(clear.pseudonym, entry.sequence, False, clear.roles, known.name, known.group)
+    scope.rows.put(Table.MEMBERS, clear.pseudonym, row.encode())
+    if known.name:
+        scope.rows.put(Table.MEMBER_NAMES, known.name.encode(), clear.pseudonym)
+    scope.changes.people = True
+
+
+def _member_standing_set(entry: Entry, scope: Scope) -> None:
+    clear = StandingClear.decode(entry.clear)
+    value = scope.rows.get(Table.MEMBERS, clear.pseudonym)
+    if value is None:
+        raise LayoutError(f"entry {entry.sequence} is about a member that does not exist")
+    row = replace(MemberRow.decode(clear.pseudonym, value), suspended=clear.suspended)
+    scope.rows.put(Table.MEMBERS, clear.pseudonym, row.encode())
+    scope.changes.people = True
+
+
+def _token_issued(entry: Entry, scope: Scope) -> None:
+    if entry.payload is not None:
+        payload = TokenPayload.decode(entry.payload)
+        row = TokenRow(entry.sequence, entry.clear, payload.token_hash, payload.expiry_ms)
+        scope.rows.put(Table.TOKENS, u64(entry.sequence), row.encode())
+    scope.changes.people = True
+
+
+def _token_revoked(entry: Entry, scope: Scope) -> None:
+    scope.rows.delete(Table.TOKENS, u64(entry.subject))
+    scope.changes.people = True
+
+
+def _item_created(entry: Entry, scope: Scope) -> None:
+    _set_status(scope, entry.subject, _stated_status(entry))
+    _contribute(entry, scope)
+
+
+def _item_contributed(entry: Entry, scope: Scope) -> None:
+    _set_status(scope, entry.subject, _stated_status(entry))
+    scope.rows.put(Table.ITEM_ENTRIES, item_entry_key(entry.subject, entry.sequence), b"")
+    _contribute(entry, scope)
+
+
+def _contribute(entry: Entry, scope: Scope) -> None:
+    row = _redacted_row(entry)
+    if entry.payload is not None:
+        payload = ContributionPayload.decode(entry.payload)
+        row = replace(row, basis=payload.basis, labels=payload.labels)
+        _list_signals(entry, payload, scope)
+    key = contribution_key(entry.subject, entry.member)
+    scope.rows.put(Table.CONTRIBUTIONS, key, row.encode())
+
+
+def _redacted_row(entry: Entry) -> ContributionRow:
+    """What is left of a contribution when its private part is gone: who, where, and the classes of its labels."""
+    return ContributionRow(entry.subject, entry.member, entry.sequence, Basis.REDACTED, entry.classes)
+
+
+def _list_signals(entry: Entry, payload: ContributionPayload, scope: Scope) -> None:
+    for ordinal, signal in enumerate(payload.signals):
+        if signal.code == OPAQUE:
+            continue
+        kind = SIGNAL_TYPES_BY_CODE.get(signal.code)
+        if kind is None or len(signal.value) != kind.size_bytes:
+            raise UnknownEntryError(
+                f"entry {entry.sequence} has a signal of type {signal.code} that this version does not know: upgrade"
+            )
+        identity = signal_id(entry.sequence, ordinal)
+        if kind.exact:
+            value = digest_value(identity, entry.subject, signal.value)
+            scope.rows.put(Table.DIGESTS, digest_key(kind.code, signal.value), value)
+        else:
+            scope.rows.put(Table.VALUES, value_key(kind.code, identity), value_value(entry.subject, signal.value))
+            scope.changes.added.append((kind.code, identity, entry.subject, signal.value))
+
+
+def _contribution_withdrawn(entry: Entry, scope: Scope) -> None:
+    status = _stated_status(entry)
+    scope.rows.delete(Table.CONTRIBUTIONS, contribution_key(entry.subject, entry.member))
+    _set_status(scope, entry.subject, status)
+    if not status.matches:
+        _unlist_item(entry.subject, scope)
+
+
+def _item_withdrawn(entry: Entry, scope: Scope) -> None:
+    _set_status(scope, entry.subject, Status.WITHDRAWN)
+    _unlist_item(entry.subject, scope)
+
+
+def _redacted(entry: Entry, scope: Scope) -> None:
+    """Undo what the private part of an earlier entry wrote. On replay it was never there, and nothing happens."""
+    target = scope.ledger.entry(entry.subject)
+    if target.kind in _CONTRIBUTIONS:
+        _unlist_entry(target, scope)
+        key = contribution_key(target.subject, target.member)
+        value = scope.rows.get(Table.CONTRIBUTIONS, key)
+        if value and ContributionRow.decode(target.subject, target.member, value).sequence == target.sequence:
+            scope.rows.put(Table.CONTRIBUTIONS, key, _redacted_row(target).encode())
+        item = scope.rows.get(Table.ITEMS, u64(target.subject))
+        if item is not None:
+            row = replace(ItemRow.decode(target.subject, item), redacted=True)
+            scope.rows.put(Table.ITEMS, u64(target.subject), row.encode())
+    elif target.kind == Kind.MEMBER_CREATED:
+        _redact_member(target, scope)
+    elif target.kind == Kind.TOKEN_ISSUED:
+        scope.rows.delete(Table.TOKENS, u64(target.sequence))
+        scope.changes.people = True
+
+
+def _redact_member(target: Entry, scope: Scope) -> None:
+    pseudonym = MemberClear.decode(target.clear).pseudonym
+    value = scope.rows.get(Table.MEMBERS, pseudonym)
+    if value is None:
+        return
+    row = MemberRow.decode(pseudonym, value)
+    name = row.name.encode()
+    if name and scope.rows.get(Table.MEMBER_NAMES, name) == pseudonym:
+        scope.rows.delete(Table.MEMBER_NAMES, name)
+    scope.rows.put(Table.MEMBERS, pseudonym, replace(row, name="", group="").encode())
+    scope.changes.people = True
+
+
+def _stated_status(entry: Entry) -> Status:
+    number = Reader(entry.clear).u8()
+    try:
+        return Status(number)
+    except ValueError as error:
+        raise UnknownEntryError(f"entry {entry.sequence} states status {number}: upgrade") from error
+
+
+def _set_status(scope: Scope, item: int, status: Status) -> None:
+    value = scope.rows.get(Table.ITEMS, u64(item))
+    redacted = value is not None and ItemRow.decode(item, value).redacted
+    scope.rows.put(Table.ITEMS, u64(item), ItemRow(item, status, redacted).encode())
+
+
+def _unlist_item(item: int, scope: Scope) -> None:
+    for sequence in signal_entries(item, scope.rows):
+        _unlist_entry(scope.ledger.entry(sequence), scope)
+
+
+def _unlist_entry(entry: Entry, scope: Scope) -> None:
+    """Remove the signals that one entry listed. A digest that a later entry took over is left alone."""
+    if entry.payload is None:
+        return
+    for ordinal, signal in enumerate(ContributionPayload.decode(entry.payload).signals):
+        identity = signal_id(entry.sequence, ordinal)
+        kind = SIGNAL_TYPES_BY_CODE.get(signal.code)
+        if kind is None:
+            continue
+        if kind.exact:
+            key = digest_key(kind.code, signal.value)
+            value = scope.rows.get(Table.DIGESTS, key)
+            if value is not None and value[:8] == u64(identity):
+                scope.rows.delete(Table.DIGESTS, key)
+        elif scope.rows.get(Table.VALUES, value_key(kind.code, identity)) is not None:
+            scope.rows.delete(Table.VALUES, value_key(kind.code, identity))
+            scope.changes.removed.append((kind.code, identity))
+
+
+def signal_entries(item: int, rows: RowReader) -> Iterator[int]:
+    """Sequences of the entries that may hold signals of an item, oldest first."""
+    yield item
+    for key, _ in list(rows.scan(Table.ITEM_ENTRIES, prefix=u64(item))):
+        yield int.from_bytes(key[8:], "big")
+
+
+_CONTRIBUTIONS: Final = (Kind.ITEM_CREATED, Kind.ITEM_CORROBORATED, Kind.CONTRIBUTION_AMENDED)
+
+_APPLY: Final[Mapping[tuple[int, int], Callable[[Entry, Scope], None]]] = {
+    (Kind.GENESIS, 1): _genesis,
+    (Kind.EPOCH_STARTED, 1): _epoch_started,
+    (Kind.REDACTED, 1): _redacted,
+    (Kind.MEMBER_CREATED, 1): _member_created,
+    (Kind.MEMBER_STANDING_SET, 1): _member_standing_set,
+    (Kind.TOKEN_ISSUED, 1): _token_issued,
+    (Kind.TOKEN_REVOKED, 1): _token_revoked,
+    (Kind.ITEM_CREATED, 1): _item_created,
+    (Kind.ITEM_CORROBORATED, 1): _item_contributed,
+    (Kind.CONTRIBUTION_AMENDED, 1): _item_contributed,
+    (Kind.CONTRIBUTION_WITHDRAWN, 1): _contribution_withdrawn,
+    (Kind.ITEM_WITHDRAWN, 1): _item_withdrawn,
+}
+"""{kind, format} -> function. Entries never change what their kind and format mean."""

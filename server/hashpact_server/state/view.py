@@ -1,0 +1,136 @@
+"""Reading the state: what rules decide on and services answer from, at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hashpact_server.ledger.base import Head, Reading
+from hashpact_server.ledger.codec import u32, u64
+from hashpact_server.ledger.entry import Entry
+from hashpact_server.ledger.payloads import ContributionPayload, ListedSignal
+from hashpact_server.state.apply import signal_entries
+from hashpact_server.state.row_store import RowReader
+from hashpact_server.state.rows import ContributionRow, ItemRow, MemberRow, TokenRow
+from hashpact_server.state.tables import DIGEST_KEY_BYTES, Table, contribution_key, digest_key, value_key
+
+
+class View:
+    """The state and its ledger as of one transaction.
+
+    Args:
+        rows: where rows are read from.
+        ledger: where entries are read from.
+        head: the position that rows and ledger reflect.
+    """
+
+    def __init__(self, rows: RowReader, ledger: Reading, head: Head) -> None:
+        self._rows = rows
+        self._ledger = ledger
+        self._head = head
+
+    @property
+    def head(self) -> Head:
+        """Where this view stands in history."""
+        return self._head
+
+    def member(self, pseudonym: bytes) -> MemberRow | None:
+        """The member with this pseudonym."""
+        value = self._rows.get(Table.MEMBERS, pseudonym)
+        return None if value is None else MemberRow.decode(pseudonym, value)
+
+    def member_by_name(self, name: str) -> MemberRow | None:
+        """The member with this name."""
+        pseudonym = self._rows.get(Table.MEMBER_NAMES, name.encode()) if name else None
+        return None if pseudonym is None else self.member(pseudonym)
+
+    def members(self, *, after: str = "", limit: int) -> list[MemberRow]:
+        """Members in the order of their names, from the first name after ``after`` on."""
+        found: list[MemberRow] = []
+        for name, pseudonym in self._rows.scan(Table.MEMBER_NAMES, start=after.encode()):
+            if len(found) == limit:
+                break
+            if name != after.encode() and (member := self.member(pseudonym)):
+                found.append(member)
+        return found
+
+    def every_member(self) -> Iterator[MemberRow]:
+        """All members, in the order of their pseudonyms."""
+        for pseudonym, value in self._rows.scan(Table.MEMBERS):
+            yield MemberRow.decode(pseudonym, value)
+
+    def tokens(self) -> Iterator[TokenRow]:
+        """All tokens that were not revoked, oldest first."""
+        for key, value in self._rows.scan(Table.TOKENS):
+            yield TokenRow.decode(int.from_bytes(key, "big"), value)
+
+    def token(self, token_id: int) -> TokenRow | None:
+        """The token with this id, unless it was revoked."""
+        value = self._rows.get(Table.TOKENS, u64(token_id))
+        return None if value is None else TokenRow.decode(token_id, value)
+
+    def item(self, item: int) -> ItemRow | None:
+        """The item with this id, also when it is withdrawn or expired."""
+        value = self._rows.get(Table.ITEMS, u64(item))
+        return None if value is None else ItemRow.decode(item, value)
+
+    def items(self, *, after: int = 0, limit: int) -> list[ItemRow]:
+        """Items by growing id, from the first id after ``after`` on."""
+        found: list[ItemRow] = []
+        for key, value in self._rows.scan(Table.ITEMS, start=u64(after + 1)):
+            if len(found) == limit:
+                break
+            found.append(ItemRow.decode(int.from_bytes(key, "big"), value))
+        return found
+
+    def contributions(self, item: int) -> list[ContributionRow]:
+        """Standing contributions to an item, by pseudonym."""
+        return [
+            ContributionRow.decode(item, key[8:], value)
+            for key, value in self._rows.scan(Table.CONTRIBUTIONS, prefix=u64(item))
+        ]
+
+    def contribution(self, item: int, pseudonym: bytes) -> ContributionRow | None:
+        """The standing contribution of one member to an item."""
+        value = self._rows.get(Table.CONTRIBUTIONS, contribution_key(item, pseudonym))
+        return None if value is None else ContributionRow.decode(item, pseudonym, value)
+
+    def labels(self, item: int) -> tuple[str, ...]:
+        """Union of the labels that standing contributions give an item, sorted."""
+        return tuple(sorted({label for row in self.contributions(item) for label in row.labels}))
+
+    def item_signals(self, item: int) -> list[tuple[int, ListedSignal]]:
+        """(sequence of the entry that listed it, signal) of a live item, oldest first; redacted ones are missing."""
+        row = self.item(item)
+        if row is None or not row.status.matches:
+            return []
+        found: list[tuple[int, ListedSignal]] = []
+        for sequence in signal_entries(item, self._rows):
+            payload = self.entry(sequence).payload
+            if payload is not None:
+                found.extend((sequence, signal) for signal in ContributionPayload.decode(payload).signals)
+        return found
+
+    def item_by_digest(self, code: int, value: bytes) -> int | None:
+        """The item that lists this digest. Only items that can match list any."""
+        row = self._rows.get(Table.DIGESTS, digest_key(code, value))
+        if row is None or row[16:] != value[DIGEST_KEY_BYTES:]:
+            return None
+        return int.from_bytes(row[8:16], "big")
+
+    def lists(self, code: int, signal: int) -> bool:
+        """Whether this perceptual signal is listed."""
+        return self._rows.get(Table.VALUES, value_key(code, signal)) is not None
+
+    def values(self, code: int) -> Iterator[tuple[int, int, bytes]]:
+        """(signal id, item, value) of every listed perceptual signal of a type, by signal id."""
+        for key, value in self._rows.scan(Table.VALUES, prefix=bytes([code])):
+            yield int.from_bytes(key[1:], "big"), int.from_bytes(value[:8], "big"), value[8:]
+
+    def entry(self, sequence: int) -> Entry:
+        """The entry with this number; raises KeyError where there is none."""
+        return self._ledger.entry(sequence)
+
+    def epoch_start(self, epoch: int) -> int | None:
+        """The sequence that started an epoch, or None when there was none such yet."""
+        value = self._rows.get(Table.EPOCHS, u32(epoch))
+        return None if value is None else int.from_bytes(value, "big")
