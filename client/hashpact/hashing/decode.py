@@ -177,9 +177,7 @@ def _check_tiles(name: str, reader: ImageFile.ImageFile, limits: ImageLimits) ->
     tags = getattr(reader, "tag_v2", {})
     width, height = tags.get(322, 1), tags.get(323, 1)
     if width * height > limits.decoded_pixels_max:
-        raise UnreadableMediaError(
-            f"{name}: has tiles larger than decoded_pixels_max: save it again without tiles"
-        )
+        raise UnreadableMediaError(f"{name}: has tiles larger than decoded_pixels_max: save it again without tiles")
 
 
 def _webp_canvas(head: bytes) -> tuple[int, int]:

@@ -72,9 +72,7 @@ def _hash_bytes(data: bytes, name: str, *, dihedral: bool, limits: ImageLimits) 
     except Exception as error:  # a decoder of untrusted bytes may raise anything: see tests of hostile files
         raise UnreadableMediaError(f"{name}: {_why(error)}") from error
     if picture.damaged and result.quality == 0:
-        raise UnreadableMediaError(
-            f"{name}: the file is cut short or damaged: nothing to see could be decoded"
-        )
+        raise UnreadableMediaError(f"{name}: the file is cut short or damaged: nothing to see could be decoded")
     # Digests last: a file that is refused costs no time for them. They are not for security here.
     return _signals(
         picture,

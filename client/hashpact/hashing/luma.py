@@ -59,9 +59,7 @@ def _wide_to_luma(picture: Image.Image) -> Image.Image:
     anywhere: it is taken as the smallest of 1 (floats only), 255 and 65535 that no value exceeds;
     negative or still larger values are stretched from their own minimum to their own maximum.
     """
-    values: NDArray[Any] = np.nan_to_num(
-        np.asarray(picture).astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0
-    )
+    values: NDArray[Any] = np.nan_to_num(np.asarray(picture).astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
     if picture.mode.startswith("I;16"):
         low, high = 0.0, 65535.0

@@ -25,16 +25,18 @@ def read_file(path: str | os.PathLike[str], limits: ImageLimits) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise UnreadableMediaError(f"{name}: cannot be opened: {_os_reason(error)}") from error
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             kind = "a folder: give the files in it" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise UnreadableMediaError(f"{name}: is {kind}")
         check_size(name, status.st_size, limits)
-        try:
+        with os.fdopen(handle, "rb", closefd=False) as file:
             data = file.read(limits.bytes_max + 1)  # one more: the file may have grown since
-        except OSError as error:
-            raise UnreadableMediaError(f"{name}: cannot be read: {_os_reason(error)}") from error
+    except OSError as error:
+        raise UnreadableMediaError(f"{name}: cannot be read: {_os_reason(error)}") from error
+    finally:
+        os.close(handle)
     check_size(name, len(data), limits)
     return data
 
