@@ -42,14 +42,10 @@ class Limits:
     lookup_probes_max: int = setting(4096, "Probes in one Lookup.", least=1)
     lookup_values_max: int = setting(65_536, "Values in all signal sets of one Lookup.", least=1)
     probe_values_max: int = setting(4096, "Values in one probe.", least=1)
-    matches_default: int = setting(
-        10, "Items in the answer for one probe, if the caller does not say.", least=1
-    )
+    matches_default: int = setting(10, "Items in the answer for one probe, if the caller does not say.", least=1)
     matches_max: int = setting(100, "Items in the answer for one probe, at most.", least=1)
     contributions_max: int = setting(1000, "Contributions in one Contribute.", least=1)
-    contribution_signals_max: int = setting(
-        4096, "Signals in one contribution or amendment.", least=1, most=2**16 - 1
-    )
+    contribution_signals_max: int = setting(4096, "Signals in one contribution or amendment.", least=1, most=2**16 - 1)
     labels_max: int = setting(16, "Labels in one contribution.", least=1, most=255)
     near_duplicates_max: int = setting(10, "Near-duplicates named in one outcome.")
     page_size_max: int = setting(1000, "Items or members on one page.", least=1)
@@ -58,9 +54,7 @@ class Limits:
     member_requests_max: int = setting(32, "Calls in flight of one member.", least=1, most=4096)
     streams_max: int = setting(64, "Open streams, of all members together.", least=1, most=4096)
     member_tokens_max: int = setting(16, "Live tokens of one member.", least=1)
-    request_id_ttl_s: int = setting(
-        86_400, "Time for which a request_id is remembered at least, in seconds.", least=1
-    )
+    request_id_ttl_s: int = setting(86_400, "Time for which a request_id is remembered at least, in seconds.", least=1)
     store_bytes_max: int = setting(
         64 << 30, "Size of the store at which writes are refused, in bytes.", least=1, most=1 << 40
     )
@@ -82,12 +76,8 @@ class Config:
     metrics_listen: str = setting(
         "", "Where to answer Prometheus over HTTP: HOST:PORT, or PORT on loopback. Empty: nowhere."
     )
-    certificate: str = setting(
-        "server.pem", "Certificate chain in PEM; a relative path starts in the data directory."
-    )
-    private_key: str = setting(
-        "server.key", "Its private key in PEM; a relative path starts in the data directory."
-    )
+    certificate: str = setting("server.pem", "Certificate chain in PEM; a relative path starts in the data directory.")
+    private_key: str = setting("server.key", "Its private key in PEM; a relative path starts in the data directory.")
     log_level: str = setting("info", "Least severity that is logged: debug, info, warning or error.")
     call_log_lines_per_s_max: int = setting(
         50,
@@ -95,15 +85,11 @@ class Config:
         least=0,
         most=100_000,
     )
-    write_queue_max: int = setting(
-        256, "Writes that may wait for the writer; more are refused.", least=1, most=65_536
-    )
+    write_queue_max: int = setting(256, "Writes that may wait for the writer; more are refused.", least=1, most=65_536)
     write_group_max: int = setting(64, "Writes that share one commit.", least=1, most=65_536)
-    drain_s: float = setting(
-        10.0, "Time that calls in flight get to end when the server stops, in seconds.", most=600
-    )
-    open_streams_max: int = setting(
-        32, "Open streams of health checks and reflection, which need no token.", least=1, most=1024
+    drain_s: float = setting(10.0, "Time that calls in flight get to end when the server stops, in seconds.", most=600)
+    open_calls_max: int = setting(
+        32, "Calls in flight that need no token: health checks and reflection.", least=1, most=1024
     )
     connection_streams_max: int = setting(
         256, "Calls in flight on one connection; a client waits before it starts more.", least=1, most=65_536

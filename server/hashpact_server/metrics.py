@@ -1,0 +1,131 @@
+"""What operators scrape: Prometheus metrics in a registry of their own, answered on a port of their own.
+
+Labels are words of ours (methods, codes, signal types) and the names of members, of which there are few and which a
+steward gave; nothing that a caller sends becomes a label.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from hashpact_server.addresses import Address
+from hashpact_server.trouble import Trouble
+
+_CALL_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+_GROUP_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value read at the moment of a scrape.
+
+    Attributes:
+        name: the metric's name.
+        doc: what it says.
+        value: the value, or values by label.
+        label: the label's name where ``value`` is a mapping.
+    """
+
+    name: str
+    doc: str
+    value: float | dict[str, float]
+    label: str = ""
+
+
+@dataclass(slots=True)
+class _Readings(Collector):
+    """Asks the running server at each scrape; empty while there is none."""
+
+    source: Callable[[], Iterable[Reading]] = field(default=lambda: ())
+
+    def collect(self) -> Iterable[Metric]:
+        for reading in self.source():
+            if isinstance(reading.value, dict):
+                family = GaugeMetricFamily(reading.name, reading.doc, labels=[reading.label])
+                for label, value in reading.value.items():
+                    family.add_metric([label], value)
+            else:
+                family = GaugeMetricFamily(reading.name, reading.doc, value=reading.value)
+            yield family
+
+
+class Metrics:
+    """The metrics of one server."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = CollectorRegistry()
+        self._readings = _Readings()
+        self.registry.register(self._readings)
+        self._calls = Counter(
+            "hashpact_calls",
+            "Calls answered, by method and canonical code.",
+            ["method", "code"],
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "hashpact_call_seconds",
+            "Time from the start of a call to its answer.",
+            ["method"],
+            buckets=_CALL_SECONDS,
+            registry=self.registry,
+        )
+        self._member_calls = Counter(
+            "hashpact_member_calls", "Calls of a member that were let in.", ["member"], registry=self.registry
+        )
+        self._commit_seconds = Histogram(
+            "hashpact_commit_seconds", "Time of a durable commit.", buckets=_COMMIT_SECONDS, registry=self.registry
+        )
+        self._group_sizes = Histogram(
+            "hashpact_write_group_size", "Writes that shared a commit.", buckets=_GROUP_SIZES, registry=self.registry
+        )
+        build = Gauge("hashpact_build_info", "Always 1; says which version runs.", ["version"], registry=self.registry)
+        build.labels(version).set(1)
+
+    def call(self, method: str, code: str, seconds: float) -> None:
+        """Count a call that was answered."""
+        self._calls.labels(method, code).inc()
+        self._seconds.labels(method).observe(seconds)
+
+    def member_call(self, member: str) -> None:
+        """Count a call of a member that was let in."""
+        self._member_calls.labels(member).inc()
+
+    def commit(self, seconds: float, group_size: int) -> None:
+        """Count a commit."""
+        self._commit_seconds.observe(seconds)
+        self._group_sizes.observe(group_size)
+
+    def read_from(self, source: Callable[[], Iterable[Reading]]) -> None:
+        """Ask ``source`` at each scrape from now on."""
+        self._readings.source = source
+
+
+class MetricsPort:
+    """Answers scrapes over HTTP until closed.
+
+    Raises:
+        Trouble: the address cannot be listened at.
+    """
+
+    def __init__(self, metrics: Metrics, address: Address) -> None:
+        try:
+            server, thread = start_http_server(address.port, address.host, registry=metrics.registry)
+        except OSError as error:
+            raise Trouble(f"cannot listen for metrics on {address}: {error.strerror or error}") from error
+        self._server: WSGIServer = server
+        self._thread: threading.Thread = thread
+        self.address = Address(address.host, int(server.server_port))
+
+    def close(self) -> None:
+        """Stop answering."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
