@@ -194,7 +194,7 @@ def scan(queries: Words, radius: int, values: Words, rows: int, dead: NDArray[np
                 hit_row = grown(hit_row, size)
             for row in range(begin, end):
                 distance = distance_at(values, row, queries, query)
-                if distance <= np.uint64(radius):
+                if distance <= np.uint64(radius) and not is_dead(dead, row):
                     hit_query[hits], hit_distance[hits], hit_row[hits] = query, distance, row
                     hits += 1
     return hit_query[:hits], hit_distance[:hits], hit_row[:hits]
