@@ -1,0 +1,175 @@
+"""The heart: store, ledger, state, matcher and what is published of them, kept in step.
+
+The writer works on a :class:`Core`; everybody else reads through it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from hashpact_server import memory
+from hashpact_server.ledger import embedded
+from hashpact_server.ledger.base import Head
+from hashpact_server.ledger.embedded import LedgerReader, LedgerWriter, Tip
+from hashpact_server.ledger.entry import Kind
+from hashpact_server.ledger.store import Store, StoreError, WriteTx
+from hashpact_server.matcher import Matcher, Recent
+from hashpact_server.roster import Roster
+from hashpact_server.scene import Scene
+from hashpact_server.state import tables
+from hashpact_server.state.apply import Changes
+from hashpact_server.state.row_store import StoredRows, WritableRows
+from hashpact_server.state.tables import Table
+from hashpact_server.state.view import View
+
+STORE_FOLDER: Final = "store"
+STORE_TABLES: Final = (*embedded.TABLES, *tables.TABLES, *memory.TABLES)
+
+
+def wall_clock_ms() -> int:
+    """Unix time in ms."""
+    return time.time_ns() // 1_000_000
+
+
+class NoListError(StoreError):
+    """There is no list in this store: it was never initialised."""
+
+
+@dataclass(slots=True)
+class Published:
+    """What the world may know: swapped by the writer after each commit, read by everybody without a lock."""
+
+    head: Head
+    roster: Roster
+
+
+@dataclass(slots=True)
+class Opened:
+    """One write transaction with all that hangs on it. ``dirty``: there is something to commit."""
+
+    tx: WriteTx
+    start: Head
+    rows: WritableRows
+    ledger: LedgerWriter
+    scene: Scene
+    dirty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What memory becomes when the transaction is durable."""
+
+    head: Head
+    tip: Tip
+    changes: Changes
+    roster: Roster | None
+
+
+def read_head(ledger: LedgerReader, rows: StoredRows) -> Head:
+    """The head of a stored list.
+
+    Raises:
+        NoListError: there is none.
+        StoreError: ledger and state do not stand at the same entry.
+    """
+    tip = ledger.tip()
+    if tip.sequence < 0:
+        raise NoListError("this store holds no list yet")
+    if rows.head()[0] != tip.sequence:
+        raise StoreError(f"the ledger ends at entry {tip.sequence}, the state at {rows.head()[0]}: run fsck")
+    genesis = ledger.entry(0)
+    if genesis.kind != Kind.GENESIS:
+        raise StoreError("the ledger does not begin with a genesis entry: run fsck")
+    *_, (epoch, _) = rows.scan(Table.EPOCHS)
+    return Head(genesis.clear, int.from_bytes(epoch, "big"), tip.sequence, tip.time_ms, tip.frontier.root())
+
+
+class Core:
+    """What the writer works on.
+
+    Args:
+        store: the open store; must hold a list.
+        clock_ms: Unix time in ms.
+    """
+
+    def __init__(self, store: Store, clock_ms: Callable[[], int] = wall_clock_ms) -> None:
+        self.store = store
+        self.matcher = Matcher()
+        self._clock_ms = clock_ms
+        self._load()
+
+    def _load(self) -> None:
+        with self.store.read() as tx:
+            ledger, rows = LedgerReader(tx), StoredRows(tx)
+            head = read_head(ledger, rows)
+            self._tip, self._edge = ledger.tip(), ledger.right_edge()
+            view = View(rows, ledger, head)
+            self.matcher.rebuild(view)
+            self.published = Published(head, Roster.read(view))
+        self._recent = Recent(head.sequence)
+
+    @contextmanager
+    def read(self) -> Iterator[View]:
+        """The state as of now; a short read transaction."""
+        with self.store.read() as tx:
+            ledger, rows = LedgerReader(tx), StoredRows(tx)
+            tip = ledger.tip()
+            published = self.published.head
+            # The view may be a commit ahead of what is published; it never lies behind it.
+            head = published if tip.sequence == published.sequence else read_head(ledger, rows)
+            yield View(rows, ledger, head)
+
+    def begin(self) -> Opened:
+        """Begin the write transaction; only in the writer's thread."""
+        head = self.published.head
+        self._recent.turn(head.sequence)
+        tx = self.store.write()
+        rows, ledger = WritableRows(tx), LedgerWriter(tx, self._tip, self._clock_ms)
+        return Opened(tx, head, rows, ledger, Scene(tx, rows, ledger, head, self.matcher, self._recent))
+
+    def seal(self, opened: Opened) -> Sealed:
+        """Write what is written once per group: tiles, heads, digests."""
+        tip = opened.ledger.finish(self._edge)
+        opened.rows.finish(tip.sequence)
+        reached = opened.scene.head
+        head = Head(reached.ledger_id, reached.epoch, tip.sequence, tip.time_ms, tip.frontier.root())
+        changes = opened.scene.changes
+        roster = Roster.read(View(opened.rows, opened.ledger, head)) if changes.people else None
+        return Sealed(head, tip, changes, roster)
+
+    def commit(self, opened: Opened) -> None:
+        """Make the transaction durable; raises CommitUnknownError."""
+        self.store.commit(opened.tx)
+
+    def publish(self, sealed: Sealed) -> None:
+        """Let the world see what is durable: first what is found, then who may ask, then how far we are."""
+        self._tip = sealed.tip
+        self.matcher.follow(sealed.changes, sealed.head.sequence)
+        if sealed.roster is not None:
+            self.published.roster = sealed.roster
+        self.published.head = sealed.head
+
+    def forget_recent(self) -> None:
+        """After an aborted group: what it recorded is gone, and so is the right edge it had moved."""
+        self._recent = Recent(self.published.head.sequence)
+        with self.store.read() as tx:
+            self._edge = LedgerReader(tx).right_edge()
+
+    def recover(self) -> None:
+        """After a failed commit: open the store again and rebuild everything in memory from it."""
+        self.store.reopen()
+        self.store.sync()
+        self._load()
+
+
+def open_store(data_dir: Path, *, store_bytes_max: int | None = None) -> Store:
+    """The store of a data directory."""
+    path = data_dir / STORE_FOLDER
+    if store_bytes_max is None:
+        return Store(path, STORE_TABLES)
+    return Store(path, STORE_TABLES, store_bytes_max=store_bytes_max)

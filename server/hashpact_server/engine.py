@@ -1,0 +1,132 @@
+"""The list, opened: what services read from and write to.
+
+::
+
+    Engine.create(data_dir, ...)  ->  a new list and the token of its first steward
+    Engine.open(data_dir, config) ->  .writer   the one way to change the list
+                                      .state    .read() is the state as of now
+                                      .matcher  searches by distance
+                                      .published  head and roster, as far as the world may know
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from hashpact_server.config import Config
+from hashpact_server.core import Core, Published, open_store, wall_clock_ms
+from hashpact_server.ledger.base import Committed
+from hashpact_server.ledger.embedded import LedgerReader, LedgerWriter
+from hashpact_server.ledger.entry import PSEUDONYM_BYTES, Draft, Kind
+from hashpact_server.ledger.payloads import MemberClear, MemberPayload, TokenPayload
+from hashpact_server.ledger.store import Store, StoreError
+from hashpact_server.matcher import Matcher
+from hashpact_server.state.apply import Changes, Scope, apply
+from hashpact_server.state.row_store import WritableRows
+from hashpact_server.state.rows import Role
+from hashpact_server.tokens import member_token_hash, new_member_token
+from hashpact_server.writer import Writer
+
+LEDGER_ID_BYTES = 16
+
+
+class Engine:
+    """An open list. Make one with :meth:`open`; end it with :meth:`close`."""
+
+    def __init__(self, core: Core, config: Config, on_fatal: Callable[[BaseException], None] | None = None) -> None:
+        self.state = core
+        self.writer = Writer(
+            core,
+            queue_max=config.write_queue_max,
+            group_max=config.write_group_max,
+            request_id_ttl_s=config.limits.request_id_ttl_s,
+            on_fatal=on_fatal,
+        )
+
+    @classmethod
+    def open(cls, data_dir: Path, config: Config, on_fatal: Callable[[BaseException], None] | None = None) -> Engine:
+        """Open the list of a data directory; returns when the indexes are built.
+
+        Args:
+            data_dir: the data directory; its lock is held by the caller.
+            config: limits and settings.
+            on_fatal: called once, from the writer's thread, when the store cannot be used any more.
+
+        Raises:
+            StoreError: there is no list, or the store cannot be read.
+        """
+        store = open_store(data_dir, store_bytes_max=config.limits.store_bytes_max)
+        try:
+            return cls(Core(store), config, on_fatal)
+        except BaseException:
+            store.close()
+            raise
+
+    @staticmethod
+    def create(data_dir: Path, steward: str) -> str:
+        """Make a new list with its first steward; returns the steward's token, which is stored nowhere.
+
+        Raises:
+            StoreError: there is a list already.
+        """
+        store = open_store(data_dir)
+        try:
+            return _create_list(store, steward)
+        finally:
+            store.close()
+
+    @property
+    def store(self) -> Store:
+        """The store, for figures about it."""
+        return self.state.store
+
+    @property
+    def matcher(self) -> Matcher:
+        """Searches by distance."""
+        return self.state.matcher
+
+    @property
+    def published(self) -> Published:
+        """Head and roster, as far as the world may know."""
+        return self.state.published
+
+    def close(self) -> None:
+        """Carry out the writes that wait, then close the store."""
+        self.writer.stop()
+        self.store.close()
+
+
+def _create_list(store: Store, steward: str) -> str:
+    token, pseudonym = new_member_token(), os.urandom(PSEUDONYM_BYTES)
+    drafts = [
+        Draft(Kind.GENESIS, clear=os.urandom(LEDGER_ID_BYTES)),
+        Draft(
+            Kind.MEMBER_CREATED,
+            clear=MemberClear(pseudonym, (Role.STEWARD,)).encode(),
+            payload=MemberPayload(steward, steward).encode(),
+        ),
+        Draft(
+            Kind.TOKEN_ISSUED,
+            clear=pseudonym,
+            payload=TokenPayload(member_token_hash(token), 0).encode(),
+        ),
+    ]
+    tx = store.write()
+    try:
+        tip = LedgerReader(tx).tip()
+        if tip.sequence >= 0:
+            raise StoreError("this store holds a list already")
+        rows, ledger = WritableRows(tx), LedgerWriter(tx, tip, wall_clock_ms)
+        appended = ledger.append(drafts, tip.sequence)
+        if not isinstance(appended, Committed):
+            raise AssertionError("nobody else appends to an embedded ledger")
+        for entry in appended.entries:
+            apply(entry, Scope(rows, ledger, Changes()))
+        rows.finish(ledger.finish(ledger.right_edge()).sequence)
+    except BaseException:
+        tx.abort()
+        raise
+    store.commit(tx)
+    return token

@@ -1,0 +1,214 @@
+"""The searchable part of the state, in memory: one index per perceptual signal type.
+
+The matcher follows the state: the writer tells it what a commit changed, and it is rebuilt, never patched, when that is
+in doubt. It knows values and ids; what an item is worth stands in the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from hashpact.signals import SIGNAL_TYPES
+from numpy.typing import NDArray
+
+from hashpact_server.index import Index, LinearIndex
+from hashpact_server.index.base import RangeResult
+from hashpact_server.state.apply import Changes
+from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS
+from hashpact_server.state.view import View
+
+_REBUILD_ROWS: Final = 65_536
+_ORDINAL_BITS: Final = np.uint64(SIGNAL_ORDINAL_BITS)
+
+Wanted = tuple[int, bytes, int]
+"""(signal type code, value, radius in bits)."""
+
+Near = tuple[int, int, int]
+"""(signal id, item, distance in bits)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """What was found near some values, and how fresh that is.
+
+    Attributes:
+        sequence: everything up to this entry was searched.
+        found: what is near, per value that was asked for.
+    """
+
+    sequence: int
+    found: dict[Wanted, list[Near]] = field(default_factory=dict)
+
+
+def perceptual_codes() -> tuple[int, ...]:
+    """Codes of the signal types that are searched by distance."""
+    return tuple(kind.code for kind in SIGNAL_TYPES.values() if not kind.exact)
+
+
+class Indexes:
+    """One index per perceptual signal type, and which item each signal belongs to."""
+
+    def __init__(self) -> None:
+        self._by_code: dict[int, Index] = {
+            kind.code: LinearIndex(kind.bits) for kind in SIGNAL_TYPES.values() if not kind.exact
+        }
+        # Most signals stand in the entry that created their item, so the item is part of their id; only entries
+        # that added signals to an item made earlier are remembered here.
+        self._item_of_entry: dict[int, int] = {}
+
+    def add(self, added: Iterable[tuple[int, int, int, bytes]]) -> None:
+        """Add (code, signal id, item, value) rows."""
+        columns: dict[int, tuple[list[int], list[bytes]]] = {}
+        for code, signal, item, value in added:
+            sequence = signal >> SIGNAL_ORDINAL_BITS
+            if item != sequence:
+                self._item_of_entry[sequence] = item
+            ids, values = columns.setdefault(code, ([], []))
+            ids.append(signal)
+            values.append(value)
+        for code, (ids, values) in columns.items():
+            index = self._by_code[code]
+            packed = np.frombuffer(b"".join(values), dtype=np.uint8).reshape(len(ids), index.bits // 8)
+            index.add(np.array(ids, dtype=np.uint64), packed)
+
+    def remove(self, removed: Iterable[tuple[int, int]]) -> None:
+        """Remove (code, signal id) rows; ones that are not there are passed over."""
+        columns: dict[int, list[int]] = {}
+        for code, signal in removed:
+            columns.setdefault(code, []).append(signal)
+        for code, ids in columns.items():
+            self._by_code[code].remove(np.array(ids, dtype=np.uint64))
+
+    def search(self, code: int, queries: NDArray[np.uint8], radius: int) -> RangeResult:
+        """As ``Index.range_search`` of the type's index."""
+        return self._by_code[code].range_search(queries, radius)
+
+    def item_of(self, signal: int) -> int:
+        """The item that a signal belongs to."""
+        sequence = signal >> SIGNAL_ORDINAL_BITS
+        return self._item_of_entry.get(sequence, sequence)
+
+    def items_of(self, ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """The items that signals belong to: uint64 [n] -> uint64 [n]."""
+        sequences = ids >> _ORDINAL_BITS
+        moved = self._item_of_entry
+        if moved:
+            for position, sequence in enumerate(sequences.tolist()):
+                if (item := moved.get(sequence)) is not None:
+                    sequences[position] = item
+        return sequences
+
+    def near(self, code: int, values: Sequence[bytes], radius: int) -> Iterator[list[Near]]:
+        """What lies within ``radius`` of each value."""
+        size = self._by_code[code].bits // 8
+        queries = np.frombuffer(b"".join(values), dtype=np.uint8).reshape(len(values), size)
+        lims, distances, ids = self.search(code, queries, radius)
+        for query in range(len(values)):
+            start, end = int(lims[query]), int(lims[query + 1])
+            yield [
+                (signal, self.item_of(signal), distance)
+                for signal, distance in zip(ids[start:end].tolist(), distances[start:end].tolist(), strict=True)
+            ]
+
+    def counts(self) -> dict[int, int]:
+        """Number of values per signal type code."""
+        return {code: len(index) for code, index in self._by_code.items()}
+
+
+class Matcher:
+    """The indexes over everything committed, and the sequence that they reflect.
+
+    Any number of threads may search; one thread (the writer) calls :meth:`follow` and :meth:`rebuild`.
+    """
+
+    def __init__(self) -> None:
+        self._indexes = Indexes()
+        self.sequence = -1
+
+    def rebuild(self, view: View) -> None:
+        """Build the indexes anew from the state; searches go on in the old ones until this returns."""
+        indexes = Indexes()
+        for code in perceptual_codes():
+            block: list[tuple[int, int, int, bytes]] = []
+            for signal, item, value in view.values(code):
+                block.append((code, signal, item, value))
+                if len(block) == _REBUILD_ROWS:
+                    indexes.add(block)
+                    block = []
+            indexes.add(block)
+        self._indexes = indexes
+        self.sequence = view.head.sequence
+
+    def follow(self, changes: Changes, sequence: int) -> None:
+        """Take over what a commit changed; found by every search that begins after the return."""
+        self._indexes.add(changes.added)
+        self._indexes.remove(changes.removed)
+        self.sequence = sequence
+
+    def search(self, code: int, queries: NDArray[np.uint8], radius: int) -> RangeResult:
+        """Everything listed within ``radius`` bits of the queries (uint8 [q, bytes of the type])."""
+        return self._indexes.search(code, queries, radius)
+
+    def items_of(self, ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """The items that signals belong to: uint64 [n] -> uint64 [n]."""
+        return self._indexes.items_of(ids)
+
+    def neighbours(self, wanted: Sequence[Wanted]) -> Neighbours:
+        """Search outside the writer what a rule will want to know inside it."""
+        answer = Neighbours(self.sequence)
+        indexes = self._indexes
+        batches: dict[tuple[int, int], list[bytes]] = {}
+        for code, value, radius in dict.fromkeys(wanted):
+            batches.setdefault((code, radius), []).append(value)
+        for (code, radius), values in batches.items():
+            for value, found in zip(values, indexes.near(code, values, radius), strict=True):
+                answer.found[code, value, radius] = found
+        return answer
+
+    def near(self, code: int, value: bytes, radius: int) -> list[Near]:
+        """Everything listed within ``radius`` bits of one value."""
+        return next(self._indexes.near(code, [value], radius))
+
+    def counts(self) -> dict[int, int]:
+        """Number of values per signal type code."""
+        return self._indexes.counts()
+
+
+class Recent:
+    """What was listed lately, searchable at once, also before it is committed.
+
+    A rule gets its neighbours from a search that ran before it had its turn, plus these: everything listed after
+    ``base``. Two generations, so that ``base`` never jumps to the present.
+    """
+
+    GENERATION_VALUES: Final = 2048
+
+    def __init__(self, base: int) -> None:
+        self.base = base
+        self._turn = base
+        self._older, self._newer = Indexes(), Indexes()
+        self._newer_values = 0
+
+    def add(self, added: Sequence[tuple[int, int, int, bytes]]) -> None:
+        """Add rows that were just recorded."""
+        self._newer.add(added)
+        self._newer_values += len(added)
+
+    def remove(self, removed: Sequence[tuple[int, int]]) -> None:
+        """Remove rows whose recording was undone."""
+        self._newer.remove(removed)
+        self._older.remove(removed)
+
+    def turn(self, sequence: int) -> None:
+        """Forget the older generation once the newer one is full; call between groups, at entry ``sequence``."""
+        if self._newer_values >= self.GENERATION_VALUES:
+            self._older, self._newer = self._newer, Indexes()
+            self._newer_values = 0
+            self.base, self._turn = self._turn, sequence
+
+    def near(self, code: int, value: bytes, radius: int) -> list[Near]:
+        """What was listed since ``base`` within ``radius`` bits of one value."""
+        return [near for indexes in (self._older, self._newer) for near in next(indexes.near(code, [value], radius))]

@@ -1,0 +1,123 @@
+"""What a rule sees while it decides: the state, searchable, with everything that was recorded before its turn.
+
+A scene lives inside the writer's transaction and belongs to the writer's thread. What a rule records is appended to
+the ledger and applied to the state at once, so that the next rule of the same group sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hashpact_server.ledger.base import Committed, Head
+from hashpact_server.ledger.embedded import LedgerWriter
+from hashpact_server.ledger.entry import Draft, Entry, Kind
+from hashpact_server.ledger.merkle import EMPTY_ROOT
+from hashpact_server.ledger.store import WriteTx
+from hashpact_server.matcher import Matcher, Neighbours, Recent
+from hashpact_server.state.apply import Changes, Scope, apply
+from hashpact_server.state.row_store import WritableRows
+from hashpact_server.state.view import View
+
+
+class Undo(Exception):  # noqa: N818 - control flow: ends a child transaction that shall leave no trace
+    """Raised inside :meth:`Scene.trial` to undo what was recorded in it."""
+
+
+class Scene(View):
+    """The state inside a write transaction, with the means to change it.
+
+    Args:
+        tx: the write transaction.
+        rows: the state's rows in it.
+        ledger: the ledger in it.
+        head: where the ledger stood when the transaction began.
+        matcher: the indexes over what is committed.
+        recent: what was listed lately.
+    """
+
+    def __init__(
+        self, tx: WriteTx, rows: WritableRows, ledger: LedgerWriter, head: Head, matcher: Matcher, recent: Recent
+    ) -> None:
+        super().__init__(rows, ledger, head)
+        self._tx = tx
+        self._writable = rows
+        self._appending = ledger
+        self._matcher = matcher
+        self._recent = recent
+        self._epoch = head.epoch
+        self.changes = Changes()
+
+    @property
+    def head(self) -> Head:
+        """Where the ledger stands, with what was recorded so far. Its root is only known after the commit."""
+        start, ledger = self._head, self._appending
+        if ledger.sequence == start.sequence:
+            return start
+        return Head(start.ledger_id, self._epoch, ledger.sequence, ledger.time_ms, EMPTY_ROOT)
+
+    @property
+    def now_ms(self) -> int:
+        """The time that the next entry will carry, in Unix ms."""
+        return self._appending.now_ms()
+
+    def record(self, draft: Draft) -> Entry:
+        """Append an entry and let it take effect."""
+        outcome = self._appending.append([draft], self._appending.sequence)
+        if not isinstance(outcome, Committed):
+            raise AssertionError("nobody else appends to an embedded ledger")
+        entry = outcome.entries[0]
+        self.take_over(entry)
+        return entry
+
+    def take_over(self, entry: Entry) -> None:
+        """Let an appended entry take effect."""
+        added = len(self.changes.added)
+        apply(entry, Scope(self._writable, self._appending, self.changes))
+        self._recent.add(self.changes.added[added:])
+        if entry.kind == Kind.REDACTED:
+            self._appending.redact(entry.subject)
+        elif entry.kind == Kind.EPOCH_STARTED:
+            self._epoch += 1
+
+    def near(self, code: int, value: bytes, radius: int, hint: Neighbours | None = None) -> list[tuple[int, int]]:
+        """Live items with a signal of this type within ``radius`` bits, as (item, distance), closest first.
+
+        Args:
+            code: code of a perceptual signal type.
+            value: the value.
+            radius: in bits, inclusive.
+            hint: what :meth:`Matcher.neighbours` found before; used where it is fresh enough.
+        """
+        found = hint.found.get((code, value, radius)) if hint and hint.sequence >= self._recent.base else None
+        if found is None:
+            found = self._matcher.near(code, value, radius)
+        best: dict[int, int] = {}
+        for signal, item, distance in (*found, *self._recent.near(code, value, radius)):
+            if distance < best.get(item, radius + 1) and self.lists(code, signal):
+                best[item] = distance
+        return sorted(best.items(), key=lambda pair: (pair[1], pair[0]))
+
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """A child transaction: undone alone when the block raises; :class:`Undo` undoes it and goes on."""
+        ledger_mark, rows_mark = self._appending.mark(), self._writable.mark()
+        added, removed, people = len(self.changes.added), len(self.changes.removed), self.changes.people
+        epoch = self._epoch
+        try:
+            with self._tx.nested() as child:
+                self._appending.within(child)
+                self._writable.within(child)
+                yield
+        except BaseException as error:
+            self._appending.rewind(ledger_mark)
+            self._writable.rewind(rows_mark)
+            self._recent.remove([(code, signal) for code, signal, _, _ in self.changes.added[added:]])
+            del self.changes.added[added:], self.changes.removed[removed:]
+            self.changes.people = people
+            self._epoch = epoch
+            if not isinstance(error, Undo):
+                raise
+        finally:
+            self._appending.within(self._tx)
+            self._writable.within(self._tx)

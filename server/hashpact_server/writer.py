@@ -1,0 +1,306 @@
+"""The one writer: requests in, durable entries out.
+
+::
+
+    submit(act) --> queue --> group --> [ decide -> ledger.append -> state.apply ] per act, each in a child transaction
+                                                            |
+                                    tiles, heads, digests --+--> commit (fsync) --> matcher, roster, head --> answers
+
+LMDB write transactions belong to a thread, so there is one writer thread; it takes what is waiting as a group that
+shares one commit. Decide runs inside the transaction, after the act before it was applied, so every act sees a list on
+which the rules hold. What a crash means stands beside each step of :meth:`Writer._write`; the common answer is: until
+the commit returned, nobody was told anything, and the store is what it was before the group.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from hashpact.v1 import error_reason_pb2 as reasons
+
+from hashpact_server import memory
+from hashpact_server.ledger.store import CommitUnknownError, StoreError, StoreFullError
+from hashpact_server.refusal import Refusal
+from hashpact_server.scene import Scene, Undo
+
+if TYPE_CHECKING:
+    from hashpact_server.core import Core, Opened
+
+log: Final = logging.getLogger(__name__)
+
+Encode = Callable[[str], bytes]
+"""Given the ``as_of`` token of the state after the write, the serialised answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One request to write.
+
+    Attributes:
+        decide: the rule. Records drafts on the scene and returns how to encode the answer; a Refusal that it raises
+            undoes the whole act.
+        member: pseudonym of the caller.
+        request_id: remembered with the answer when not empty.
+        fingerprint: SHA-256 of the request without its request_id (32 bytes): tells a retry from a reuse.
+        validate_only: decide, answer, and write nothing.
+        deadline: ``time.monotonic()`` after which the act is not begun.
+    """
+
+    decide: Callable[[Scene], Encode]
+    member: bytes
+    request_id: str = ""
+    fingerprint: bytes = bytes(32)
+    validate_only: bool = False
+    deadline: float = math.inf
+
+
+@dataclass(slots=True)
+class _Waiting:
+    act: Act
+    answer: Future[bytes] = field(default_factory=Future)
+
+
+@dataclass(slots=True)
+class Figures:
+    """What the writer tells the metrics; written by the writer thread only.
+
+    Attributes:
+        groups: groups committed.
+        acts: acts answered, refused ones included.
+        commit_s: seconds spent in commits.
+        last_group: acts in the last group.
+    """
+
+    groups: int = 0
+    acts: int = 0
+    commit_s: float = 0.0
+    last_group: int = 0
+
+
+class Writer:
+    """Takes acts from any thread and carries them out in one.
+
+    Args:
+        core: store, matcher and what is published.
+        queue_max: acts that may wait; more are refused with TOO_MANY_REQUESTS.
+        group_max: acts that share one commit.
+        request_id_ttl_s: time for which answers are remembered at least.
+        on_fatal: called once, from the writer's thread, when the store cannot be used any more.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        *,
+        queue_max: int,
+        group_max: int,
+        request_id_ttl_s: int,
+        on_fatal: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        self._core = core
+        self._queue_max = queue_max
+        self._group_max = group_max
+        self._request_id_ttl_ms = request_id_ttl_s * 1000
+        self._on_fatal = on_fatal
+        self._waiting: deque[_Waiting] = deque()
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._fatal: BaseException | None = None
+        self.figures = Figures()
+        self._thread = threading.Thread(target=self._run, name="hashpact-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def queue_length(self) -> int:
+        """Acts that wait."""
+        return len(self._waiting)
+
+    @property
+    def alive(self) -> bool:
+        """Whether acts can be carried out."""
+        return self._fatal is None and self._thread.is_alive()
+
+    def submit(self, act: Act) -> bytes:
+        """Carry out an act; returns its serialised answer when it is durable.
+
+        Raises:
+            Refusal: what the rule refused, TOO_MANY_REQUESTS, STORE_FULL, DEADLINE_EXCEEDED, WRITE_OUTCOME_UNKNOWN,
+                NOT_SERVING.
+        """
+        waiting = _Waiting(act)
+        with self._wake:
+            if self._stopping or self._fatal is not None:
+                raise _not_serving()
+            if len(self._waiting) >= self._queue_max:
+                raise Refusal(
+                    reasons.ERROR_REASON_TOO_MANY_REQUESTS,
+                    "the write queue is full; try again shortly",
+                    metadata={"limit": "write_queue_max", "limit_value": str(self._queue_max)},
+                    retry_after_s=0.5,
+                )
+            self._waiting.append(waiting)
+            self._wake.notify()
+        return waiting.answer.result()
+
+    def stop(self) -> None:
+        """Carry out what waits, then end the thread. Acts submitted from now on are refused."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while group := self._next_group():
+                self._carry_out(group)
+        except BaseException as error:  # noqa: BLE001 - whatever it was, nobody may wait for ever
+            # Nothing that was not committed may be answered as done: everyone who waits is told that we are gone.
+            self._die(error)
+
+    def _next_group(self) -> list[_Waiting]:
+        with self._wake:
+            while not self._waiting and not self._stopping:
+                self._wake.wait()
+            size = min(len(self._waiting), self._group_max)
+            return [self._waiting.popleft() for _ in range(size)]
+
+    def _die(self, error: BaseException) -> None:
+        log.critical("the writer stops: %s", error, exc_info=error)
+        with self._wake:
+            self._fatal = error
+            left = list(self._waiting)
+            self._waiting.clear()
+        for waiting in left:
+            waiting.answer.set_exception(_not_serving())
+        if self._on_fatal is not None:
+            self._on_fatal(error)
+
+    def _carry_out(self, group: Sequence[_Waiting]) -> None:
+        try:
+            answers = self._outcomes(group)
+        except BaseException:
+            for waiting in group:
+                waiting.answer.set_exception(_not_serving())
+            raise
+        self.figures.acts += len(group)
+        for waiting, answer in zip(group, answers, strict=True):
+            if isinstance(answer, bytes):
+                waiting.answer.set_result(answer)
+            else:
+                waiting.answer.set_exception(answer)
+
+    def _outcomes(self, group: Sequence[_Waiting]) -> list[bytes | Exception]:
+        self.figures.last_group = len(group)
+        try:
+            return self._write([waiting.act for waiting in group])
+        except StoreFullError as error:
+            # Nothing of the group is kept. One by one, so that an act that fits does not suffer for its neighbour.
+            if len(group) > 1:
+                return [outcome for waiting in group for outcome in self._outcomes([waiting])]
+            return [_store_full(error)]
+        except CommitUnknownError as error:
+            return self._find_out(group, error)
+
+    def _write(self, acts: Sequence[Act]) -> list[bytes | Exception]:
+        core = self._core
+        core.store.check_room()
+        # Crash from here to the commit: the transaction was never on disk. The callers see a broken connection, and a
+        # retry with the same request_id is decided afresh.
+        opened = core.begin()
+        try:
+            answers = [self._answer(act, opened) for act in acts]
+            if not opened.dirty:
+                opened.tx.abort()
+                return answers
+            memory.forget(opened.tx, opened.scene.now_ms - self._request_id_ttl_ms)
+            sealed = core.seal(opened)
+        except BaseException:
+            opened.tx.abort()
+            core.forget_recent()
+            raise
+        # Crash during the commit: LMDB writes the new pages, syncs, then writes and syncs one of its two meta pages.
+        # Before the meta page is on disk the group never happened; after it, all of it did, with the answers under
+        # their request_ids. There is no state between.
+        started = time.monotonic()
+        core.commit(opened)
+        self.figures.commit_s += time.monotonic() - started
+        self.figures.groups += 1
+        # Crash from here on: the group is durable and nobody was told. Memory is rebuilt from the state at the
+        # next start, and a retry with the same request_id gets the remembered answer.
+        core.publish(sealed)
+        return answers
+
+    def _answer(self, act: Act, opened: Opened) -> bytes | Exception:
+        if time.monotonic() > act.deadline:
+            return Refusal(
+                reasons.ERROR_REASON_DEADLINE_EXCEEDED,
+                "the deadline passed while the write waited; nothing was written",
+            )
+        try:
+            if act.request_id:
+                known = memory.remembered(opened.tx, act.member, act.request_id, act.fingerprint)
+                if known is not None:
+                    return known
+            return self._decide(act, opened)
+        except StoreError:
+            raise
+        except Refusal as refusal:
+            return refusal
+        except Exception as error:  # noqa: BLE001 - a bug in one rule must not take its neighbours along
+            return error
+
+    def _decide(self, act: Act, opened: Opened) -> bytes:
+        scene, answer = opened.scene, b""
+        with scene.trial():
+            before = scene.head.sequence
+            encode = act.decide(scene)
+            if act.validate_only:
+                answer = encode(opened.start.position().encode())
+                raise Undo
+            answer = encode(scene.head.position().encode())
+            opened.dirty = opened.dirty or scene.head.sequence != before
+        if act.request_id and not act.validate_only:
+            memory.remember(opened.tx, act.member, act.request_id, act.fingerprint, answer, scene.now_ms)
+            opened.dirty = True
+        return answer
+
+    def _find_out(self, group: Sequence[_Waiting], error: CommitUnknownError) -> list[bytes | Exception]:
+        """After a commit that failed on the way: open the store again, and believe only what it says.
+
+        Whether the group is there or not, it is answered as unknown (or as refused, when the disk was full and the
+        group is not there): the answers that were made are remembered with the group, if it is there, and a retry with
+        the same request_id gets them. Memory is rebuilt, never patched.
+        """
+        log.error("a commit failed and its outcome is not known yet: %s", error)
+        before = self._core.published.head.sequence
+        self._core.recover()
+        now = self._core.published.head.sequence
+        log.warning("the store was opened again: it stands at entry %d, before the group it stood at %d", now, before)
+        if error.disk_full and now == before:
+            return [_store_full(StoreFullError("the disk is full")) for _ in group]
+        unknown = Refusal(
+            reasons.ERROR_REASON_WRITE_OUTCOME_UNKNOWN,
+            "the disk failed while committing; ask again with the same request_id to learn what became of it",
+            retry_after_s=1.0,
+        )
+        return [unknown for _ in group]
+
+
+def _not_serving() -> Refusal:
+    return Refusal(reasons.ERROR_REASON_NOT_SERVING, "the server is stopping; try again shortly", retry_after_s=1.0)
+
+
+def _store_full(error: StoreFullError) -> Refusal:
+    return Refusal(
+        reasons.ERROR_REASON_STORE_FULL,
+        f"nothing was written: {error}; look-ups go on, an operator has to make room",
+        metadata={"limit": "store_bytes_max", "limit_value": str(error.limit)} if error.limit else {},
+    )
