@@ -1,1 +1,80 @@
-"""Hashpact."""
+"""Hashpact: find known terrorist media without passing media around.
+
+::
+
+    from hashpact import Client
+
+    with Client("list.example.org:7443", token=..., ca="ca.pem") as client:
+        print(client.check("upload.jpg").verdict)          # none, near or match
+
+Everything public is named in ``__all__`` and loaded when it is first used, so that ``import hashpact`` costs next to
+nothing and works without the extras.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hashpact import errors
+    from hashpact._media import Contribution
+    from hashpact.aio import AsyncClient
+    from hashpact.client import Client
+    from hashpact.hashing import hash_image
+    from hashpact.probes import Probe
+    from hashpact.results import CheckResult, FailedCheck, LookupResult, Match
+    from hashpact.signals import ImageSignals, Signal
+
+_HOME = {
+    "AsyncClient": "hashpact.aio",
+    "CheckResult": "hashpact.results",
+    "Client": "hashpact.client",
+    "Contribution": "hashpact._media",
+    "FailedCheck": "hashpact.results",
+    "ImageSignals": "hashpact.signals",
+    "LookupResult": "hashpact.results",
+    "Match": "hashpact.results",
+    "Probe": "hashpact.probes",
+    "Signal": "hashpact.signals",
+    "errors": "hashpact.errors",
+    "hash_image": "hashpact.hashing",
+}
+
+__all__ = [
+    "AsyncClient",
+    "CheckResult",
+    "Client",
+    "Contribution",
+    "FailedCheck",
+    "ImageSignals",
+    "LookupResult",
+    "Match",
+    "Probe",
+    "Signal",
+    "errors",
+    "hash_image",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'hashpact' has no attribute {name!r}")
+    try:
+        module = import_module(home)
+    except ModuleNotFoundError as error:
+        if name != "hash_image" or (error.name or "").partition(".")[0] == "hashpact":
+            raise
+        from hashpact.errors import MissingExtraError  # noqa: PLC0415  # only needed here
+
+        raise MissingExtraError(
+            f"hashing needs the media extra ({error.name} is not installed): pip install 'hashpact[media]'"
+        ) from error
+    value = module if home == f"hashpact.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,96 @@
+"""The channel to the service: TLS or local plaintext, options, and the token in the metadata."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Final
+
+import grpc
+import grpc.aio
+
+from hashpact._target import load_ca, require_plaintext_allowed, require_target, require_token
+from hashpact._wire import service_config
+from hashpact.errors import ConfigError
+
+ANSWER_BYTES_MAX: Final = 64 << 20
+"""Largest answer that a client reads: a full batch with many matches per probe stays well below."""
+
+_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
+    ("grpc.max_receive_message_length", ANSWER_BYTES_MAX),
+    # The server's limit decides, and says so; a local one would only repeat it.
+    ("grpc.max_send_message_length", -1),
+    ("grpc.enable_retries", 1),
+    # A DNS record must not change how calls are repeated.
+    ("grpc.service_config_disable_resolution", 1),
+    # By default gRPC waits up to 2 minutes between attempts to connect: too long after a server's restart.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 5_000),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+    # A connection that a firewall dropped in silence would time out call after call; a ping notices it. Pings are
+    # sent only while a call waits, so no server takes offence.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A checked description of where the service is; channels are made from it.
+
+    Attributes:
+        target: as gRPC takes it.
+        token: the member's token; "" for none. Not in the repr.
+        ca: PEM certificates, or None for gRPC's own list.
+        plaintext: whether TLS is left away.
+    """
+
+    target: str
+    token: str = field(repr=False)
+    ca: bytes | None = field(repr=False)
+    plaintext: bool
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """What every call carries."""
+        return (("authorization", f"Bearer {self.token}"),) if self.token else ()
+
+    def open(self) -> grpc.Channel:
+        """A channel; it connects when the first call is made."""
+        if self.plaintext:
+            return grpc.insecure_channel(self.target, options=channel_options())
+        return grpc.secure_channel(self.target, grpc.ssl_channel_credentials(self.ca), options=channel_options())
+
+    def open_async(self) -> grpc.aio.Channel:
+        """The same for the running event loop."""
+        if self.plaintext:
+            return grpc.aio.insecure_channel(self.target, options=channel_options())
+        return grpc.aio.secure_channel(self.target, grpc.ssl_channel_credentials(self.ca), options=channel_options())
+
+
+def channel_options() -> list[tuple[str, int | str]]:
+    """Options of every channel."""
+    return [*_OPTIONS, ("grpc.service_config", service_config())]
+
+
+def endpoint(
+    target: str | None,
+    *,
+    token: str | None,
+    ca: str | os.PathLike[str] | bytes | None,
+    plaintext: bool,
+) -> Endpoint:
+    """Check the settings; what is None is taken from the environment.
+
+    Raises:
+        ConfigError: a setting is missing or wrong; says which and what to do.
+    """
+    checked = require_target(os.environ.get("HASHPACT_TARGET") if target is None else target)
+    secret = require_token(os.environ.get("HASHPACT_TOKEN", "") if token is None else token)
+    if plaintext:
+        if ca is not None:
+            raise ConfigError("ca and plaintext exclude each other: leave one away", reason="PLAINTEXT_WITH_CA")
+        require_plaintext_allowed(checked)
+        return Endpoint(checked, secret, None, plaintext=True)
+    pem = load_ca(os.environ.get("HASHPACT_CA") or None if ca is None else ca)
+    return Endpoint(checked, secret, pem, plaintext=False)

@@ -1,0 +1,256 @@
+"""Between messages of the wire and the client's objects, both ways. No decisions here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from hashpact.errors import InvalidRequestError
+from hashpact.items import ContributionOutcome, Item, ItemContribution, ItemSignal, NearDuplicate
+from hashpact.membership import Capabilities, Limits, Member, MemberToken, SignalTypeInfo
+from hashpact.probes import Probe
+from hashpact.results import Agreement, Match, ProbeResult, Problem
+from hashpact.signals import Signal
+from hashpact.v1 import capabilities_service_pb2 as capabilities_pb2
+from hashpact.v1 import contribution_service_pb2 as contribution_pb2
+from hashpact.v1 import error_reason_pb2, item_pb2, lookup_service_pb2, member_service_pb2, signal_pb2
+
+
+class _EnumType(Protocol):
+    def Name(self, number: Any) -> str:  # noqa: N802  # protobuf's own spelling
+        """The full name of a number."""
+
+    def Value(self, name: str) -> Any:  # noqa: N802  # protobuf's own spelling
+        """The number of a full name."""
+
+    def keys(self) -> Iterable[str]:
+        """All full names."""
+
+
+class Words:
+    """The words of one enum: ``ITEM_STATUS_PROVISIONAL`` on the wire is ``provisional`` here."""
+
+    def __init__(self, kind: object, prefix: str) -> None:
+        self._kind: _EnumType = kind  # type: ignore[assignment]  # generated wrappers share no public type
+        self._prefix = prefix
+
+    def word(self, number: int) -> str:
+        """The word of a number; "" for unspecified."""
+        if number == 0:
+            return ""
+        try:
+            return self._kind.Name(number).removeprefix(self._prefix).lower()
+        except ValueError:
+            return f"unknown-{number}"
+
+    def number(self, word: str, field: str) -> Any:
+        """The number of a word; dashes stand for underscores.
+
+        Raises:
+            InvalidRequestError: no such word; the message lists them.
+        """
+        known = self.known()
+        normal = word.strip().lower().replace("-", "_")
+        if normal not in known:
+            text = f"{field} is one of {', '.join(known)}; {word!r} is not"
+            raise InvalidRequestError(text, reason="FIELD_INVALID", violations=[(field, text)])
+        return self._kind.Value(f"{self._prefix}{normal.upper()}")
+
+    def known(self) -> tuple[str, ...]:
+        """Every word."""
+        names = (name.removeprefix(self._prefix).lower() for name in self._kind.keys())  # noqa: SIM118  # not a dict
+        return tuple(name for name in names if name != "unspecified")
+
+
+STATUSES = Words(item_pb2.ItemStatus, "ITEM_STATUS_")
+BASES = Words(item_pb2.AttestationBasis, "ATTESTATION_BASIS_")
+ADVICE = Words(signal_pb2.Advice, "ADVICE_")
+ROLES = Words(member_service_pb2.Role, "ROLE_")
+WITHDRAWAL_REASONS = Words(contribution_pb2.WithdrawalReason, "WITHDRAWAL_REASON_")
+OUTCOMES = Words(contribution_pb2.ContributionOutcome.Result, "RESULT_")
+_REASONS = Words(error_reason_pb2.ErrorReason, "ERROR_REASON_")
+
+
+def _reason(number: int) -> str:
+    return _REASONS.word(number).upper()
+
+
+def time_of(message: Any, name: str) -> datetime | None:
+    """A timestamp field as UTC, or None when it is absent."""
+    if not message.HasField(name):
+        return None
+    stamp: Timestamp = getattr(message, name)
+    return stamp.ToDatetime(tzinfo=UTC)
+
+
+def timestamp(time: datetime, field: str) -> Timestamp:
+    """A time for the wire.
+
+    Raises:
+        InvalidRequestError: a time without zone, which means something else on every machine.
+    """
+    if time.tzinfo is None:
+        text = f"{field} has no time zone: give it one, e.g. datetime.now(timezone.utc)"
+        raise InvalidRequestError(text, reason="FIELD_INVALID", violations=[(field, text)])
+    stamp = Timestamp()
+    stamp.FromDatetime(time.astimezone(UTC))
+    return stamp
+
+
+# --- to the wire ----------------------------------------------------------------------------------------------------
+
+
+def probe_message(probe: Probe) -> lookup_service_pb2.Probe:
+    """A probe."""
+    return lookup_service_pb2.Probe(
+        signal_sets=[signal_pb2.SignalSet(signal_type=name, values=values) for name, values in probe.signal_sets]
+    )
+
+
+def radius_messages(radii: Mapping[str, int] | None) -> list[lookup_service_pb2.Radius]:
+    """Radii by signal type."""
+    messages = []
+    for name, radius in (radii or {}).items():
+        if not 0 <= radius < 1 << 32:
+            text = f"the radius of {name} is a number of bits, 0 or more"
+            raise InvalidRequestError(text, reason="FIELD_INVALID", violations=[("radii", text)])
+        messages.append(lookup_service_pb2.Radius(signal_type=name, radius=radius))
+    return messages
+
+
+def signal_message(signal: Signal) -> signal_pb2.Signal:
+    """A signal."""
+    return signal_pb2.Signal(signal_type=signal.signal_type, value=signal.value, quality=signal.quality)
+
+
+# --- from the wire --------------------------------------------------------------------------------------------------
+
+
+def match_of(message: lookup_service_pb2.Match) -> Match:
+    """A match, its agreements best first."""
+    agreements = [
+        Agreement(one.signal_type, one.value_index, one.distance, one.distance_is_bound) for one in message.agreements
+    ]
+    return Match(
+        message.item,
+        STATUSES.word(message.status),
+        tuple(message.labels),
+        ADVICE.word(message.advice),
+        tuple(sorted(agreements, key=lambda agreement: agreement.rank)),
+    )
+
+
+def probe_results(response: lookup_service_pb2.LookupResponse, probes: int) -> list[ProbeResult]:
+    """One result per probe of the request: the answer names only those that matched."""
+    results = [ProbeResult()] * probes
+    problems: dict[int, list[Problem]] = {}
+    for one in response.problems:
+        problems.setdefault(one.probe_index, []).append(Problem(one.signal_set_index, _reason(one.reason), one.message))
+    for index, found in problems.items():
+        results[index] = ProbeResult(problems=tuple(found))
+    for matched in response.matched:
+        results[matched.probe_index] = ProbeResult(
+            # A match without agreements says nothing that could be shown or decided on.
+            tuple(match_of(match) for match in matched.matches if match.agreements),
+            matched.truncated,
+            tuple(problems.get(matched.probe_index, ())),
+        )
+    return results
+
+
+def problems_of(messages: Iterable[contribution_pb2.SignalProblem]) -> tuple[Problem, ...]:
+    """Signals that were not listed."""
+    return tuple(Problem(one.signal_index, _reason(one.reason), one.message) for one in messages)
+
+
+def outcome_of(message: contribution_pb2.ContributionOutcome) -> ContributionOutcome:
+    """What became of one contribution."""
+    return ContributionOutcome(
+        outcome=OUTCOMES.word(message.result),
+        item=message.item,
+        status=STATUSES.word(message.status),
+        candidates=tuple(message.candidates),
+        near_duplicates=tuple(
+            NearDuplicate(near.item, near.signal_type, near.distance) for near in message.near_duplicates
+        ),
+        problems=problems_of(message.problems),
+        reason=_reason(message.reason),
+        message=message.message,
+    )
+
+
+def item_of(message: item_pb2.Item) -> Item:
+    """An item."""
+    return Item(
+        item=message.item,
+        status=STATUSES.word(message.status),
+        advice=ADVICE.word(message.advice),
+        labels=tuple(message.labels),
+        contributions=tuple(
+            ItemContribution(
+                member=one.member,
+                labels=tuple(one.labels),
+                basis=BASES.word(one.attestation.basis),
+                observed_time=time_of(one.attestation, "observed_time"),
+                observer_role=one.attestation.observer_role,
+                update_time=time_of(one, "update_time"),
+                sequence=one.sequence,
+            )
+            for one in message.contributions
+        ),
+        signals=tuple(
+            ItemSignal(
+                one.signal_type,
+                one.value or None,
+                one.quality if one.HasField("quality") else None,
+                one.sequence,
+            )
+            for one in message.signals
+        ),
+        create_time=time_of(message, "create_time"),
+        redacted=message.redacted,
+    )
+
+
+def token_of(message: member_service_pb2.MemberToken) -> MemberToken:
+    """What is known of a token."""
+    return MemberToken(message.token_id, time_of(message, "create_time"), time_of(message, "expire_time"))
+
+
+def member_of(message: member_service_pb2.Member) -> Member:
+    """A member."""
+    return Member(
+        name=message.name,
+        roles=tuple(ROLES.word(role) for role in message.roles),
+        group=message.group,
+        suspended=message.suspended,
+        create_time=time_of(message, "create_time"),
+        tokens=tuple(token_of(token) for token in message.tokens),
+    )
+
+
+def capabilities_of(message: capabilities_pb2.GetCapabilitiesResponse) -> Capabilities:
+    """What the server can do."""
+    return Capabilities(
+        server_version=message.server_version,
+        ledger_id=message.ledger_id,
+        signal_types=tuple(
+            SignalTypeInfo(
+                kind.name,
+                kind.size_bytes,
+                kind.exact,
+                kind.radius_default,
+                kind.radius_max,
+                kind.identifies,
+                kind.quality_min,
+            )
+            for kind in message.signal_types
+        ),
+        limits=Limits(**{name: getattr(message.limits, name) for name in Limits.__dataclass_fields__}),
+        caller=message.caller,
+        caller_roles=tuple(ROLES.word(role) for role in message.caller_roles),
+        as_of=message.as_of,
+    )

@@ -1,0 +1,101 @@
+"""From what a caller gives (a path, bytes, a picture, signals) to signals, where the media extra is installed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from hashpact.errors import HashpactError, InvalidRequestError, MissingExtraError, UnreadableMediaError
+from hashpact.signals import ImageSignals, Signal
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Media: TypeAlias = "str | os.PathLike[str] | bytes | Image"
+"""A picture: a path, a file's bytes, or a decoded Pillow image."""
+
+Source: TypeAlias = "Media | ImageSignals"
+"""A picture, or what hashing it gave."""
+
+ContributionSource: TypeAlias = "Source | Iterable[Signal]"
+"""What can be contributed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """One entry of :meth:`hashpact.Client.contribute_many`.
+
+    Attributes:
+        source: a picture (path, bytes, Pillow image), its signals, or any signals.
+        labels: what it is; at least one.
+        basis: how the member knows: ``person_looked``, ``automatic``, ``found_through_list``, ``import``.
+        observer_role: function of the person who looked, e.g. ``reviewer``; never a name.
+        observed_time: when the person looked; with a time zone.
+        attach_to: the item to attach to whatever the signals identify; 0 decides by identity.
+    """
+
+    source: ContributionSource
+    labels: Iterable[str]
+    basis: str = "person_looked"
+    observer_role: str = ""
+    observed_time: datetime | None = None
+    attach_to: int = 0
+
+
+def path_of(source: object) -> Path | None:
+    """The path, where a path was given."""
+    return Path(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else None
+
+
+def signals_of(source: Source, *, dihedral: bool = False) -> ImageSignals:
+    """Hash a picture, or hand back what hashing gave.
+
+    Args:
+        source: see :data:`Source`.
+        dihedral: whether to compute PDQ for all 8 rotated and mirrored variants too.
+
+    Raises:
+        UnreadableMediaError: not a picture that can be read.
+        MissingExtraError: the media extra is not installed.
+    """
+    if isinstance(source, ImageSignals):
+        return source
+    try:
+        from hashpact.hashing import hash_image  # noqa: PLC0415  # a thin installation has no Pillow
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "hashpact":
+            raise
+        raise MissingExtraError(
+            f"hashing needs the media extra ({error.name} is not installed): pip install 'hashpact[media]'"
+        ) from error
+    return hash_image(source, dihedral=dihedral)
+
+
+def try_signals(source: Source) -> ImageSignals | HashpactError:
+    """Hash with all variants; an input that cannot be read is a result, so that the others go on."""
+    try:
+        return signals_of(source, dihedral=True)
+    except UnreadableMediaError as error:
+        return error
+
+
+def listed_signals(source: ContributionSource) -> tuple[Signal, ...]:
+    """The signals to contribute.
+
+    Raises:
+        UnreadableMediaError: not a picture that can be read.
+        MissingExtraError: the media extra is not installed.
+        InvalidRequestError: something that is neither a picture nor signals.
+    """
+    if isinstance(source, (str, os.PathLike, bytes, ImageSignals)) or hasattr(source, "tobytes"):
+        return tuple(signals_of(source))
+    signals = tuple(source) if isinstance(source, Iterable) else (None,)
+    if not all(isinstance(signal, Signal) for signal in signals):
+        raise InvalidRequestError(
+            f"a contribution is a picture or its signals, not {type(source).__name__}", reason="FIELD_INVALID"
+        )
+    return tuple(signal for signal in signals if signal is not None)

@@ -1,0 +1,79 @@
+"""Members and their tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from hashpact import _convert as convert
+from hashpact import _wire as wire
+from hashpact._operations.session import BUSY, Session, new_request_id, require_count, require_id
+from hashpact._operations.writing import write
+from hashpact._wire import Operation, ask
+from hashpact.errors import InvalidRequestError
+from hashpact.membership import IssuedToken, Member
+from hashpact.v1 import member_service_pb2
+
+
+def create_member(
+    session: Session, name: str, roles: Iterable[str], *, group: str, request_id: str | None
+) -> Operation[Member]:
+    """Admit a member."""
+    if isinstance(roles, str):
+        raise InvalidRequestError('roles is a list of roles, e.g. ["check"]', reason="FIELD_INVALID")
+    given_id = new_request_id(request_id)
+    request = member_service_pb2.CreateMemberRequest(
+        request_id=given_id,
+        name=name,
+        roles=[convert.ROLES.number(role, "role") for role in roles],
+        group=group,
+    )
+    response = yield from ask(write(wire.CREATE_MEMBER, request, given_id))
+    session.wrote(response.as_of)
+    return convert.member_of(response.member)
+
+
+def list_members_page(page_size: int, page_token: str) -> Operation[tuple[list[Member], str]]:
+    """Ask for one page of members."""
+    require_count("page_size", page_size)
+    request = member_service_pb2.ListMembersRequest(page_size=page_size, page_token=page_token)
+    response = yield from ask(wire.Call(wire.LIST_MEMBERS, request, wait_for=BUSY))
+    return [convert.member_of(member) for member in response.members], response.next_page_token
+
+
+def suspend_member(session: Session, member: str, *, request_id: str | None) -> Operation[Member]:
+    """Suspend a member."""
+    given_id = new_request_id(request_id)
+    request = member_service_pb2.SuspendMemberRequest(request_id=given_id, member=member)
+    response = yield from ask(write(wire.SUSPEND_MEMBER, request, given_id))
+    session.wrote(response.as_of)
+    return convert.member_of(response.member)
+
+
+def resume_member(session: Session, member: str, *, request_id: str | None) -> Operation[Member]:
+    """Let a member take part again."""
+    given_id = new_request_id(request_id)
+    request = member_service_pb2.ResumeMemberRequest(request_id=given_id, member=member)
+    response = yield from ask(write(wire.RESUME_MEMBER, request, given_id))
+    session.wrote(response.as_of)
+    return convert.member_of(response.member)
+
+
+def issue_token(session: Session, member: str, *, expire_time: datetime | None) -> Operation[IssuedToken]:
+    """Issue a token; never sent twice."""
+    request = member_service_pb2.IssueTokenRequest(
+        member=member,
+        expire_time=None if expire_time is None else convert.timestamp(expire_time, "expire_time"),
+    )
+    response = yield from ask(wire.Call(wire.ISSUE_TOKEN, request))
+    session.wrote(response.as_of)
+    return IssuedToken(response.token, convert.token_of(response.info))
+
+
+def revoke_token(session: Session, token_id: int) -> Operation[None]:
+    """Revoke a token; doing it twice is doing it once, so it is repeated without a request_id."""
+    require_id("token_id", token_id)
+    request = member_service_pb2.RevokeTokenRequest(token_id=token_id)
+    call = wire.Call(wire.REVOKE_TOKEN, request, repeatable=True, wait_for=BUSY)
+    response = yield from ask(call)
+    session.wrote(response.as_of)

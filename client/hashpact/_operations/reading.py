@@ -1,0 +1,184 @@
+"""Looking up, checking, and reading items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from hashpact import _convert as convert
+from hashpact import _wire as wire
+from hashpact._operations.chunks import cut
+from hashpact._operations.session import BUSY, Session, limits_of, require_count, require_id
+from hashpact._wire import Operation, Result, ask, ask_all
+from hashpact.errors import ConflictError, HashpactError, ServiceError, UnavailableError
+from hashpact.items import Item
+from hashpact.probes import Probe
+from hashpact.results import CheckResult, LookupResult, ProbeResult
+from hashpact.signals import ImageSignals
+from hashpact.v1 import contribution_service_pb2, item_pb2, lookup_service_pb2
+
+PROBES_PER_CALL_MAX: Final = 256
+"""Larger calls gain nothing; smaller ones leave several in flight to share the server's cores."""
+
+_BUSY_OR_BEHIND: Final = BUSY | {"TOKEN_FROM_FUTURE"}
+
+
+def _fresh(session: Session, asked: str, read: Callable[[str, frozenset[str]], Operation[Result]]) -> Operation[Result]:
+    """Read at least as fresh as asked, else as the client's own last write.
+
+    A token that the caller gave is the caller's business. One that we added must not turn a restored list or a
+    replica that is a moment behind into an outage: the first is dropped, the second waited for within the deadline.
+    """
+    own = session.as_of if session.read_your_writes and not asked else ""
+    if not own:
+        return (yield from read(asked, BUSY))
+    try:
+        return (yield from read(own, _BUSY_OR_BEHIND))
+    except ConflictError as error:
+        if error.reason != "TOKEN_UNKNOWN_HISTORY":
+            raise
+        session.forget(own)
+    return (yield from read("", BUSY))
+
+
+def lookup(
+    session: Session,
+    probes: Sequence[Probe],
+    *,
+    radii: Mapping[str, int] | None,
+    matches_max: int,
+    at_least_as_fresh: str,
+) -> Operation[LookupResult]:
+    """Look up a batch, split by the server's limits."""
+    if not probes:
+        return LookupResult((), at_least_as_fresh)
+    radius_messages = convert.radius_messages(radii)
+    require_count("matches_max", matches_max)
+    messages = [convert.probe_message(probe) for probe in probes]
+    chunks = [messages]
+    if len(probes) > 1:
+        limits = yield from limits_of(session)
+        sizes = [(probe.values, message.ByteSize()) for probe, message in zip(probes, messages, strict=True)]
+        chunks = cut(
+            messages,
+            sizes,
+            members_max=min(limits.lookup_probes_max or PROBES_PER_CALL_MAX, PROBES_PER_CALL_MAX),
+            values_max=limits.lookup_values_max,
+            message_bytes_max=limits.message_bytes_max,
+        )
+
+    def read(token: str, wait_for: frozenset[str]) -> Operation[LookupResult]:
+        def call(chunk: Sequence[Any], fresh: str) -> wire.Call[lookup_service_pb2.LookupResponse]:
+            request = lookup_service_pb2.LookupRequest(
+                probes=chunk, radii=radius_messages, matches_max=matches_max, at_least_as_fresh=fresh
+            )
+            return wire.Call(wire.LOOKUP, request, wait_for=wait_for)
+
+        first = yield from ask(call(chunks[0], token))
+        # The others are asked to be no older than the first, so that its token holds for the whole answer.
+        rest = yield from _ask_rest([call(chunk, first.as_of) for chunk in chunks[1:]])
+        results: list[ProbeResult] = []
+        for chunk, response in zip(chunks, [first, *rest], strict=True):
+            results += convert.probe_results(response, len(chunk))
+        return LookupResult(tuple(results), first.as_of)
+
+    try:
+        return (yield from _fresh(session, at_least_as_fresh, read))
+    except ServiceError as error:
+        if error.reason == "LIMIT_EXCEEDED":
+            session.limits = None  # The server may have been restarted with other limits: ask again next time.
+        raise
+
+
+def _ask_rest(
+    calls: list[wire.Call[lookup_service_pb2.LookupResponse]],
+) -> Operation[list[lookup_service_pb2.LookupResponse]]:
+    if not calls:
+        return []
+    return (yield from ask_all(calls))
+
+
+def check(
+    session: Session,
+    uploads: Sequence[tuple[Path | None, ImageSignals]],
+    *,
+    radii: Mapping[str, int] | None,
+    matches_max: int,
+    at_least_as_fresh: str,
+) -> Operation[list[CheckResult]]:
+    """Look up hashed uploads; answers as ``on_unavailable`` says when the service cannot be asked."""
+    probes = [Probe.of(signals) for _, signals in uploads]
+    try:
+        found = yield from lookup(
+            session, probes, radii=radii, matches_max=matches_max, at_least_as_fresh=at_least_as_fresh
+        )
+    except ServiceError as error:
+        if session.on_unavailable == "raise" or not cannot_be_asked(error):
+            raise
+        advice = "none" if session.on_unavailable == "open" else "review"
+        return [CheckResult(path, "none", advice, signals=signals, unavailable=error) for path, signals in uploads]
+    return [
+        CheckResult(
+            path,
+            result.verdict,
+            result.advice,
+            result.matches,
+            result.truncated,
+            result.problems,
+            signals,
+            found.as_of,
+        )
+        for (path, signals), result in zip(uploads, found, strict=True)
+    ]
+
+
+def cannot_be_asked(error: HashpactError) -> bool:
+    """Whether an error is an outage (unreachable, too slow, overloaded, broken), as opposed to a refusal."""
+    return isinstance(error, UnavailableError) or error.reason in {"TOO_MANY_REQUESTS", "INTERNAL"}
+
+
+def get_item(session: Session, item: int, *, at_least_as_fresh: str) -> Operation[Item]:
+    """Ask for one item."""
+    require_id("item", item)
+
+    def read(token: str, wait_for: frozenset[str]) -> Operation[Item]:
+        request = contribution_service_pb2.GetItemRequest(item=item, at_least_as_fresh=token)
+        response = yield from ask(wire.Call(wire.GET_ITEM, request, wait_for=wait_for))
+        return convert.item_of(response.item)
+
+    return (yield from _fresh(session, at_least_as_fresh, read))
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFilter:
+    """Which items to list."""
+
+    statuses: tuple[str, ...]
+    label: str
+    member: str
+    page_size: int
+    at_least_as_fresh: str
+
+
+def list_items_page(session: Session, which: ItemFilter, page_token: str) -> Operation[tuple[list[Item], str]]:
+    """Ask for one page; returns its items and the token of the next, "" after the last."""
+    require_count("page_size", which.page_size)
+    statuses: list[item_pb2.ItemStatus.ValueType] = [
+        convert.STATUSES.number(status, "status") for status in which.statuses
+    ]
+
+    def read(token: str, wait_for: frozenset[str]) -> Operation[tuple[list[Item], str]]:
+        request = contribution_service_pb2.ListItemsRequest(
+            page_size=which.page_size,
+            page_token=page_token,
+            statuses=statuses,
+            label=which.label,
+            member=which.member,
+            at_least_as_fresh=token,
+        )
+        response = yield from ask(wire.Call(wire.LIST_ITEMS, request, wait_for=wait_for))
+        return [convert.item_of(item) for item in response.items], response.next_page_token
+
+    return (yield from _fresh(session, which.at_least_as_fresh, read))

@@ -1,0 +1,145 @@
+"""Making the calls of an operation over gRPC: deadlines, repeats, several in flight. Twin of ``_transport_aio``."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import deque
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+
+from hashpact._channel import Endpoint
+from hashpact._errors import from_rpc_error
+from hashpact._retry import pause_before_retry_s
+from hashpact._wire import AnyCall, Method, Operation, Result
+from hashpact.errors import ConfigError, HashpactError
+
+
+def require_positive(timeout_s: float, calls_in_flight_max: int) -> None:
+    """Check the two numbers of a transport.
+
+    Raises:
+        ConfigError: one of them is not positive.
+    """
+    if not timeout_s > 0:
+        raise ConfigError("timeout_s is a positive number of seconds")
+    if calls_in_flight_max < 1:
+        raise ConfigError("calls_in_flight_max is 1 or more")
+
+
+def closed() -> ConfigError:
+    """What a call on a closed client raises."""
+    return ConfigError("this client is closed: make a new one", reason="CLIENT_CLOSED")
+
+
+class Transport:
+    """A channel that is opened by the first call. Safe to share between threads.
+
+    Args:
+        endpoint: where the service is.
+        timeout_s: deadline of each call, repeats included.
+        calls_in_flight_max: calls of one operation made at the same time.
+    """
+
+    def __init__(self, endpoint: Endpoint, timeout_s: float, calls_in_flight_max: int) -> None:
+        require_positive(timeout_s, calls_in_flight_max)
+        self.target = endpoint.target
+        self._endpoint = endpoint
+        self._timeout_s = timeout_s
+        self._in_flight_max = calls_in_flight_max
+        self._lock = Lock()
+        self._channel: grpc.Channel | None = None
+        self._stubs: dict[str, Any] = {}
+        self._closed = False
+
+    def run(self, operation: Operation[Result]) -> Result:
+        """Make the calls that an operation asks for, until it has its result."""
+        try:
+            calls = next(operation)
+            while True:
+                try:
+                    responses = self._make(calls)
+                except HashpactError as error:
+                    calls = operation.throw(error)
+                else:
+                    calls = operation.send(responses)
+        except StopIteration as done:
+            result: Result = done.value
+            return result
+
+    def _make(self, calls: Sequence[AnyCall]) -> list[Message]:
+        if len(calls) == 1:
+            return [self._call(calls[0], self._deadline())]
+        responses: list[Message] = []
+        flying: deque[tuple[AnyCall, float, Any]] = deque()
+        waiting = deque(calls)
+        try:
+            while waiting or flying:
+                while waiting and len(flying) < self._in_flight_max:
+                    call, until = waiting.popleft(), self._deadline()
+                    flying.append((call, until, self._start(call, until)))
+                call, until, future = flying.popleft()
+                responses.append(self._call(call, until, future))
+        finally:
+            for _, _, future in flying:
+                future.cancel()
+        return responses
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self._timeout_s
+
+    def _start(self, call: AnyCall, until: float) -> Any:
+        left_s = max(until - time.monotonic(), 0)
+        return self._stub(call.method).future(call.request, timeout=left_s, metadata=self._endpoint.metadata)
+
+    def _call(self, call: AnyCall, until: float, started: Any = None) -> Message:
+        """Make one call, or wait for one that was started; again where that is safe and helps."""
+        attempt = 1
+        while True:
+            future = started or self._start(call, until)
+            try:
+                answer: Message = future.result()
+            except grpc.RpcError as failed:
+                error = from_rpc_error(failed, self.target)  # type: ignore[arg-type]  # it is a grpc.Call too
+                left_s = until - time.monotonic()
+                pause_s = pause_before_retry_s(error, call, attempt, left_s, random.random())  # noqa: S311  # jitter
+                if pause_s is None:
+                    raise error from failed
+                time.sleep(pause_s)
+            except grpc.FutureCancelledError as failed:  # another thread closed the client
+                raise closed() from failed
+            except BaseException:  # Ctrl-C while waiting: the server need not finish what nobody reads
+                future.cancel()
+                raise
+            else:
+                return answer
+            started = None
+            attempt += 1
+
+    def _stub(self, method: Method[Any]) -> Any:
+        with self._lock:
+            if self._closed:
+                raise closed()
+            if self._channel is None:
+                self._channel = self._endpoint.open()
+            stub = self._stubs.get(method.path)
+            if stub is None:
+                stub = self._stubs[method.path] = self._channel.unary_unary(
+                    method.path,
+                    request_serializer=lambda message: message.SerializeToString(),
+                    response_deserializer=method.response.FromString,
+                )
+            return stub
+
+    def close(self) -> None:
+        """Close the channel; calls in flight fail. Closing twice is fine."""
+        with self._lock:
+            self._closed = True
+            channel, self._channel = self._channel, None
+            self._stubs.clear()
+        if channel is not None:
+            channel.close()

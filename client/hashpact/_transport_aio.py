@@ -1,0 +1,115 @@
+"""Making the calls of an operation over grpc.aio: deadlines, repeats, several in flight. Twin of ``_transport``."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+
+from hashpact._channel import Endpoint
+from hashpact._errors import from_rpc_error
+from hashpact._retry import pause_before_retry_s
+from hashpact._transport import closed, require_positive
+from hashpact._wire import AnyCall, Method, Operation, Result
+from hashpact.errors import HashpactError
+
+
+class AsyncTransport:
+    """A channel that is opened by the first call, in the event loop that makes it.
+
+    Args:
+        endpoint: where the service is.
+        timeout_s: deadline of each call, repeats included.
+        calls_in_flight_max: calls of one operation made at the same time.
+    """
+
+    def __init__(self, endpoint: Endpoint, timeout_s: float, calls_in_flight_max: int) -> None:
+        require_positive(timeout_s, calls_in_flight_max)
+        self.target = endpoint.target
+        self._endpoint = endpoint
+        self._timeout_s = timeout_s
+        self._in_flight_max = calls_in_flight_max
+        self._channel: grpc.aio.Channel | None = None
+        self._stubs: dict[str, Any] = {}
+        self._closed = False
+
+    async def run(self, operation: Operation[Result]) -> Result:
+        """Make the calls that an operation asks for, until it has its result."""
+        try:
+            calls = next(operation)
+            while True:
+                try:
+                    responses = await self._make(calls)
+                except HashpactError as error:
+                    calls = operation.throw(error)
+                else:
+                    calls = operation.send(responses)
+        except StopIteration as done:
+            result: Result = done.value
+            return result
+
+    async def _make(self, calls: Sequence[AnyCall]) -> list[Message]:
+        if len(calls) == 1:
+            return [await self._call(calls[0])]
+        gate = asyncio.Semaphore(self._in_flight_max)
+
+        async def one(call: AnyCall) -> Message:
+            async with gate:
+                return await self._call(call)
+
+        tasks = [asyncio.ensure_future(one(call)) for call in calls]
+        try:
+            return list(await asyncio.gather(*tasks))
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _call(self, call: AnyCall) -> Message:
+        """Make one call; again where that is safe and helps."""
+        until = time.monotonic() + self._timeout_s
+        attempt = 1
+        while True:
+            left_s = max(until - time.monotonic(), 0)
+            stub = self._stub(call.method)
+            try:
+                answer: Message = await stub(call.request, timeout=left_s, metadata=self._endpoint.metadata)
+            except grpc.aio.AioRpcError as failed:
+                error = from_rpc_error(failed, self.target)
+                left_s = until - time.monotonic()
+                pause_s = pause_before_retry_s(error, call, attempt, left_s, random.random())  # noqa: S311  # jitter
+                if pause_s is None:
+                    raise error from failed
+                await asyncio.sleep(pause_s)
+            except grpc.aio.UsageError as failed:  # the channel was closed by another task
+                raise closed() from failed
+            else:
+                return answer
+            attempt += 1
+
+    def _stub(self, method: Method[Any]) -> Any:
+        if self._closed:
+            raise closed()
+        if self._channel is None:
+            self._channel = self._endpoint.open_async()
+        stub = self._stubs.get(method.path)
+        if stub is None:
+            stub = self._stubs[method.path] = self._channel.unary_unary(
+                method.path,
+                request_serializer=lambda message: message.SerializeToString(),
+                response_deserializer=method.response.FromString,
+            )
+        return stub
+
+    async def close(self) -> None:
+        """Close the channel; calls in flight fail. Closing twice is fine."""
+        self._closed = True
+        channel, self._channel = self._channel, None
+        self._stubs.clear()
+        if channel is not None:
+            await channel.close()

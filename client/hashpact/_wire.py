@@ -1,0 +1,151 @@
+"""The calls of the wire in one table: name, message types, and when a call may be sent again.
+
+Client and AsyncClient both read it, so that they cannot differ.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final, Generic, TypeVar, cast
+
+from google.protobuf.message import Message
+
+from hashpact.v1 import capabilities_service_pb2 as capabilities_pb2
+from hashpact.v1 import contribution_service_pb2 as contribution_pb2
+from hashpact.v1 import lookup_service_pb2 as lookup_pb2
+from hashpact.v1 import member_service_pb2 as member_pb2
+
+Response = TypeVar("Response", bound=Message)
+Result = TypeVar("Result")
+
+
+class Repeat(Enum):
+    """When a call that got no answer may be sent again."""
+
+    READ = "read"
+    """Always: it changes nothing. gRPC itself does it, told by the service config."""
+    IDEMPOTENT = "idempotent"
+    """When it carries a request_id, or is the same twice by its nature."""
+    NEVER = "never"
+    """Not at all: twice would be two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method(Generic[Response]):
+    """One RPC."""
+
+    service: str
+    name: str
+    response: type[Response]
+    repeat: Repeat
+
+    @property
+    def path(self) -> str:
+        """As gRPC addresses it."""
+        return f"/hashpact.v1.{self.service}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Response]):
+    """One RPC with its request.
+
+    Attributes:
+        method: which.
+        request: the message.
+        repeatable: whether an unanswered write may be sent again (it carries a request_id).
+        wait_for: reasons that pass by waiting, and are waited for within the deadline.
+    """
+
+    method: Method[Response]
+    request: Message = field(repr=False)
+    repeatable: bool = False
+    wait_for: frozenset[str] = frozenset()
+
+
+AnyCall = Call[Any]
+Operation = Generator[Sequence[AnyCall], Sequence[Message], Result]
+"""One method of the client, without input or output: it yields calls, which are made at the same time, and is sent
+their answers in the same order; a failed call is thrown in as a :class:`hashpact.errors.HashpactError`. The sync and
+the async client run the same operations, so they answer alike."""
+
+
+def ask(call: Call[Response]) -> Operation[Response]:
+    """Make one call."""
+    (response,) = yield (call,)
+    return cast("Response", response)
+
+
+def ask_all(calls: Sequence[Call[Response]]) -> Operation[list[Response]]:
+    """Make several calls, some of them at the same time; answers in the order of the calls."""
+    responses = yield calls
+    return cast("list[Response]", list(responses))
+
+
+LOOKUP: Final = Method("LookupService", "Lookup", lookup_pb2.LookupResponse, Repeat.READ)
+CONTRIBUTE: Final = Method("ContributionService", "Contribute", contribution_pb2.ContributeResponse, Repeat.IDEMPOTENT)
+AMEND: Final = Method("ContributionService", "Amend", contribution_pb2.AmendResponse, Repeat.IDEMPOTENT)
+WITHDRAW: Final = Method("ContributionService", "Withdraw", contribution_pb2.WithdrawResponse, Repeat.IDEMPOTENT)
+GET_ITEM: Final = Method("ContributionService", "GetItem", contribution_pb2.GetItemResponse, Repeat.READ)
+LIST_ITEMS: Final = Method("ContributionService", "ListItems", contribution_pb2.ListItemsResponse, Repeat.READ)
+CREATE_MEMBER: Final = Method("MemberService", "CreateMember", member_pb2.CreateMemberResponse, Repeat.IDEMPOTENT)
+LIST_MEMBERS: Final = Method("MemberService", "ListMembers", member_pb2.ListMembersResponse, Repeat.READ)
+SUSPEND_MEMBER: Final = Method("MemberService", "SuspendMember", member_pb2.SuspendMemberResponse, Repeat.IDEMPOTENT)
+RESUME_MEMBER: Final = Method("MemberService", "ResumeMember", member_pb2.ResumeMemberResponse, Repeat.IDEMPOTENT)
+# Its answer holds a secret that is shown once: a second try would issue a second token.
+ISSUE_TOKEN: Final = Method("MemberService", "IssueToken", member_pb2.IssueTokenResponse, Repeat.NEVER)
+# Takes no request_id; revoking a revoked token succeeds and changes nothing.
+REVOKE_TOKEN: Final = Method("MemberService", "RevokeToken", member_pb2.RevokeTokenResponse, Repeat.IDEMPOTENT)
+GET_CAPABILITIES: Final = Method(
+    "CapabilitiesService", "GetCapabilities", capabilities_pb2.GetCapabilitiesResponse, Repeat.READ
+)
+
+METHODS: Final[tuple[Method[Any], ...]] = (
+    LOOKUP,
+    CONTRIBUTE,
+    AMEND,
+    WITHDRAW,
+    GET_ITEM,
+    LIST_ITEMS,
+    CREATE_MEMBER,
+    LIST_MEMBERS,
+    SUSPEND_MEMBER,
+    RESUME_MEMBER,
+    ISSUE_TOKEN,
+    REVOKE_TOKEN,
+    GET_CAPABILITIES,
+)
+
+ATTEMPTS_MAX: Final = 5
+BACKOFF_FIRST_S: Final = 0.1
+BACKOFF_MAX_S: Final = 1.0
+BACKOFF_FACTOR: Final = 2.0
+
+
+def service_config() -> str:
+    """The gRPC service config: reads that find nobody are tried again, with growing pauses.
+
+    gRPC adds a jitter of a fifth to each pause. A closed port is reported after about 1.5 s.
+    """
+    return json.dumps(
+        {
+            "methodConfig": [
+                {
+                    "name": [
+                        {"service": f"hashpact.v1.{method.service}", "method": method.name}
+                        for method in METHODS
+                        if method.repeat is Repeat.READ
+                    ],
+                    "retryPolicy": {
+                        "maxAttempts": ATTEMPTS_MAX,
+                        "initialBackoff": f"{BACKOFF_FIRST_S}s",
+                        "maxBackoff": f"{BACKOFF_MAX_S}s",
+                        "backoffMultiplier": BACKOFF_FACTOR,
+                        "retryableStatusCodes": ["UNAVAILABLE"],
+                    },
+                }
+            ]
+        }
+    )
