@@ -6,10 +6,11 @@ Everything that is not a :class:`Refusal` is a bug of ours and reaches the calle
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from hashpact.v1 import error_reason_pb2
 
-Reason = error_reason_pb2.ErrorReason.ValueType
+Reason: TypeAlias = "error_reason_pb2.ErrorReason.ValueType"
 
 
 class Refusal(Exception):  # noqa: N818 - the house's word for a request that is answered with an error

@@ -117,6 +117,11 @@ class View:
             return None
         return int.from_bytes(row[8:16], "big")
 
+    def digest_clashes(self, code: int, value: bytes) -> bool:
+        """Whether another digest that begins with the same 16 bytes is listed: its row would be this one's."""
+        row = self._rows.get(Table.DIGESTS, digest_key(code, value))
+        return row is not None and row[16:] != value[DIGEST_KEY_BYTES:]
+
     def lists(self, code: int, signal: int) -> bool:
         """Whether this perceptual signal is listed."""
         return self._rows.get(Table.VALUES, value_key(code, signal)) is not None

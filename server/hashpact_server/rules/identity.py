@@ -1,0 +1,104 @@
+"""Identity: which items the list knows under the signals of a contribution.
+
+``sha256``, ``md5`` and ``pdq`` of equal value say "the same item"; pHash never does, because flat pictures collide.
+No two live items share an identifying value: that is what the rules that stand on this module keep true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from hashpact.v1 import error_reason_pb2
+
+from hashpact_server.ledger.payloads import ListedSignal
+from hashpact_server.matcher import Neighbours
+from hashpact_server.rules.outcomes import NearDuplicate
+from hashpact_server.rules.signals import FitSignal, SignalProblem
+from hashpact_server.scene import Scene
+from hashpact_server.state.tables import digest_key
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What the list knows about one signal.
+
+    Attributes:
+        signal: the signal.
+        listed_on: live items that this very value is listed on.
+        near: for perceptual types, (item, distance) of live items within the type's default radius, closest first.
+        clashes: a digest that begins like another one (see :func:`look`): it must not be listed.
+    """
+
+    signal: FitSignal
+    listed_on: frozenset[int] = frozenset()
+    near: tuple[tuple[int, int], ...] = ()
+    clashes: bool = False
+
+    @property
+    def identified(self) -> frozenset[int]:
+        """The items that this signal says the contribution is; none for types that never identify."""
+        return self.listed_on if self.signal.kind.identifies else frozenset()
+
+    def taken_from(self, item: int) -> bool:
+        """Whether the signal cannot be listed on ``item``, because it is another item's."""
+        return self.clashes or bool(self.identified - {item})
+
+    @property
+    def taken_problem(self) -> SignalProblem:
+        """The problem of a signal that cannot be listed, because it is another item's."""
+        name = self.signal.kind.name
+        return SignalProblem(
+            self.signal.signal_index,
+            error_reason_pb2.ERROR_REASON_SIGNAL_TAKEN,
+            f"the {name} value begins as another one on the list does, which no two real {name} values do"
+            if self.clashes
+            else f"the {name} value identifies another item: attach to that one, or withdraw it there first",
+        )
+
+
+def wanted(signals: Iterable[FitSignal]) -> list[tuple[int, bytes, int]]:
+    """The searches that :func:`look` will need, as (code, value, radius): for ``Matcher.neighbours``."""
+    return [(signal.kind.code, signal.value, signal.kind.radius_default) for signal in signals if not signal.kind.exact]
+
+
+def look(scene: Scene, signals: Sequence[FitSignal], hint: Neighbours | None) -> list[Sighting]:
+    """Look each signal up among the live items: digests by equality, perceptual hashes within their default radius.
+
+    The state knows a digest by its first 16 bytes and keeps the rest beside them. Two SHA-256 values that begin alike
+    do not happen; they can be made up, though, to push a listed digest out of its row. They are told apart here.
+    """
+    sightings = []
+    rows: dict[bytes, bytes] = {}
+    for signal in signals:
+        kind = signal.kind
+        if kind.exact:
+            first = rows.setdefault(digest_key(kind.code, signal.value), signal.value)
+            clashes = first != signal.value or scene.digest_clashes(kind.code, signal.value)
+            item = scene.item_by_digest(kind.code, signal.value)
+            sightings.append(Sighting(signal, frozenset(() if item is None else (item,)), clashes=clashes))
+        else:
+            near = tuple(scene.near(kind.code, signal.value, kind.radius_default, hint))
+            equal = frozenset(item for item, distance in near if distance == 0)
+            sightings.append(Sighting(signal, equal, near))
+    return sightings
+
+
+def new_signals(sightings: Iterable[Sighting], item: int) -> tuple[ListedSignal, ...]:
+    """The signals among these that the item does not have yet."""
+    return tuple(sighting.signal.listed for sighting in sightings if item not in sighting.listed_on)
+
+
+def near_duplicates(
+    sightings: Sequence[Sighting], known: frozenset[int], near_duplicates_max: int
+) -> tuple[NearDuplicate, ...]:
+    """Items beside the known ones with a signal within its type's default radius: each once, closest first."""
+    best: dict[int, tuple[int, int, str]] = {}
+    for sighting in sightings:
+        kind = sighting.signal.kind
+        for item, distance in sighting.near:
+            if item not in known:
+                found = (distance, kind.code, kind.name)
+                best[item] = min(best.get(item, found), found)
+    ordered = sorted((distance, item, name) for item, (distance, _, name) in best.items())
+    return tuple(NearDuplicate(item, name, distance) for distance, item, name in ordered[:near_duplicates_max])

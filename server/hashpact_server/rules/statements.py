@@ -1,0 +1,116 @@
+"""Statements: a member's standing word on an item, read back from the list and written to it.
+
+Every entry by which a member speaks states its whole word: attestation and labels; and the signals it adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hashpact.v1 import error_reason_pb2
+
+from hashpact_server.ledger.entry import Draft, Kind
+from hashpact_server.ledger.payloads import ContributionPayload, ListedSignal
+from hashpact_server.refusal import Refusal
+from hashpact_server.rules.attestation import Attestation
+from hashpact_server.rules.labels import GENERIC_CLASSES, classes_of
+from hashpact_server.rules.standing import status_of
+from hashpact_server.scene import Scene
+from hashpact_server.state.rows import ContributionRow, ItemRow, Status
+from hashpact_server.state.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A member's word on an item: how it knows, and all labels that it gives."""
+
+    attestation: Attestation
+    labels: tuple[str, ...]
+
+
+def standing_statement(view: View, row: ContributionRow) -> Statement:
+    """What a member said last.
+
+    After a redaction: nothing of how it knows, and those of its labels whose public class still tells them.
+    """
+    payload = view.entry(row.sequence).payload
+    if payload is None:
+        labels = tuple(label for label in row.labels if label not in GENERIC_CLASSES)
+        return Statement(Attestation(row.basis), labels)
+    said = ContributionPayload.decode(payload)
+    return Statement(Attestation(said.basis, said.observed_ms, said.observer_role), said.labels)
+
+
+def record_statement(
+    scene: Scene,
+    kind: Kind,
+    member: bytes,
+    item: int | None,
+    said: Statement,
+    *,
+    signals: tuple[ListedSignal, ...],
+    others: Iterable[ContributionRow] = (),
+) -> tuple[int, Status]:
+    """Record what a member says; status and label classes go in clear, the rest is private.
+
+    Args:
+        scene: where to record.
+        kind: ITEM_CREATED, ITEM_CORROBORATED or CONTRIBUTION_AMENDED.
+        member: its pseudonym.
+        item: what it speaks about; None creates one.
+        said: its whole word.
+        signals: what this adds.
+        others: other members' standing contributions, which count for the status.
+
+    Returns:
+        The item, and where it stands now.
+    """
+    basis = said.attestation.basis
+    status = status_of(scene, [*((row.pseudonym, row.basis) for row in others), (member, basis)])
+    payload = ContributionPayload(
+        basis, said.attestation.observed_ms, said.attestation.observer_role, said.labels, signals
+    )
+    draft = Draft(kind, member, item, classes_of(said.labels), clear=bytes((status,)), payload=payload.encode())
+    return scene.record(draft).subject, status
+
+
+def existing_item(view: View, item: int) -> ItemRow:
+    """The item.
+
+    Raises:
+        Refusal: ITEM_NOT_FOUND.
+    """
+    row = view.item(item)
+    if row is None:
+        raise Refusal(
+            error_reason_pb2.ERROR_REASON_ITEM_NOT_FOUND,
+            f"there is no item {item}",
+            metadata={"item": str(item)},
+        )
+    return row
+
+
+def open_item(view: View, item: int) -> ItemRow:
+    """The item, unless it is closed.
+
+    Raises:
+        Refusal: ITEM_NOT_FOUND, ITEM_CLOSED.
+    """
+    row = existing_item(view, item)
+    if not row.status.matches:
+        raise Refusal(
+            error_reason_pb2.ERROR_REASON_ITEM_CLOSED,
+            f"item {item} is withdrawn or expired: contribute the signals anew, as an item of their own",
+            metadata={"item": str(item)},
+        )
+    return row
+
+
+def not_contributor(item: int) -> Refusal:
+    """The refusal for a member that says nothing about the item."""
+    return Refusal(
+        error_reason_pb2.ERROR_REASON_NOT_CONTRIBUTOR,
+        f"this member has no standing contribution to item {item}",
+        metadata={"item": str(item)},
+    )
