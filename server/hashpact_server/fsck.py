@@ -2,7 +2,7 @@
 
 LMDB's pages have no checksums; what is stored is checked against what must be true of it: every entry against its
 place, every private part against its commitment, every tile and the frontier against the entries, every row of the
-state against ``state_digest``, and rows against each other. That the rows are the right ones is what replay-check shows.
+state against ``state_digest``, and rows against each other. That the rows are the right ones, replay-check shows.
 
 Works offline, on a directory that no server has open, and changes nothing.
 """
