@@ -11,7 +11,6 @@ SHA-256(domain || token); a random secret of 256 bits needs no slow hash (``docs
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 import secrets
@@ -25,7 +24,7 @@ MEMBER_TOKEN_DOMAIN: Final = b"hashpact/member-token\x00"
 MEMBER_TOKEN_PREFIX: Final = "hpt_"  # noqa: S105 - a prefix for secret scanners, not a secret
 
 _VERSION: Final = 1
-_AS_OF_BYTES: Final = 33
+_AS_OF: Final = re.compile(r"[A-Za-z0-9_-]{44}")
 _MEMBER_TOKEN: Final = re.compile(r"hpt_[A-Za-z0-9_-]{43}")
 
 
@@ -60,11 +59,10 @@ class Position:
         Raises:
             TokenMalformedError: it is none.
         """
-        try:
-            raw = base64.b64decode(token.encode("ascii") + b"=" * (-len(token) % 4), b"-_", validate=True)
-        except (ValueError, binascii.Error) as error:
-            raise TokenMalformedError("not URL-safe base64") from error
-        if len(raw) != _AS_OF_BYTES or raw[0] != _VERSION:
+        if not _AS_OF.fullmatch(token):
+            raise TokenMalformedError("a token is 44 characters of URL-safe base64")
+        raw = base64.urlsafe_b64decode(token)
+        if raw[0] != _VERSION:
             raise TokenMalformedError("not a token of this version")
         if hashlib.sha256(AS_OF_DOMAIN + raw[:-4]).digest()[:4] != raw[-4:]:
             raise TokenMalformedError("a character is wrong")
