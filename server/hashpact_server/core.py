@@ -18,7 +18,8 @@ from hashpact_server.ledger.base import Head
 from hashpact_server.ledger.embedded import LedgerReader, LedgerWriter, Tip
 from hashpact_server.ledger.entry import Kind
 from hashpact_server.ledger.store import Store, StoreError, WriteTx
-from hashpact_server.matcher import Matcher, Recent
+from hashpact_server.matcher import Matcher
+from hashpact_server.recent import Recent
 from hashpact_server.roster import Roster
 from hashpact_server.scene import Scene
 from hashpact_server.state import tables

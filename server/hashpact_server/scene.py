@@ -14,7 +14,8 @@ from hashpact_server.ledger.embedded import LedgerWriter
 from hashpact_server.ledger.entry import Draft, Entry, Kind
 from hashpact_server.ledger.merkle import EMPTY_ROOT
 from hashpact_server.ledger.store import WriteTx
-from hashpact_server.matcher import Matcher, Neighbours, Recent
+from hashpact_server.matcher import Matcher, Neighbours
+from hashpact_server.recent import Recent
 from hashpact_server.state.apply import Changes, Scope, apply
 from hashpact_server.state.row_store import WritableRows
 from hashpact_server.state.view import View
@@ -103,7 +104,7 @@ class Scene(View):
         """A child transaction: undone alone when the block raises; :class:`Undo` undoes it and goes on."""
         ledger_mark, rows_mark = self._appending.mark(), self._writable.mark()
         added, removed, people = len(self.changes.added), len(self.changes.removed), self.changes.people
-        epoch = self._epoch
+        epoch, recent_mark = self._epoch, self._recent.mark()
         try:
             with self._tx.nested() as child:
                 self._appending.within(child)
@@ -112,7 +113,7 @@ class Scene(View):
         except BaseException as error:
             self._appending.rewind(ledger_mark)
             self._writable.rewind(rows_mark)
-            self._recent.remove([(code, signal) for code, signal, _, _ in self.changes.added[added:]])
+            self._recent.rewind(recent_mark)
             del self.changes.added[added:], self.changes.removed[removed:]
             self.changes.people = people
             self._epoch = epoch

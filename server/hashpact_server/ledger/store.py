@@ -57,16 +57,20 @@ class CommitUnknownError(StoreError):
         self.disk_full = disk_full
 
 
+def _translation(error: lmdb.Error) -> StoreError:
+    if isinstance(error, (lmdb.MapFullError, lmdb.TxnFullError)):
+        return StoreFullError("the store's map is full")
+    if _is_disk_full(error):
+        return StoreFullError("the disk is full")
+    return StoreError(f"the store failed: {error}")
+
+
 @contextlib.contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (lmdb.MapFullError, lmdb.TxnFullError) as error:
-        raise StoreFullError("the store's map is full") from error
     except lmdb.Error as error:
-        if _is_disk_full(error):
-            raise StoreFullError("the disk is full") from error
-        raise StoreError(f"the store failed: {error}") from error
+        raise _translation(error) from error
 
 
 def _is_disk_full(error: BaseException) -> bool:
@@ -89,18 +93,24 @@ class Tx:
 
     def put(self, table: str, key: bytes, value: bytes, *, append: bool = False) -> None:
         """Write a row; ``append`` where the key is known to be the table's largest."""
-        with _translated():
+        try:
             self._txn.put(key, value, db=self._dbs[table], append=append)
+        except lmdb.Error as error:
+            raise _translation(error) from error
 
     def put_new(self, table: str, key: bytes, value: bytes) -> bool:
         """Write a row unless its key is there; whether it was written."""
-        with _translated():
+        try:
             return bool(self._txn.put(key, value, db=self._dbs[table], overwrite=False))
+        except lmdb.Error as error:
+            raise _translation(error) from error
 
     def delete(self, table: str, key: bytes) -> bool:
         """Delete a row; whether it was there."""
-        with _translated():
+        try:
             return bool(self._txn.delete(key, db=self._dbs[table]))
+        except lmdb.Error as error:
+            raise _translation(error) from error
 
     def scan(self, table: str, start: bytes = b"", prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Rows in key order, from ``start`` on (or from ``prefix`` on), while keys begin with ``prefix``."""
