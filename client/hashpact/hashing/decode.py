@@ -73,6 +73,9 @@ def decode(data: bytes, name: str, limits: ImageLimits) -> Picture:
     if kind == "WEBP":
         # Its reader sets memory for the whole canvas aside while opening.
         _check_pixels(name, _webp_canvas(head), limits)
+    if kind == "GIF":
+        # Its reader widens the canvas for a frame that is larger, and warns by itself.
+        _check_pixels(name, frames.gif_canvas(data), limits)
     with _quiet() if _reader_warns(kind, data) else nullcontext():
         reader = open_reader(kind, data)
         size = reader.size
@@ -102,7 +105,7 @@ def _decode_jpeg(data: bytes, name: str, limits: ImageLimits) -> Picture:
             f"{name}: asks for more than {limits.jpeg_scans_max} passes over the picture (jpeg_scans_max): "
             "save it again with a usual program"
         )
-    plain = jpeg.without_exif(data, header)
+    plain = jpeg.without_exif(data)
     reader = open_reader("JPEG", plain)
     size = reader.size
     _check_pixels(name, size, limits, decoded=size if header.buffered else _draft(reader))

@@ -28,44 +28,44 @@ class JpegHeader:
         scans: passes over the picture, counted only when ``buffered`` (else 1), and only up to the
             asked limit + 1.
         exif: the first EXIF block, b"" without one.
-        exif_at: where each EXIF segment's marker stands in the file.
     """
 
     buffered: bool
     scans: int
     exif: bytes
-    exif_at: tuple[int, ...]
 
 
 def read_header(data: bytes, scans_max: int) -> JpegHeader:
     """Walk over the markers of a JPEG. Broken files give what could be found; nothing is raised."""
     progressive, channels, exif = False, 0, b""
-    exif_at: list[int] = []
     for marker, at, body in _segments(data):
         if marker in _FRAME_STARTS:
             progressive = marker in _PROGRESSIVE
             channels = body[5] if len(body) > 5 else 0
         elif marker == _APP1 and body.startswith(_EXIF):
             exif = exif or body
-            exif_at.append(at)
         elif marker == _SCAN:
             buffered = progressive or (bool(body) and body[0] < channels)
             scans = _count_scans(data, at, scans_max) if buffered else 1
-            return JpegHeader(buffered, scans, exif, tuple(exif_at))
-    return JpegHeader(progressive, 0, exif, tuple(exif_at))
+            return JpegHeader(buffered, scans, exif)
+    return JpegHeader(progressive, 0, exif)
 
 
-def without_exif(data: bytes, header: JpegHeader) -> bytes:
+def without_exif(data: bytes) -> bytes:
     """The same file with its EXIF segments relabelled as segments that nobody reads.
 
-    Pillow would parse the block while opening the file, and warn when it is broken.
+    Pillow would parse the block while opening the file, and warn when it is broken. Every place that
+    could be taken for such a segment is relabelled, not only those our walk over the markers finds:
+    in a damaged file two walks need not agree. The bytes FF E1 stand for nothing else in a JPEG.
     """
-    if not header.exif_at:
-        return data
-    copy = bytearray(data)
-    for at in header.exif_at:
-        copy[at + 1] = _APP4
-    return bytes(copy)
+    copy: bytearray | None = None
+    at = data.find(_EXIF)
+    while at >= 0:
+        if at >= 4 and data[at - 4] == 0xFF and data[at - 3] == _APP1:
+            copy = copy if copy is not None else bytearray(data)
+            copy[at - 3] = _APP4
+        at = data.find(_EXIF, at + 1)
+    return data if copy is None else bytes(copy)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:

@@ -157,6 +157,22 @@ def test_gif_counting_survives_nonsense() -> None:
         assert 1 <= gif_frames(whole[:cut], 100) <= 3
 
 
+def test_a_gif_frame_larger_than_its_screen_counts() -> None:
+    data = bytearray(encoded(pattern(), "GIF"))
+    descriptor = data.index(b",", 13 + 768)
+    struct.pack_into("<HH", data, descriptor + 5, 60_000, 60_000)
+    assert "60000 x 60000" in refusal(bytes(data))
+
+
+def test_exif_that_only_pillow_finds_is_hidden_from_it_too() -> None:
+    block = b"\xff\xe1\x00\x10Exif\x00\x00II*\x00\x08\x00"
+    data = encoded(pattern(), "JPEG")
+    odd = data[:2] + b"\xff\xd9" + block + data[2:]  # our walk ends at an end marker, Pillow's goes on
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not isinstance(cause_of_refusal(odd), Warning)
+
+
 def test_a_jpeg_cut_short_is_hashed_as_far_as_it_goes() -> None:
     data = encoded(photo("coffee.png").convert("RGB"), "JPEG", quality=90)
     whole = hash_image(data)
