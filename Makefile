@@ -65,12 +65,12 @@ accept-wire: $(STAMP) ## at a release: make today's proto/ the wire that `make l
 	$(BIN)/buf build proto --exclude-source-info -o proto/baseline.binpb
 
 .PHONY: bench
-bench: $(STAMP) .tools/peers/.stamp ## measure, beside the peers, and write the figures into the README
-	@HASHPACT_PEER_PYTHON=$(CURDIR)/.tools/peers/bin/python $(BIN)/python -m tests.bench $(ARGS)
+bench: .tools/bench/.stamp ## measure, beside the peers in the same run, and write the figures into the README
+	@.tools/bench/bin/python -m tests.bench $(ARGS)
 
-# The peers live apart: nothing but the benchmark imports them, and one of them is compiled on installation.
-.tools/peers/.stamp: pyproject.toml .ci/environment.py
-	@$(PYTHON) .ci/environment.py --peers
+# The peers live in an environment of their own: only the benchmark imports them, and one is compiled on installation.
+.tools/bench/.stamp: pyproject.toml .ci/environment.py
+	@$(PYTHON) .ci/environment.py --bench
 
 .PHONY: serve
 serve: $(STAMP) ## serve a list from DATA=.hashpact-data (made when absent) on LISTEN=127.0.0.1:7443

@@ -1,4 +1,4 @@
-"""Build the virtual environments from nothing but a Python with pip: ``.venv``, or ``--peers`` for the bench.
+"""Build the virtual environments from nothing but a Python with pip: ``.venv``, or ``--bench`` with the peers.
 
 Called by the Makefile. A run that changes nothing takes milliseconds and says nothing, because the part of
 ``pyproject.toml`` that matters for an environment is remembered beside it.
@@ -28,8 +28,8 @@ make PYTHON=python3.12
 def main():
     """Bring one environment up to date."""
     require_python()
-    if "--peers" in sys.argv[1:]:
-        refresh(ROOT / ".tools" / "peers", ["--group", "bench"])
+    if "--bench" in sys.argv[1:]:
+        refresh(ROOT / ".tools" / "bench", ["--editable", ".[media,server]", "--group", "test", "--group", "bench"])
     else:
         refresh(ROOT / ".venv", ["--editable", ".[media,server]", "--group", "dev"])
 
