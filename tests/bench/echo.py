@@ -1,4 +1,4 @@
-"""An empty echo RPC: what gRPC itself costs here. ``python -m tests.bench.echo DATA`` serves it with DATA's certificate."""
+"""An empty echo RPC: what gRPC itself costs here. ``python -m tests.bench.echo DATA`` serves it, certificate included."""
 
 from __future__ import annotations
 
