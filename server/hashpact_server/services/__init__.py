@@ -1,1 +1,31 @@
-"""Hashpact server."""
+"""Services: one file per gRPC service. They parse, call a rule or the look-up, and encode; nothing is decided here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hashpact.v1 import (
+    capabilities_service_pb2_grpc,
+    contribution_service_pb2_grpc,
+    lookup_service_pb2_grpc,
+    member_service_pb2_grpc,
+)
+
+from hashpact_server.config import Config
+from hashpact_server.engine import Engine
+from hashpact_server.services.capabilities import CapabilitiesService
+from hashpact_server.services.contribution import ContributionService
+from hashpact_server.services.lookup import LookupService
+from hashpact_server.services.member import MemberService
+
+
+def register(server: Any, engine: Engine, config: Config) -> None:
+    """Add every service of ``hashpact.v1`` to a ``grpc.Server``, or to whatever takes handlers as one does."""
+    limits = config.limits
+    lookup_service_pb2_grpc.add_LookupServiceServicer_to_server(LookupService(engine, limits), server)
+    contribution_service_pb2_grpc.add_ContributionServiceServicer_to_server(ContributionService(engine, limits), server)
+    member_service_pb2_grpc.add_MemberServiceServicer_to_server(MemberService(engine, limits), server)
+    capabilities_service_pb2_grpc.add_CapabilitiesServiceServicer_to_server(CapabilitiesService(engine, limits), server)
+
+
+__all__ = ["register"]

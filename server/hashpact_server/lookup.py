@@ -1,0 +1,252 @@
+"""Looking up: which items do these values match?
+
+::
+
+    probes --gather (services/lookup)--> one Batch per signal type: all values of all probes in one block
+                                           |
+              perceptual: matcher.search --+-- digests: view.item_by_digest
+                                           |
+                        nothing hit? ------+------> done: nothing was opened, nothing is encoded
+                                           |
+         best value per (probe, item, type): numpy, so that a flood of hits costs no Python per hit
+                                           |
+         items in order of closeness --view.item--> still listed? --> labels --> advice --> Match
+
+A miss is what nearly every look-up is, so a miss does no work per value in Python. Withdrawals win races: the indexes
+are searched first, and what was withdrawn meanwhile is no longer listed when its status is read.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from hashpact.signals import SIGNAL_TYPES_BY_CODE, SignalType
+from hashpact.v1 import error_reason_pb2
+from numpy.typing import NDArray
+
+from hashpact_server.engine import Engine
+from hashpact_server.refusal import Refusal
+from hashpact_server.rules.advice import Advice, advise
+from hashpact_server.state.rows import Status
+from hashpact_server.state.view import View
+
+SEARCH_VALUES_MAX: Final = 1024
+"""Values in one search of an index; between two the deadline is looked at."""
+
+_DIGEST: Final = -1
+"""Rank of a digest that agrees: before distance 0."""
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """All values of one signal type of all probes of a call.
+
+    Attributes:
+        kind: the signal type.
+        values: the values, one after the other.
+        probes: int64 [sets], the probe that each signal set belongs to.
+        starts: int64 [sets], the position of each set's first value.
+    """
+
+    kind: SignalType
+    values: bytes = field(repr=False)
+    probes: Numbers
+    starts: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """One signal type that agreed. ``distance`` in bits; an upper bound where ``is_bound``."""
+
+    signal_type: str
+    value_index: int
+    distance: int
+    is_bound: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One item that a probe matched."""
+
+    item: int
+    status: Status
+    labels: tuple[str, ...]
+    advice: Advice
+    agreements: tuple[Agreement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one probe matched: closest first; ``truncated`` when there was more than asked for."""
+
+    probe: int
+    matches: tuple[Match, ...]
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Hits:
+    """Columns of hits; row i says: value ``values[i]`` of probe ``probes[i]`` agrees with item ``items[i]``."""
+
+    probes: Numbers
+    items: NDArray[np.uint64]
+    codes: Numbers
+    values: Numbers
+    distances: Numbers
+
+    def take(self, rows: NDArray[np.intp]) -> _Hits:
+        """Some of the rows."""
+        return _Hits(self.probes[rows], self.items[rows], self.codes[rows], self.values[rows], self.distances[rows])
+
+
+def look_up(
+    engine: Engine,
+    batches: Sequence[Batch],
+    *,
+    radii: Mapping[int, int],
+    matches_max: int,
+    exact_distances: bool,
+    deadline: float,
+) -> list[Found]:
+    """The probes that matched, in their order.
+
+    Args:
+        engine: the list.
+        batches: at most one per signal type.
+        radii: signal type code -> radius in bits, where it differs from the type's default.
+        matches_max: items per probe.
+        exact_distances: whether the caller may see distances. If not, distances are coarsened *before* anything is
+            chosen or ordered, so that neither the order of items nor the value that is named tells more than they do.
+        deadline: ``time.monotonic()`` after which no further search begins.
+
+    Raises:
+        Refusal: DEADLINE_EXCEEDED.
+    """
+    hits: list[_Hits] = []
+    for batch in batches:
+        if not batch.kind.exact:
+            radius = radii.get(batch.kind.code, batch.kind.radius_default)
+            hits.extend(_near(engine, batch, radius, exact_distances, deadline))
+    digests = [batch for batch in batches if batch.kind.exact]
+    if not hits and not digests:
+        return []
+    with engine.state.read() as view:
+        hits.extend(found for batch in digests if (found := _equal(view, batch)) is not None)
+        return list(_answer(view, _joined(hits), matches_max, exact_distances)) if hits else []
+
+
+def shown_distances(distances: Numbers, radius: int) -> Numbers:
+    """Distances as callers see them who may not know them: 0, half of the radius, or the radius."""
+    half = radius // 2
+    return np.where(distances == 0, 0, np.where(distances <= half, half, radius))
+
+
+def _near(engine: Engine, batch: Batch, radius: int, exact_distances: bool, deadline: float) -> Iterator[_Hits]:
+    queries = np.frombuffer(batch.values, dtype=np.uint8).reshape(-1, batch.kind.size_bytes)
+    for start in range(0, len(queries), SEARCH_VALUES_MAX):
+        if time.monotonic() > deadline:
+            raise Refusal(
+                error_reason_pb2.ERROR_REASON_DEADLINE_EXCEEDED,
+                "the deadline passed before all values were looked up; send fewer at once",
+            )
+        part = queries[start : start + SEARCH_VALUES_MAX]
+        lims, distances, ids = engine.matcher.search(batch.kind.code, part, radius)
+        if ids.size:
+            rows = np.repeat(np.arange(start, start + len(part)), np.diff(lims))
+            items, wide = engine.matcher.items_of(ids), distances.astype(np.int64)
+            yield _hits(batch, rows, items, wide if exact_distances else shown_distances(wide, radius))
+
+
+def _equal(view: View, batch: Batch) -> _Hits | None:
+    code, size = batch.kind.code, batch.kind.size_bytes
+    rows, items = [], []
+    for row, at in enumerate(range(0, len(batch.values), size)):
+        item = view.item_by_digest(code, batch.values[at : at + size])
+        if item is not None:
+            rows.append(row)
+            items.append(item)
+    if not rows:
+        return None
+    return _hits(batch, np.array(rows), np.array(items, np.uint64), np.full(len(rows), _DIGEST))
+
+
+def _hits(batch: Batch, rows: Numbers, items: NDArray[np.uint64], distances: Numbers) -> _Hits:
+    """The closest value per (probe, item); of several that are equally close, the first."""
+    sets = np.searchsorted(batch.starts, rows, side="right") - 1
+    probes, values = batch.probes[sets], rows - batch.starts[sets]
+    hits = _Hits(probes, items, np.full(len(rows), batch.kind.code), values, distances)
+    hits = hits.take(np.lexsort((values, distances, items, probes)))
+    return hits.take(_group_starts(hits))
+
+
+def _joined(hits: Sequence[_Hits]) -> _Hits:
+    """All hits, those of one (probe, item) side by side, one per signal type."""
+    together = _Hits(
+        *(
+            np.concatenate([getattr(each, name) for each in hits])
+            for name in ("probes", "items", "codes", "values", "distances")
+        )
+    )
+    # A type's values may have been searched in several parts: keep the closest of each (probe, item, type).
+    together = together.take(
+        np.lexsort((together.values, together.distances, together.codes, together.items, together.probes))
+    )
+    return together.take(_group_starts(together, together.codes))
+
+
+def _group_starts(hits: _Hits, codes: Numbers | None = None) -> NDArray[np.intp]:
+    """Where a new (probe, item), or (probe, item, code), begins in sorted hits."""
+    fresh = np.ones(len(hits.probes), np.bool_)
+    fresh[1:] = (hits.probes[1:] != hits.probes[:-1]) | (hits.items[1:] != hits.items[:-1])
+    if codes is not None:
+        fresh[1:] |= codes[1:] != codes[:-1]
+    return np.flatnonzero(fresh)
+
+
+def _answer(view: View, hits: _Hits, matches_max: int, exact_distances: bool) -> Iterator[Found]:
+    """Turn hits into matches: per probe the closest items that are still listed, at most ``matches_max``."""
+    starts = _group_starts(hits)
+    ends = np.append(starts[1:], len(hits.probes))
+    probes, items = hits.probes[starts], hits.items[starts]
+    order = np.lexsort((items, np.minimum.reduceat(hits.distances, starts), probes))
+    of_probe = probes[order]
+    bounds = [*np.flatnonzero(np.append(True, of_probe[1:] != of_probe[:-1])).tolist(), len(order)]
+    known: dict[int, tuple[Status, tuple[str, ...]] | None] = {}
+    for first, last in itertools.pairwise(bounds):
+        matches: list[Match] = []
+        truncated = False
+        for group in order[first:last].tolist():
+            item = int(items[group])
+            if item not in known:
+                known[item] = _listed(view, item)
+            if (standing := known[item]) is None:
+                continue
+            if len(matches) == matches_max:
+                truncated = True
+                break
+            agreements = tuple(
+                _agreement(hits, row, exact_distances) for row in range(int(starts[group]), int(ends[group]))
+            )
+            status, labels = standing
+            advice = advise(status, labels, [agreement.signal_type for agreement in agreements])
+            matches.append(Match(item, status, labels, advice, agreements))
+        if matches:
+            yield Found(int(of_probe[first]), tuple(matches), truncated)
+
+
+def _listed(view: View, item: int) -> tuple[Status, tuple[str, ...]] | None:
+    row = view.item(item)
+    return (row.status, view.labels(item)) if row is not None and row.status.matches else None
+
+
+def _agreement(hits: _Hits, row: int, exact_distances: bool) -> Agreement:
+    kind = SIGNAL_TYPES_BY_CODE[int(hits.codes[row])]
+    distance = max(0, int(hits.distances[row]))
+    return Agreement(kind.name, int(hits.values[row]), distance, not (kind.exact or exact_distances))

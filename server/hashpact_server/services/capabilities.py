@@ -1,0 +1,53 @@
+"""CapabilitiesService: what this server knows, allows and limits."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from hashpact import __version__
+from hashpact.signals import SIGNAL_TYPES
+from hashpact.v1 import capabilities_service_pb2 as pb
+from hashpact.v1 import capabilities_service_pb2_grpc, member_service_pb2
+
+from hashpact_server.config import Limits
+from hashpact_server.engine import Engine
+from hashpact_server.services.caller import current_caller
+from hashpact_server.services.reading import fresh_head
+
+
+class CapabilitiesService(capabilities_service_pb2_grpc.CapabilitiesServiceServicer):
+    """Tells what this server can do."""
+
+    def __init__(self, engine: Engine, limits: Limits) -> None:
+        self._engine = engine
+        # The names and units of the limits are the same in the configuration and on the wire.
+        self._limits = pb.Limits(**dataclasses.asdict(limits))
+        self._signal_types = [
+            pb.SignalTypeInfo(
+                name=kind.name,
+                size_bytes=kind.size_bytes,
+                exact=kind.exact,
+                radius_default=kind.radius_default,
+                radius_max=kind.radius_max,
+                identifies=kind.identifies,
+                quality_min=kind.quality_min,
+            )
+            for kind in SIGNAL_TYPES.values()
+        ]
+
+    def GetCapabilities(  # noqa: N802 - the name in the wire
+        self, request: pb.GetCapabilitiesRequest, context: Any
+    ) -> pb.GetCapabilitiesResponse:
+        """Return signal types, limits, versions, and who the caller is."""
+        member = current_caller().member
+        head = fresh_head(self._engine)
+        return pb.GetCapabilitiesResponse(
+            server_version=__version__,
+            ledger_id=head.ledger_id.hex(),
+            signal_types=self._signal_types,
+            limits=self._limits,
+            caller=member.name,
+            caller_roles=[member_service_pb2.Role.ValueType(role) for role in member.roles],
+            as_of=head.position().encode(),
+        )

@@ -1,0 +1,153 @@
+"""ContributionService: putting signals on the list, changing, taking back, and looking at items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from hashpact.v1 import contribution_service_pb2 as pb
+from hashpact.v1 import contribution_service_pb2_grpc, item_pb2, signal_pb2
+
+from hashpact_server.config import Limits
+from hashpact_server.engine import Engine
+from hashpact_server.refusal import invalid_field, over_limit
+from hashpact_server.rules.amending import amend, check_amendment
+from hashpact_server.rules.attestation import Attestation
+from hashpact_server.rules.claims import Claim, Offer, check
+from hashpact_server.rules.contributing import contribute
+from hashpact_server.rules.identity import wanted
+from hashpact_server.rules.outcomes import Outcome, hide_unwritten
+from hashpact_server.rules.signals import OfferedSignal, SignalProblem
+from hashpact_server.rules.statements import existing_item
+from hashpact_server.rules.withdrawing import check_reason, withdraw
+from hashpact_server.scene import Scene
+from hashpact_server.services.caller import current_caller
+from hashpact_server.services.items import encode_item, encode_status
+from hashpact_server.services.listing import list_items
+from hashpact_server.services.reading import fresh_head, time_ms
+from hashpact_server.services.writing import neighbours, write
+from hashpact_server.state.rows import Role
+
+
+class ContributionService(contribution_service_pb2_grpc.ContributionServiceServicer):
+    """Puts known terrorist media on the list and takes it off again."""
+
+    def __init__(self, engine: Engine, limits: Limits) -> None:
+        self._engine = engine
+        self._limits = limits
+
+    def Contribute(  # noqa: N802 - the name in the wire
+        self, request: pb.ContributeRequest, context: Any
+    ) -> pb.ContributeResponse:
+        """Contribute a batch."""
+        caller, limits = current_caller(), self._limits
+        if not request.contributions:
+            raise invalid_field("contributions", "give at least one contribution")
+        if len(request.contributions) > limits.contributions_max:
+            raise over_limit("contributions_max", limits.contributions_max, len(request.contributions))
+        claims = [check(_offer(each), limits) for each in request.contributions]
+        signals = [signal for claim in claims if isinstance(claim, Claim) for signal in claim.signals]
+        hint = neighbours(self._engine, caller, wanted(signals))
+
+        def decide(scene: Scene) -> Callable[[str], pb.ContributeResponse]:
+            before = scene.head.sequence
+            outcomes = contribute(scene, caller.pseudonym, claims, limits, hint)
+            if request.validate_only:
+                outcomes = hide_unwritten(outcomes, before)
+            encoded = [_encode_outcome(outcome) for outcome in outcomes]
+            return lambda as_of: pb.ContributeResponse(outcomes=encoded, as_of=as_of)
+
+        return write(self._engine, caller, request, pb.ContributeResponse, decide)
+
+    def Amend(self, request: pb.AmendRequest, context: Any) -> pb.AmendResponse:  # noqa: N802 - the name in the wire
+        """Change the caller's word on an item."""
+        caller = current_caller()
+        labels, signals, problems = check_amendment(
+            request.labels, [_offered(signal) for signal in request.attach_signals], self._limits
+        )
+        hint = neighbours(self._engine, caller, wanted(signals))
+
+        def decide(scene: Scene) -> Callable[[str], pb.AmendResponse]:
+            amend(scene, caller.pseudonym, request.item, labels, signals, hint)
+            item = encode_item(scene, existing_item(scene, request.item), caller)
+            return lambda as_of: pb.AmendResponse(item=item, problems=_encode_problems(problems), as_of=as_of)
+
+        return write(self._engine, caller, request, pb.AmendResponse, decide)
+
+    def Withdraw(self, request: pb.WithdrawRequest, context: Any) -> pb.WithdrawResponse:  # noqa: N802 - the name in the wire
+        """Take back the caller's contribution; as steward, the item."""
+        caller = current_caller()
+        check_reason(request.reason)
+
+        def decide(scene: Scene) -> Callable[[str], pb.WithdrawResponse]:
+            steward = caller.has(Role.STEWARD)
+            done = withdraw(scene, caller.pseudonym, request.item, request.reason, steward=steward)
+            return lambda as_of: pb.WithdrawResponse(
+                status=encode_status(done.status), contributions_left=done.contributions_left, as_of=as_of
+            )
+
+        return write(self._engine, caller, request, pb.WithdrawResponse, decide)
+
+    def GetItem(self, request: pb.GetItemRequest, context: Any) -> pb.GetItemResponse:  # noqa: N802 - the name in the wire
+        """Return one item."""
+        head = fresh_head(self._engine, request.at_least_as_fresh)
+        with self._engine.state.read() as view:
+            item = encode_item(view, existing_item(view, request.item), current_caller(), signals=True)
+        return pb.GetItemResponse(item=item, as_of=head.position().encode())
+
+    def ListItems(self, request: pb.ListItemsRequest, context: Any) -> pb.ListItemsResponse:  # noqa: N802 - the name in the wire
+        """Return a page of items."""
+        head = fresh_head(self._engine, request.at_least_as_fresh)
+        with self._engine.state.read() as view:
+            rows, next_page = list_items(view, head, request, self._limits)
+            items = [encode_item(view, row, current_caller()) for row in rows]
+        return pb.ListItemsResponse(items=items, next_page_token=next_page, as_of=head.position().encode())
+
+
+def _offer(sent: pb.Contribution) -> Offer:
+    return Offer(
+        [_offered(signal) for signal in sent.signals],
+        sent.labels,
+        _attestation(sent.attestation) if sent.HasField("attestation") else None,
+        sent.attach_to,
+    )
+
+
+def _offered(sent: signal_pb2.Signal) -> OfferedSignal:
+    encoding = sent.WhichOneof("encoding")
+    return OfferedSignal(
+        sent.signal_type,
+        sent.value if encoding == "value" else None,
+        sent.hex if encoding == "hex" else None,
+        sent.quality if sent.HasField("quality") else None,
+    )
+
+
+def _attestation(sent: item_pb2.Attestation) -> Attestation:
+    observed = time_ms(sent.observed_time) if sent.HasField("observed_time") else 0
+    return Attestation(sent.basis, -1 if observed is None else observed, sent.observer_role)
+
+
+def _encode_outcome(outcome: Outcome) -> pb.ContributionOutcome:
+    encoded = pb.ContributionOutcome(
+        result=pb.ContributionOutcome.Result.ValueType(outcome.result),
+        item=outcome.item,
+        candidates=outcome.candidates,
+        near_duplicates=[
+            pb.NearDuplicate(item=near.item, signal_type=near.signal_type, distance=near.distance)
+            for near in outcome.near_duplicates
+        ],
+        problems=_encode_problems(outcome.problems),
+        reason=outcome.reason,
+        message=outcome.message,
+    )
+    if outcome.status is not None:
+        encoded.status = encode_status(outcome.status)
+    return encoded
+
+
+def _encode_problems(problems: Iterable[SignalProblem]) -> list[pb.SignalProblem]:
+    return [
+        pb.SignalProblem(signal_index=problem.signal_index, reason=problem.reason, message=problem.message)
+        for problem in problems
+    ]

@@ -1,0 +1,76 @@
+"""Items on the wire."""
+
+from __future__ import annotations
+
+from hashpact.signals import SIGNAL_TYPES_BY_CODE
+from hashpact.v1 import item_pb2, signal_pb2
+
+from hashpact_server.ledger.payloads import OPAQUE
+from hashpact_server.rules.advice import advise
+from hashpact_server.rules.statements import standing_statement
+from hashpact_server.services.caller import Caller
+from hashpact_server.services.reading import timestamp
+from hashpact_server.state.rows import ContributionRow, ItemRow, Role, Status
+from hashpact_server.state.view import View
+
+
+def encode_item(view: View, row: ItemRow, caller: Caller, *, signals: bool = False) -> item_pb2.Item:
+    """An item as this caller may see it.
+
+    Args:
+        view: where it stands.
+        row: the item.
+        caller: signal values go to the role ``replicate`` and to members that contribute to the item.
+        signals: whether to name its signals.
+    """
+    contributions = sorted(view.contributions(row.item), key=lambda each: each.sequence)
+    labels = sorted({label for each in contributions for label in each.labels})
+    item = item_pb2.Item(
+        item=row.item,
+        status=encode_status(row.status),
+        labels=labels,
+        contributions=[_encode_contribution(view, each) for each in contributions],
+        create_time=timestamp(view.entry(row.item).time_ms),
+        advice=encode_advice(advise(row.status, labels, None)),
+        redacted=row.redacted,
+    )
+    if signals:
+        contributes = any(each.pseudonym == caller.pseudonym for each in contributions)
+        values = contributes or caller.has(Role.REPLICATE)
+        item.signals.extend(
+            item_pb2.ItemSignal(
+                signal_type=signal.name if signal.code == OPAQUE else SIGNAL_TYPES_BY_CODE[signal.code].name,
+                value=signal.value if values else b"",
+                quality=signal.quality,
+                sequence=sequence,
+            )
+            for sequence, signal in view.item_signals(row.item)
+        )
+    return item
+
+
+def encode_status(status: Status) -> item_pb2.ItemStatus.ValueType:
+    """A status; the numbers are the same."""
+    return item_pb2.ItemStatus.ValueType(status)
+
+
+def encode_advice(advice: int) -> signal_pb2.Advice.ValueType:
+    """An advice; the numbers are the same."""
+    return signal_pb2.Advice.ValueType(advice)
+
+
+def _encode_contribution(view: View, row: ContributionRow) -> item_pb2.ItemContribution:
+    member = view.member(row.pseudonym)
+    said = standing_statement(view, row).attestation
+    attestation = item_pb2.Attestation(
+        basis=item_pb2.AttestationBasis.ValueType(said.basis), observer_role=said.observer_role
+    )
+    if said.observed_ms:
+        attestation.observed_time.CopyFrom(timestamp(said.observed_ms))
+    return item_pb2.ItemContribution(
+        member=member.name if member else "",
+        labels=row.labels,
+        attestation=attestation,
+        update_time=timestamp(view.entry(row.sequence).time_ms),
+        sequence=row.sequence,
+    )

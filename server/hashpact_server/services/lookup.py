@@ -1,0 +1,158 @@
+"""LookupService: probes in, matches out. See ``lookup`` for the path in between."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from hashpact.signals import SIGNAL_TYPES, SignalType
+from hashpact.v1 import error_reason_pb2, lookup_service_pb2, lookup_service_pb2_grpc
+
+from hashpact_server.config import Limits
+from hashpact_server.engine import Engine
+from hashpact_server.lookup import Batch, Found, Match, look_up
+from hashpact_server.refusal import Reason, invalid_field, over_limit
+from hashpact_server.services.caller import current_caller
+from hashpact_server.services.items import encode_advice, encode_status
+from hashpact_server.services.reading import fresh_head
+from hashpact_server.state.rows import Role
+
+SEES_DISTANCES: Final = (Role.REVIEW, Role.CONTRIBUTE, Role.REPLICATE)
+
+_Problems = list[lookup_service_pb2.ProbeProblem]
+
+
+class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
+    """Answers whether probes are on the list."""
+
+    def __init__(self, engine: Engine, limits: Limits) -> None:
+        self._engine = engine
+        self._limits = limits
+
+    def Lookup(  # noqa: N802 - the name in the wire
+        self, request: lookup_service_pb2.LookupRequest, context: Any
+    ) -> lookup_service_pb2.LookupResponse:
+        """Look up a batch of probes."""
+        caller, limits = current_caller(), self._limits
+        radii = read_radii(request)
+        batches, problems = gather(request, limits)
+        head = fresh_head(self._engine, request.at_least_as_fresh)
+        found = look_up(
+            self._engine,
+            batches,
+            radii=radii,
+            matches_max=min(request.matches_max or limits.matches_default, limits.matches_max),
+            exact_distances=caller.has(*SEES_DISTANCES),
+            deadline=caller.deadline,
+        )
+        matched = [_encode_found(each) for each in found]
+        return lookup_service_pb2.LookupResponse(matched=matched, problems=problems, as_of=head.position().encode())
+
+
+def read_radii(request: lookup_service_pb2.LookupRequest) -> dict[int, int]:
+    """Signal type code -> radius in bits.
+
+    Raises:
+        Refusal: FIELD_INVALID: unknown or exact type, named twice, over the type's ``radius_max``.
+    """
+    radii: dict[int, int] = {}
+    for position, each in enumerate(request.radii):
+        kind = SIGNAL_TYPES.get(each.signal_type)
+        if kind is None or kind.exact:
+            raise invalid_field(f"radii[{position}].signal_type", "not a perceptual signal type of this server")
+        if kind.code in radii:
+            raise invalid_field(f"radii[{position}].signal_type", f"{kind.name} is named twice")
+        if each.radius > kind.radius_max:
+            raise invalid_field(f"radii[{position}].radius", f"at most {kind.radius_max} for {kind.name}")
+        radii[kind.code] = each.radius
+    return radii
+
+
+class _Column:
+    """The signal sets of one type, as they come."""
+
+    __slots__ = ("count", "kind", "probes", "sets", "starts")
+
+    def __init__(self, kind: SignalType) -> None:
+        self.kind = kind
+        self.sets: list[bytes] = []
+        self.probes: list[int] = []
+        self.starts: list[int] = []
+        self.count = 0
+
+    def batch(self) -> Batch:
+        """All of them in one block."""
+        return Batch(self.kind, b"".join(self.sets), np.array(self.probes), np.array(self.starts))
+
+
+def gather(request: lookup_service_pb2.LookupRequest, limits: Limits) -> tuple[list[Batch], _Problems]:
+    """All values of a call, by signal type; and the signal sets that cannot be looked up.
+
+    Raises:
+        Refusal: FIELD_INVALID for no probes, LIMIT_EXCEEDED.
+    """
+    if not request.probes:
+        raise invalid_field("probes", "give at least one probe")
+    if len(request.probes) > limits.lookup_probes_max:
+        raise over_limit("lookup_probes_max", limits.lookup_probes_max, len(request.probes))
+    columns = {name: _Column(kind) for name, kind in SIGNAL_TYPES.items()}
+    problems: _Problems = []
+    in_all = 0
+    for probe_index, probe in enumerate(request.probes):
+        in_probe = 0
+        for set_index, each in enumerate(probe.signal_sets):
+            column, values = columns.get(each.signal_type), each.values
+            count, rest = divmod(len(values), column.kind.size_bytes) if column else (0, 0)
+            if column is None or rest or not count or (column.probes and column.probes[-1] == probe_index):
+                problems.append(_problem(probe_index, set_index, column, len(values)))
+                in_probe += 1  # a set that cannot be read counts as a value, or problems without end would be free
+                continue
+            column.sets.append(values)
+            column.probes.append(probe_index)
+            column.starts.append(column.count)
+            column.count += count
+            in_probe += count
+        if in_probe > limits.probe_values_max:
+            raise over_limit("probe_values_max", limits.probe_values_max, in_probe)
+        in_all += in_probe
+        if in_all > limits.lookup_values_max:
+            raise over_limit("lookup_values_max", limits.lookup_values_max, in_all)
+    return [column.batch() for column in columns.values() if column.sets], problems
+
+
+def _problem(probe_index: int, set_index: int, column: _Column | None, size: int) -> lookup_service_pb2.ProbeProblem:
+    reason: Reason = error_reason_pb2.ERROR_REASON_SIGNAL_MALFORMED
+    if column is None:
+        reason = error_reason_pb2.ERROR_REASON_SIGNAL_TYPE_UNKNOWN
+        message = "this server does not know the signal type; GetCapabilities lists those it knows"
+    elif not size or size % column.kind.size_bytes:
+        message = f"values of {column.kind.name} have {column.kind.size_bytes} bytes each, all together {size}"
+    else:
+        message = f"the probe has a set of {column.kind.name} already; put all of its values into one set"
+    return lookup_service_pb2.ProbeProblem(
+        probe_index=probe_index, signal_set_index=set_index, reason=reason, message=message
+    )
+
+
+def _encode_found(found: Found) -> lookup_service_pb2.ProbeMatches:
+    return lookup_service_pb2.ProbeMatches(
+        probe_index=found.probe, matches=[_encode_match(match) for match in found.matches], truncated=found.truncated
+    )
+
+
+def _encode_match(match: Match) -> lookup_service_pb2.Match:
+    return lookup_service_pb2.Match(
+        item=match.item,
+        status=encode_status(match.status),
+        labels=match.labels,
+        advice=encode_advice(match.advice),
+        agreements=[
+            lookup_service_pb2.Agreement(
+                signal_type=agreement.signal_type,
+                value_index=agreement.value_index,
+                distance=agreement.distance,
+                distance_is_bound=agreement.is_bound,
+            )
+            for agreement in match.agreements
+        ],
+    )

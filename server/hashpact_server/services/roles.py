@@ -1,0 +1,35 @@
+"""Which roles may call what. The comments of the proto say the same; a test compares the two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from hashpact_server.state.rows import Role
+
+ANY: Final = frozenset(Role)
+"""Every member: each has at least one role."""
+
+_READERS: Final = frozenset({Role.CONTRIBUTE, Role.REVIEW, Role.REPLICATE, Role.STEWARD, Role.AUDIT})
+_STEWARD: Final = frozenset({Role.STEWARD})
+
+ROLES: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
+    {
+        "/hashpact.v1.LookupService/Lookup": frozenset({Role.CHECK}),
+        "/hashpact.v1.ContributionService/Contribute": frozenset({Role.CONTRIBUTE}),
+        "/hashpact.v1.ContributionService/Amend": frozenset({Role.CONTRIBUTE}),
+        "/hashpact.v1.ContributionService/Withdraw": frozenset({Role.CONTRIBUTE, Role.STEWARD}),
+        "/hashpact.v1.ContributionService/GetItem": _READERS | {Role.CHECK},
+        "/hashpact.v1.ContributionService/ListItems": _READERS,
+        "/hashpact.v1.MemberService/CreateMember": _STEWARD,
+        "/hashpact.v1.MemberService/ListMembers": frozenset({Role.STEWARD, Role.AUDIT}),
+        "/hashpact.v1.MemberService/SuspendMember": _STEWARD,
+        "/hashpact.v1.MemberService/ResumeMember": _STEWARD,
+        # Every member for itself; for others the rule asks for a steward.
+        "/hashpact.v1.MemberService/IssueToken": ANY,
+        "/hashpact.v1.MemberService/RevokeToken": ANY,
+        "/hashpact.v1.CapabilitiesService/GetCapabilities": ANY,
+    }
+)
+"""Full method name -> roles, any of which is enough."""
