@@ -27,7 +27,7 @@ from hashpact._media import (
 )
 from hashpact._operations import members, reading, writing
 from hashpact._operations.session import OnUnavailable, Session, capabilities
-from hashpact._parallel import workers_default
+from hashpact._parallel import cores
 from hashpact._transport_aio import AsyncTransport
 from hashpact.client import CALLS_IN_FLIGHT_MAX, CHECK_BATCH, TIMEOUT_S
 from hashpact.errors import HashpactError
@@ -113,7 +113,7 @@ class AsyncClient:
         workers: int | None = None,
     ) -> AsyncIterator[CheckResult | FailedCheck]:
         """As :meth:`hashpact.Client.check_many`: ``async for result in client.check_many(paths)``."""
-        async for batch in _hashed_batches(sources, workers or workers_default()):
+        async for batch in _hashed_batches(sources, workers or cores() + 1):
             uploads = [(path_of(source), got) for source, got in batch if isinstance(got, ImageSignals)]
             found = await self._check(uploads, radii, matches_max, at_least_as_fresh) if uploads else []
             answers = iter(found)

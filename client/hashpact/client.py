@@ -12,7 +12,7 @@ from hashpact._channel import endpoint
 from hashpact._media import Contribution, ContributionSource, Source, listed_signals, path_of, signals_of, try_signals
 from hashpact._operations import reading, writing
 from hashpact._operations.session import OnUnavailable, Session, capabilities
-from hashpact._parallel import batches, map_ordered
+from hashpact._parallel import OrderedMap, batches
 from hashpact._steward import MemberCalls
 from hashpact._transport import Transport
 from hashpact.items import AmendResult, ContributeResult, ContributionOutcome, Item, WithdrawResult
@@ -159,7 +159,7 @@ class Client(MemberCalls):
         Raises:
             ServiceError: as :meth:`check`.
         """
-        hashed = map_ordered(try_signals, sources, workers=workers)
+        hashed = OrderedMap(try_signals, sources, workers=workers)
         for batch in batches(hashed, CHECK_BATCH):
             uploads = [(path_of(source), got) for source, got in batch if isinstance(got, ImageSignals)]
             answers = iter(self._check(uploads, radii, matches_max, at_least_as_fresh) if uploads else ())

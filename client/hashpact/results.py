@@ -223,6 +223,11 @@ class CheckResult:
     as_of: str = field(default="", repr=False)
     unavailable: HashpactError | None = None
 
+    @classmethod
+    def of(cls, path: Path | None, signals: ImageSignals, found: ProbeResult, as_of: str) -> CheckResult:
+        """What a look-up says about an upload."""
+        return cls(path, found.verdict, found.advice, found.matches, found.truncated, found.problems, signals, as_of)
+
     @property
     def unchecked(self) -> bool:
         """True when the service could not be asked: the verdict says nothing about the upload."""

@@ -120,16 +120,7 @@ def check(
         advice = "none" if session.on_unavailable == "open" else "review"
         return [CheckResult(path, "none", advice, signals=signals, unavailable=error) for path, signals in uploads]
     return [
-        CheckResult(
-            path,
-            result.verdict,
-            result.advice,
-            result.matches,
-            result.truncated,
-            result.problems,
-            signals,
-            found.as_of,
-        )
+        CheckResult.of(path, signals, result, found.as_of)
         for (path, signals), result in zip(uploads, found, strict=True)
     ]
 

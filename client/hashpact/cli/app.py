@@ -1,0 +1,72 @@
+"""The command line as typer sees it: names, help, and where each command lives."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from hashpact.cli.commands import about, check, contribute, hashing, items, member
+from hashpact.cli.exits import Exit
+from hashpact.cli.output import note
+
+app = typer.Typer(
+    name="hashpact",
+    help="Find known terrorist media without passing media around.",
+    epilog=(
+        "Exit codes: 0 fine and no match, 10 fine and something matched, 2 usage, 3 some input failed, "
+        "4 not allowed, 5 service unreachable."
+    ),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+members = typer.Typer(help="Members and their tokens.", no_args_is_help=True)
+
+app.command("hash")(hashing.hash_command)
+app.command("check")(check.check_command)
+app.command("contribute")(contribute.contribute_command)
+app.command("withdraw")(contribute.withdraw_command)
+app.command("item")(items.item_command)
+app.command("items")(items.items_command)
+members.command("add")(member.add_command)
+members.command("list")(member.list_command)
+members.command("suspend")(member.suspend_command)
+members.command("resume")(member.resume_command)
+members.command("token")(member.token_command)
+members.command("revoke")(member.revoke_command)
+app.add_typer(members, name="member")
+app.command("capabilities")(about.capabilities_command)
+app.command("doctor")(about.doctor_command)
+app.command("version")(about.version_command)
+
+
+def _version(asked: bool) -> None:  # typer's callback
+    if asked:
+        about.version_command(as_json=False)
+
+
+@app.callback()
+def _common(
+    *,
+    version: Annotated[  # its callback acts
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> None:
+    """Run the command line with the process's arguments."""
+    try:
+        app(prog_name="hashpact")
+    except Exception as error:  # the last resort: a fault of ours, told without a traceback
+        if os.environ.get("HASHPACT_DEBUG"):
+            raise
+        note(
+            f"a fault in this program ({type(error).__name__}): please report it, with what "
+            "HASHPACT_DEBUG=1 shows for the same command"
+        )
+        sys.exit(Exit.FAULT)

@@ -1,0 +1,1 @@
+"""One module per command; each turns arguments into calls of the client, and answers into lines."""

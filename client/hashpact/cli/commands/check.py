@@ -1,0 +1,143 @@
+"""``hashpact check``: is this on the list?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hashpact.cli.batching import Upload, ask_in_batches
+from hashpact.cli.command import AsJson, service
+from hashpact.cli.commands.hashing import Hidden, Paths, Workers, count_of, say_empty
+from hashpact.cli.exits import Exit, exit_of, strongest
+from hashpact.cli.media import hash_inputs
+from hashpact.cli.output import Rows, error_dict, json_line, note, say
+from hashpact.cli.paths import expand
+from hashpact.cli.progress import progress
+from hashpact.cli.settings import Settings
+from hashpact.errors import ConfigError, HashpactError
+from hashpact.results import CheckResult
+
+BATCH = 32
+"""Inputs in one look-up: answers keep flowing while the next ones are hashed."""
+SHOW_ALL_MAX = 20
+"""With so few inputs, those without a match have a row too."""
+
+
+@service
+def check_command(
+    settings: Settings,
+    paths: Paths,
+    *,
+    matches_max: Annotated[
+        int, typer.Option("--matches", min=0, metavar="N", help="Most items per input.", show_default="the server's")
+    ] = 0,
+    radius: Annotated[
+        list[str] | None,
+        typer.Option("--radius", metavar="TYPE=BITS", help="Other distance for a signal type, e.g. pdq=20."),
+    ] = None,
+    hidden: Hidden = False,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> Exit:
+    """Check pictures against the list. They are hashed here; only hashes are sent.
+
+    Exit code 10 when something matched, 0 when nothing did.
+    """
+    radii = parse_radii(radius or [])
+    with settings.client() as client:
+
+        def ask(uploads: Sequence[Upload]) -> list[CheckResult]:
+            found = client.lookup([signals for _, signals in uploads], radii=radii, matches_max=matches_max)
+            return [
+                CheckResult.of(Path(one.path), signals, result, found.as_of)
+                for (one, signals), result in zip(uploads, found, strict=True)
+            ]
+
+        inputs = expand(paths, hidden=hidden, on_empty=say_empty)
+        view = _View(as_json=as_json)
+        with progress("checking", count_of(paths, hidden=hidden, as_json=as_json)) as advance:
+            hashed = hash_inputs(inputs, dihedral=True, workers=workers)
+            for one, answer in ask_in_batches(hashed, ask, size=BATCH):
+                advance(1)
+                view.add(one.path, answer)
+    return view.finish()
+
+
+def parse_radii(texts: Sequence[str]) -> dict[str, int]:
+    """``pdq=20`` -> {"pdq": 20}.
+
+    Raises:
+        ConfigError: of another shape.
+    """
+    radii = {}
+    for text in texts:
+        name, _, bits = text.partition("=")
+        if not name or not (bits.isascii() and bits.isdigit()):
+            raise ConfigError(f"--radius is TYPE=BITS, e.g. pdq=20; {text!r} is not")
+        radii[name] = int(bits)
+    return radii
+
+
+class _View:
+    """Shows the answers, and keeps what the exit code and the summary need."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._code = Exit.OK
+        self._matched = Rows()
+        self._unmatched: list[str] = []
+        self._counts = {"match": 0, "near": 0, "none": 0, "failed": 0}
+        self._last_error = ""
+
+    def add(self, path: str, answer: CheckResult | HashpactError) -> None:
+        if isinstance(answer, HashpactError):
+            self._counts["failed"] += 1
+            self._code = strongest(self._code, exit_of(answer))
+        else:
+            self._counts[answer.verdict] += 1
+            self._code = strongest(self._code, Exit.OK if answer.verdict == "none" else Exit.MATCHED)
+        if self._as_json:
+            line = {"error": error_dict(answer)} if isinstance(answer, HashpactError) else answer.to_dict()
+            json_line({**line, "path": path} if "error" not in line else {"path": path, **line})
+        else:
+            self._keep(path, answer)
+
+    def _keep(self, path: str, answer: CheckResult | HashpactError) -> None:
+        if isinstance(answer, HashpactError):
+            # An outage says the same of every input: once is enough.
+            text = answer.message if exit_of(answer) is not Exit.INPUT_FAILED else f"{path}: {answer.message}"
+            if text != self._last_error:
+                note(text)
+            self._last_error = text
+        elif not answer.matches:
+            if len(self._unmatched) <= SHOW_ALL_MAX:
+                self._unmatched.append(path)
+        else:
+            for match in answer.matches:
+                about = "<= " if match.distance_is_bound and match.distance else ""
+                self._matched.add(
+                    path,
+                    answer.verdict,
+                    match.advice,
+                    match.item,
+                    match.signal_type,
+                    f"{about}{match.distance}",
+                    match.status,
+                    ", ".join(match.labels),
+                )
+
+    def finish(self) -> Exit:
+        if not self._as_json:
+            if len(self._unmatched) <= SHOW_ALL_MAX:
+                for path in self._unmatched:
+                    self._matched.add(path, "none", "none", "", "", "", "", "")
+            self._matched.show(("path", "verdict", "advice", "item#", "signal type", "distance#", "status", "labels"))
+            counts = self._counts
+            say(
+                f"{sum(counts.values()):,} checked: {counts['match']:,} matched, {counts['near']:,} near, "
+                f"{counts['none']:,} not on the list, {counts['failed']:,} failed"
+            )
+        return self._code

@@ -1,0 +1,163 @@
+"""``hashpact contribute`` and ``hashpact withdraw``: putting pictures on the list, and taking items off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from hashpact.cli.batching import Upload, ask_in_batches
+from hashpact.cli.command import AsJson, report, service
+from hashpact.cli.commands.hashing import Hidden, Paths, Workers, count_of, say_empty
+from hashpact.cli.exits import Exit, exit_of, strongest
+from hashpact.cli.media import hash_inputs
+from hashpact.cli.output import Rows, error_dict, json_line, note, say
+from hashpact.cli.paths import expand
+from hashpact.cli.progress import progress
+from hashpact.cli.settings import Settings
+from hashpact.errors import HashpactError
+from hashpact.items import ContributionOutcome
+
+BATCH = 32
+"""Contributions in one call: each call is one durable write."""
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")]
+Items = Annotated[list[int], typer.Argument(metavar="ITEM...", min=1, help="Ids of items.")]
+
+
+@service
+def contribute_command(
+    settings: Settings,
+    paths: Paths,
+    *,
+    label: Annotated[
+        list[str], typer.Option("--label", metavar="LABEL", help="What it is; give it again for more labels.")
+    ],
+    basis: Annotated[
+        str,
+        typer.Option(
+            "--basis",
+            metavar="BASIS",
+            help="How you know: person-looked, automatic, found-through-list or import.",
+        ),
+    ] = "person-looked",
+    observer_role: Annotated[
+        str,
+        typer.Option("--observer-role", metavar="ROLE", help="Function of the person who looked; never a name."),
+    ] = "",
+    attach_to: Annotated[
+        int, typer.Option("--attach-to", min=0, metavar="ITEM", help="Attach to this item.", show_default="by identity")
+    ] = 0,
+    dry_run: DryRun = False,
+    hidden: Hidden = False,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> Exit:
+    """Put pictures on the list. They are hashed here; only hashes are sent."""
+    from hashpact._media import Contribution  # noqa: PLC0415  # the service's modules are loaded when needed
+
+    view = _View(as_json=as_json, dry_run=dry_run)
+    with settings.client() as client:
+
+        def ask(uploads: Sequence[Upload]) -> Sequence[ContributionOutcome]:
+            return client.contribute_many(
+                [Contribution(signals, label, basis, observer_role, None, attach_to) for _, signals in uploads],
+                validate_only=dry_run,
+            )
+
+        inputs = expand(paths, hidden=hidden, on_empty=say_empty)
+        with progress("contributing", count_of(paths, hidden=hidden, as_json=as_json)) as advance:
+            hashed = hash_inputs(inputs, dihedral=False, workers=workers)
+            for one, answer in ask_in_batches(hashed, ask, size=BATCH):
+                advance(1)
+                view.add(one.path, answer)
+    return view.finish()
+
+
+class _View:
+    """Shows the outcomes, and keeps what the exit code and the summary need."""
+
+    def __init__(self, *, as_json: bool, dry_run: bool) -> None:
+        self._as_json = as_json
+        self._dry_run = dry_run
+        self._code = Exit.OK
+        self._rows = Rows()
+        self._counts: dict[str, int] = {}
+
+    def add(self, path: str, answer: ContributionOutcome | HashpactError) -> None:
+        if isinstance(answer, HashpactError):
+            code, outcome = exit_of(answer), "failed"
+            line: dict[str, Any] = {"path": path, "error": error_dict(answer)}
+        else:
+            code, outcome = Exit.OK if answer.listed else Exit.INPUT_FAILED, answer.outcome
+            line = {"path": path, **answer.to_dict()}
+        self._code = strongest(self._code, code)
+        self._counts[outcome] = self._counts.get(outcome, 0) + 1
+        if self._as_json:
+            json_line(line)
+        elif isinstance(answer, HashpactError):
+            note(f"{path}: {answer.message}")
+        else:
+            self._rows.add(path, answer.outcome, answer.item or "", answer.status, remark(answer))
+
+    def finish(self) -> Exit:
+        if not self._as_json:
+            self._rows.show(("path", "outcome", "item#", "status", "remark"))
+            counts = ", ".join(f"{count:,} {outcome}" for outcome, count in self._counts.items())
+            ending = " (dry run: nothing was written)" if self._dry_run else ""
+            say(f"{counts or 'nothing to contribute'}{ending}")
+        return self._code
+
+
+def remark(outcome: ContributionOutcome) -> str:
+    """What a person should know about an outcome, in a few words."""
+    remarks = []
+    if outcome.message:
+        remarks.append(outcome.message)
+    if outcome.candidates:
+        remarks.append(f"could be {_list(outcome.candidates)}: choose with --attach-to")
+    if outcome.near_duplicates:
+        remarks.append(f"looks like {_list([near.item for near in outcome.near_duplicates])}")
+    remarks += [problem.message or problem.reason.lower() for problem in outcome.problems]
+    return "; ".join(remarks)
+
+
+def _list(items: Sequence[int]) -> str:
+    return ("item " if len(items) == 1 else "items ") + ", ".join(str(item) for item in items)
+
+
+@service
+def withdraw_command(
+    settings: Settings,
+    items: Items,
+    *,
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            "--reason",
+            metavar="REASON",
+            help="mistake, overturned-on-appeal, legitimate-context, benign-collision or legal.",
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> Exit:
+    """Take back your contribution to an item. A steward withdraws it for everybody."""
+    code = Exit.OK
+    with settings.client() as client:
+        for item in items:
+            try:
+                result = client.withdraw(item, reason=reason, validate_only=dry_run)
+            except HashpactError as error:
+                code = strongest(code, exit_of(error))
+                report(error, as_json=as_json, item=item)
+                if exit_of(error) is not Exit.INPUT_FAILED and error.reason != "NOT_CONTRIBUTOR":
+                    break
+                continue
+            if as_json:
+                json_line(result.to_dict())
+            else:
+                left = f", {result.contributions_left} contributions of others stand" * bool(result.contributions_left)
+                say(f"item {item}: {result.status}{left}{' (dry run)' * dry_run}")
+    return code

@@ -1,0 +1,36 @@
+"""A progress bar on stderr, for folders, when a person is watching."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+Advance = Callable[[int], None]
+
+
+@contextmanager
+def progress(title: str, count: Iterable[object] | None) -> Iterator[Advance]:
+    """Show a bar while the block runs; the block is given a function that moves it on.
+
+    Args:
+        title: what is being done.
+        count: what will be worked on, walked in a thread of its own to know how much there is; None: no bar.
+    """
+    if count is None or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415  # rich is slow to import, and mostly not needed
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+
+        def count_all() -> None:
+            total = sum(1 for _ in count)
+            bar.update(task, total=total)
+
+        threading.Thread(target=count_all, daemon=True, name="hashpact-count").start()
+        yield lambda done: bar.advance(task, done)
