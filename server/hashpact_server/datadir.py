@@ -27,8 +27,8 @@ from hashpact_server.trouble import Trouble
 LAYOUT: Final = "hashpact data directory, layout 1\n"
 
 NETWORK_FILE_SYSTEMS: Final = frozenset(
-    ["9p", "acfs", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "gfs", "gfs2", "glusterfs", "gpfs", "lustre"]
-    + ["ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "prl_fs", "pvfs2", "smb3", "smbfs", "vboxsf", "vmhgfs"]
+    {"9p", "acfs", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "gfs", "gfs2", "glusterfs", "gpfs", "lustre"}
+    | {"ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "prl_fs", "pvfs2", "smb3", "smbfs", "vboxsf", "vmhgfs"}
 )
 _REMOTE_FUSE: Final = re.compile(
     r"fuse\.(sshfs|glusterfs|ceph.*|s3.*|rclone|gcsfuse|goofys|mount-s3|blobfuse.*|davfs.*|curlftpfs|juicefs|seaweed.*)"

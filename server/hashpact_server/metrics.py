@@ -12,15 +12,13 @@ from dataclasses import dataclass, field
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from hashpact_server.addresses import Address
 from hashpact_server.trouble import Trouble
 
 _CALL_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-_GROUP_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +30,14 @@ class Reading:
         doc: what it says.
         value: the value, or values by label.
         label: the label's name where ``value`` is a mapping.
+        counter: whether it only ever grows while the process lives.
     """
 
     name: str
     doc: str
     value: float | dict[str, float]
     label: str = ""
+    counter: bool = False
 
 
 @dataclass(slots=True)
@@ -48,12 +48,13 @@ class _Readings(Collector):
 
     def collect(self) -> Iterable[Metric]:
         for reading in self.source():
+            make = CounterMetricFamily if reading.counter else GaugeMetricFamily
             if isinstance(reading.value, dict):
-                family = GaugeMetricFamily(reading.name, reading.doc, labels=[reading.label])
+                family = make(reading.name, reading.doc, labels=[reading.label])
                 for label, value in reading.value.items():
                     family.add_metric([label], value)
             else:
-                family = GaugeMetricFamily(reading.name, reading.doc, value=reading.value)
+                family = make(reading.name, reading.doc, value=reading.value)
             yield family
 
 
@@ -80,12 +81,6 @@ class Metrics:
         self._member_calls = Counter(
             "hashpact_member_calls", "Calls of a member that were let in.", ["member"], registry=self.registry
         )
-        self._commit_seconds = Histogram(
-            "hashpact_commit_seconds", "Time of a durable commit.", buckets=_COMMIT_SECONDS, registry=self.registry
-        )
-        self._group_sizes = Histogram(
-            "hashpact_write_group_size", "Writes that shared a commit.", buckets=_GROUP_SIZES, registry=self.registry
-        )
         build = Gauge("hashpact_build_info", "Always 1; says which version runs.", ["version"], registry=self.registry)
         build.labels(version).set(1)
 
@@ -97,11 +92,6 @@ class Metrics:
     def member_call(self, member: str) -> None:
         """Count a call of a member that was let in."""
         self._member_calls.labels(member).inc()
-
-    def commit(self, seconds: float, group_size: int) -> None:
-        """Count a commit."""
-        self._commit_seconds.observe(seconds)
-        self._group_sizes.observe(group_size)
 
     def read_from(self, source: Callable[[], Iterable[Reading]]) -> None:
         """Ask ``source`` at each scrape from now on."""

@@ -1,0 +1,38 @@
+"""``hashpact-server init``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hashpact_server.cli.common import say
+from hashpact_server.datadir import DataDirectory
+
+
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to make it: absent, or empty.")],
+    *,
+    hostname: Annotated[
+        list[str] | None,
+        typer.Option(metavar="H", help="A name or IP address under which members reach the server. May be repeated."),
+    ] = None,
+    steward: Annotated[str, typer.Option(metavar="NAME", help="Name of the first steward.")] = "steward",
+) -> None:
+    """Make a new list: data directory, keys, certificates, and a first steward, whose token is printed once."""
+    import os  # noqa: PLC0415 - beside its use
+
+    data = DataDirectory(directory)
+    # The directory must stay empty until init has looked at it, so only the variable is set here.
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(data.kernel_cache.absolute()))
+    from hashpact_server.initialising import initialise  # noqa: PLC0415 - needs numba, see prepare_kernels
+
+    token = initialise(data, steward=steward, hostnames=hostname or [], say=say)
+    say(
+        f"\n{directory} is ready. Members need {directory}/ca.pem and a token of their own:\n"
+        f"  hashpact-server member add NAME --role check --data {directory}\n"
+        f"  hashpact-server serve --data {directory} --listen 127.0.0.1:7443\n\n"
+        f"The token of {steward}, shown once and stored nowhere:"
+    )
+    typer.echo(f"token: {token}")

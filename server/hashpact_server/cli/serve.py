@@ -1,0 +1,41 @@
+"""``hashpact-server serve``."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from hashpact_server import logs
+from hashpact_server.cli.common import DataOption, prepare_kernels
+from hashpact_server.config import load
+from hashpact_server.datadir import DataDirectory
+
+
+def serve(
+    data: DataOption,
+    *,
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Where to serve; or unix:PATH. Port 0: any free one, told in the log."),
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where to answer Prometheus; a port alone means loopback.")
+    ] = None,
+    plaintext: Annotated[
+        bool, typer.Option("--plaintext", help="Serve without TLS: only on loopback or a Unix socket.")
+    ] = False,
+    log_level: Annotated[str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")] = None,
+) -> None:
+    """Serve the list until SIGTERM, which ends it in order: calls in flight are answered, writes are committed."""
+    directory = DataDirectory(data)
+    directory.require()
+    config = load(directory.config_file, {"listen": listen, "metrics_listen": metrics, "log_level": log_level})
+    logs.setup(config.log_level)
+    # Read once, when grpc is loaded: what its core says on its own would break the log's form, and says nothing more.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    prepare_kernels(directory)
+    from hashpact_server.node import Node  # noqa: PLC0415 - needs numba and grpc, set up above
+
+    raise typer.Exit(Node(directory, config, plaintext=plaintext).run())

@@ -1,0 +1,370 @@
+"""The composition root: opens the list, starts gRPC, tells how it is, and ends in order.
+
+::
+
+    lock --> certificate --> listen (health: NOT_SERVING) --> Engine.open --> services --> gate open (SERVING)
+                                                                                               |
+    exit 0 <-- store closed <-- last commit <-- calls in flight end <-- listen no more <-- SIGTERM
+
+Listening begins before the index is built, so that whoever asks hears "not yet" and not nothing. A crash anywhere is
+safe: what was acknowledged is on disk, and the lock goes with the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
+from typing import Any, Final
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
+from hashpact.signals import SIGNAL_TYPES_BY_CODE
+
+from hashpact_server import addresses, services, supervisor, versions
+from hashpact_server.addresses import Address
+from hashpact_server.config import Config
+from hashpact_server.datadir import DataDirectory
+from hashpact_server.engine import Engine
+from hashpact_server.index import warm
+from hashpact_server.inflight import Kind
+from hashpact_server.interceptors import Gate, Handler, Method
+from hashpact_server.ledger.store import StoreError
+from hashpact_server.lock import DirectoryLock
+from hashpact_server.logs import event
+from hashpact_server.metrics import Metrics, MetricsPort, Reading
+from hashpact_server.services.health import HealthService
+from hashpact_server.services.roles import ROLES
+from hashpact_server.tls import CertificateSource, KeyPair
+from hashpact_server.trouble import Trouble
+
+EXIT_FATAL: Final = 70
+"""The server ended because it could not go on: a supervisor should start it again."""
+
+_SPARE_THREADS: Final = 16
+"""Threads that tell callers over a limit so, while all others work."""
+
+_BACKLOG_CALLS: Final = 512
+"""Calls that may wait for a thread; gRPC itself refuses more, without a reason of ours."""
+
+_LAST_ANSWERS_S: Final = 0.5
+"""Time for answers that were given to reach the wire before connections are closed."""
+
+_METADATA_BYTES_MAX: Final = 16_384
+_HANDSHAKE_S_MAX: Final = 10
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Node:
+    """One server on one data directory.
+
+    Args:
+        data: the directory; must be whole.
+        config: limits and settings.
+        plaintext: serve without TLS; only where nothing leaves the machine.
+    """
+
+    def __init__(self, data: DataDirectory, config: Config, *, plaintext: bool = False) -> None:
+        self._data = data
+        self._config = config
+        self._plaintext = plaintext
+        self._metrics = Metrics(versions.own())
+        self._gate = Gate(config, self._metrics)
+        self._health = HealthService(service_names())
+        self._routes = _Routes(self._metrics)
+        self._engine: Engine | None = None
+        self._end = threading.Event()
+        self._fatal = False
+        self._undo = contextlib.ExitStack()
+        self._server: grpc.Server | None = None
+        self.address = Address()
+        self.metrics_address: Address | None = None
+
+    def start(self) -> None:
+        """Listen, open the list, and take calls; returns when the server is ready.
+
+        Raises:
+            Trouble, ConfigError: it cannot; nothing is left open.
+        """
+        with contextlib.ExitStack() as undo:
+            self._undo = undo
+            undo.callback(self._gate.patience.close)
+            undo.enter_context(DirectoryLock(self._data))
+            self._listen(undo)
+            started = time.monotonic()
+            self._open(undo)
+            self._undo = undo.pop_all()
+        event(
+            _LOGGER,
+            logging.INFO,
+            "ready",
+            sequence=self._opened().published.head.sequence,
+            seconds=round(time.monotonic() - started, 3),
+        )
+        supervisor.notify("READY=1")
+
+    def run(self) -> int:
+        """Start, serve until SIGTERM or SIGINT, and stop; the process's exit code."""
+        with _signals(self._on_signal):
+            self.start()
+            self._end.wait()
+            self.stop()
+        return EXIT_FATAL if self._fatal else 0
+
+    def stop(self) -> None:
+        """Say so, take no more calls, let those in flight end, commit, close. Does nothing the second time."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        event(_LOGGER, logging.INFO, "stopping", in_flight=self._gate.in_flight.count(Kind.REQUEST))
+        supervisor.notify("STOPPING=1")
+        self._health.end()
+        server.stop(self._config.drain_s)
+        drained = self._gate.in_flight.wait_idle(self._config.drain_s)
+        server.stop(_LAST_ANSWERS_S).wait()
+        self._gate.shut()
+        # Crash up to here: what was acknowledged is on disk. Closing commits writes whose callers may be gone.
+        self._undo.close()
+        event(_LOGGER, logging.INFO, "stopped", drained=drained)
+
+    # Listening.
+
+    def _listen(self, undo: contextlib.ExitStack) -> None:
+        limits = self._config.limits
+        wanted = addresses.parse(self._config.listen, what="--listen")
+        credentials = self._credentials(wanted)
+        threads = limits.requests_max + limits.streams_max + self._config.open_calls_max + _SPARE_THREADS
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="hashpact-call")
+        undo.callback(pool.shutdown, wait=False, cancel_futures=True)
+        self._add_open_services()
+        for path, method in METHODS.items():
+            self._routes.table[path] = self._gate.guard(method, None)
+        server = grpc.server(
+            pool,
+            handlers=[self._routes],
+            options=_options(self._config),
+            maximum_concurrent_rpcs=threads + _BACKLOG_CALLS,
+        )
+        undo.callback(lambda: server.stop(None).wait())
+        self.address = _bind(server, wanted, credentials)
+        server.start()
+        self._server = server
+        event(_LOGGER, logging.INFO, "listening", address=str(self.address), tls=credentials is not None)
+        if self._config.metrics_listen:
+            place = addresses.parse(self._config.metrics_listen, what="--metrics", bare_port_host="127.0.0.1")
+            port = MetricsPort(self._metrics, place)
+            undo.callback(port.close)
+            self.metrics_address = port.address
+            event(_LOGGER, logging.INFO, "metrics", address=str(port.address))
+
+    def _credentials(self, wanted: Address) -> grpc.ServerCredentials | None:
+        if self._plaintext:
+            if not wanted.is_private():
+                raise Trouble(
+                    f"{wanted} can be reached from other machines, and tokens must not cross a network in the clear:"
+                    " leave out --plaintext, or listen on 127.0.0.1 or unix:PATH"
+                )
+            return None
+        source = CertificateSource(self._data.file(self._config.certificate), self._data.file(self._config.private_key))
+
+        def renewed() -> Any:
+            new = source.changed()
+            return None if new is None else _certificate(new)
+
+        return grpc.dynamic_ssl_server_credentials(_certificate(source.pair), renewed)
+
+    def _add_open_services(self) -> None:
+        """Health and reflection: what needs no token."""
+        collected = _Collector()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, collected)
+        names = (*service_names(), health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflection.ReflectionServicer(names), collected)
+        for path, handler in collected.table.items():
+            self._routes.table[path] = self._gate.guard(Method(path, frozenset(), Kind.OPEN), handler)
+
+    # The list.
+
+    def _open(self, undo: contextlib.ExitStack) -> None:
+        warm()
+        try:
+            engine = Engine.open(self._data.path, self._config, self._on_fatal)
+        except StoreError as error:
+            raise Trouble(f"cannot open the store in {self._data.path}: {error}") from error
+        self._engine = engine
+        undo.callback(engine.close)
+        collected = _Collector()
+        services.register(collected, engine, self._config)
+        for path, handler in collected.table.items():
+            self._routes.table[path] = self._gate.guard(METHODS[path], handler)
+        self._metrics.read_from(self._readings)
+        undo.callback(self._metrics.read_from, lambda: ())
+        self._gate.open(lambda: engine.published.roster)
+        self._health.set_serving(serving=True)
+
+    def _opened(self) -> Engine:
+        if self._engine is None:
+            raise AssertionError("the node was not started")
+        return self._engine
+
+    def _on_fatal(self, error: BaseException) -> None:
+        """The writer is dead: nothing can be written any more, so end, and let the supervisor start afresh."""
+        event(_LOGGER, logging.CRITICAL, "the writer died", error=type(error).__name__)
+        self._fatal = True
+        self._end.set()
+
+    def _on_signal(self, number: int) -> None:
+        if number == signal.SIGHUP:
+            return  # certificates are read again by themselves; the signal must only not end the server
+        if self._engine is None:
+            # Nothing was written since the start, and there is no call to wait for.
+            os._exit(0)
+        if self._end.is_set():
+            os._exit(128 + number)
+        self._end.set()
+
+    def _readings(self) -> Iterator[Reading]:
+        engine, flight = self._opened(), self._gate.in_flight
+        writer, figures = engine.writer, engine.writer.figures
+        yield Reading("hashpact_head_sequence", "Number of the newest entry.", engine.published.head.sequence)
+        yield Reading(
+            "hashpact_in_flight",
+            "Calls in flight, by what they take from.",
+            {kind.name.lower(): float(flight.count(kind)) for kind in Kind},
+            label="kind",
+        )
+        yield Reading("hashpact_write_queue", "Writes that wait for the writer.", writer.queue_length)
+        yield Reading("hashpact_writes", "Writes carried out, refused ones included.", figures.acts, counter=True)
+        yield Reading("hashpact_commits", "Commits; writes share them.", figures.groups, counter=True)
+        yield Reading("hashpact_commit_seconds", "Time spent in commits.", figures.commit_s, counter=True)
+        yield Reading("hashpact_write_group", "Writes in the newest group.", figures.last_group)
+        yield Reading("hashpact_store_bytes", "Size of the store.", engine.store.used_bytes())
+        yield Reading(
+            "hashpact_store_bytes_max", "Size at which writes are refused.", self._config.limits.store_bytes_max
+        )
+        yield Reading("hashpact_oldest_reader_seconds", "Age of the oldest open read.", engine.store.oldest_reader_s())
+        yield Reading("hashpact_members", "Members, suspended ones included.", len(engine.published.roster.members))
+        yield Reading(
+            "hashpact_signals",
+            "Values that can be found by distance, by signal type.",
+            {SIGNAL_TYPES_BY_CODE[code].name: float(count) for code, count in engine.matcher.counts().items()},
+            label="signal_type",
+        )
+
+
+METHODS: Final[Mapping[str, Method]] = {
+    path: Method(path, frozenset(roles), Kind.REQUEST) for path, roles in ROLES.items()
+}
+"""Every method that needs a token."""
+
+
+def service_names() -> tuple[str, ...]:
+    """Full names of the services that need a token, sorted."""
+    return tuple(sorted({path.split("/")[1] for path in METHODS}))
+
+
+class _Routes(grpc.GenericRpcHandler[Any, Any]):
+    """Which handler answers which method; may change while the server runs."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.table: dict[str, Handler] = {}
+        self._metrics = metrics
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
+        handler = self.table.get(handler_call_details.method)
+        if handler is None:
+            # Answered UNIMPLEMENTED. Its name is the caller's word and becomes no label.
+            self._metrics.call("unknown", "UNIMPLEMENTED", 0.0)
+        return handler
+
+
+class _Collector:
+    """Looks to generated code as a server does, and keeps the handlers that it is given."""
+
+    def __init__(self) -> None:
+        self.table: dict[str, Handler] = {}
+
+    def add_generic_rpc_handlers(self, handlers: Iterable[grpc.GenericRpcHandler[Any, Any]]) -> None:
+        """Generated code calls both; the handlers arrive by the other."""
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:
+        """Keep handlers by path."""
+        self.table.update({f"/{service}/{name}": handler for name, handler in handlers.items()})
+
+
+def _options(config: Config) -> list[tuple[str, Any]]:
+    limits = config.limits
+    return [
+        # Off, or a second server shares the port silently and takes half of the calls.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", limits.message_bytes_max),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_concurrent_streams", config.connection_streams_max),
+        ("grpc.max_metadata_size", _METADATA_BYTES_MAX),
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_S_MAX * 1000),
+        ("grpc.keepalive_time_ms", round(config.keepalive_s * 1000)),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", round(config.ping_interval_s_min * 1000)),
+    ]
+
+
+def _certificate(pair: KeyPair) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(pair.key, pair.chain)])
+
+
+def _bind(server: grpc.Server, wanted: Address, credentials: grpc.ServerCredentials | None) -> Address:
+    if wanted.path and _answers(wanted.path):
+        # gRPC would take the path away from the server that listens there.
+        raise Trouble(f"cannot listen on {wanted}: another process listens there")
+    try:
+        if credentials is None:
+            port = server.add_insecure_port(str(wanted))
+        else:
+            port = server.add_secure_port(str(wanted), credentials)
+    except RuntimeError:
+        port = 0
+    if port == 0:
+        raise Trouble(f"cannot listen on {wanted}: {_why_not(wanted)}")
+    return wanted if wanted.path else Address(wanted.host, port)
+
+
+def _answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
+
+
+def _why_not(wanted: Address) -> str:
+    """Ask the kernel itself, since gRPC only says that it could not."""
+    try:
+        if wanted.path:
+            return f"is {os.path.dirname(wanted.path) or '.'} a directory that we may write to?"  # noqa: PTH120 - text
+        family, kind, protocol, _, place = socket.getaddrinfo(wanted.host, wanted.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except OSError as error:
+        return str(error.strerror or error)
+    return "another process had the port a moment ago; try again"
+
+
+@contextlib.contextmanager
+def _signals(react: Any) -> Iterator[None]:
+    def handler(number: int, _frame: FrameType | None) -> None:
+        react(number)
+
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)

@@ -1,0 +1,63 @@
+"""Calls whose caller is slow to say what it wants: cut when their time is over.
+
+A thread that waits for a caller's message waits without a time limit. A caller that opens calls and sends nothing would
+so take all threads; here each such wait has an end, whether the caller set a deadline or not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+
+class Patience:
+    """Runs ``cut`` of every wait that outlives its deadline, in one thread of its own."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waits: dict[int, tuple[float, Callable[[], object]]] = {}
+        self._number = 0
+        self._wakes_at = math.inf
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="hashpact-patience", daemon=True)
+        self._thread.start()
+
+    @contextlib.contextmanager
+    def until(self, deadline: float, cut: Callable[[], object]) -> Iterator[None]:
+        """Run the block; when ``time.monotonic()`` passes ``deadline`` meanwhile, ``cut`` is called once."""
+        with self._changed:
+            self._number += 1
+            number = self._number
+            self._waits[number] = (deadline, cut)
+            if deadline < self._wakes_at:
+                self._changed.notify()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._waits.pop(number, None)
+
+    def close(self) -> None:
+        """End the thread."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._wakes_at = min((deadline for deadline, _ in self._waits.values()), default=math.inf)
+                left = self._wakes_at - time.monotonic()
+                if not self._closed and left > 0:
+                    self._changed.wait(None if left == math.inf else left)
+                if self._closed:
+                    return
+                now = time.monotonic()
+                over = [number for number, (deadline, _) in self._waits.items() if deadline <= now]
+                cuts = [self._waits.pop(number)[1] for number in over]
+            for cut in cuts:
+                cut()
