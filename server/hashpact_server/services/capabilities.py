@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from hashpact import __version__
 from hashpact.signals import SIGNAL_TYPES
 from hashpact.v1 import capabilities_service_pb2 as pb
 from hashpact.v1 import capabilities_service_pb2_grpc, member_service_pb2
 
+from hashpact_server import versions
 from hashpact_server.config import Limits
 from hashpact_server.engine import Engine
 from hashpact_server.services.caller import current_caller
@@ -43,7 +43,7 @@ class CapabilitiesService(capabilities_service_pb2_grpc.CapabilitiesServiceServi
         member = current_caller().member
         head = fresh_head(self._engine)
         return pb.GetCapabilitiesResponse(
-            server_version=__version__,
+            server_version=versions.own(),
             ledger_id=head.ledger_id.hex(),
             signal_types=self._signal_types,
             limits=self._limits,
