@@ -1,4 +1,4 @@
-"""An empty echo RPC: what gRPC itself costs here. ``python -m tests.bench.echo DATA`` serves it, certificate included."""
+"""An empty echo RPC: what gRPC itself costs. ``python -m tests.bench.echo DATA`` serves it with that certificate."""
 
 from __future__ import annotations
 
