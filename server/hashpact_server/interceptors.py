@@ -18,7 +18,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -39,7 +39,11 @@ from hashpact_server.statuses import code_name, code_of, reason_name, status_of
 OPEN_CALL_S_MAX: Final = 5.0
 """Time that a caller without a token gets to say what it wants."""
 
-Handler = grpc.RpcMethodHandler[Any, Any]
+if TYPE_CHECKING:  # generic in the stubs only
+    Handler = grpc.RpcMethodHandler[Any, Any]
+    Router = grpc.GenericRpcHandler[Any, Any]
+else:
+    Handler, Router = grpc.RpcMethodHandler, grpc.GenericRpcHandler
 
 _LOGGER = logging.getLogger(__name__)
 _CALLS = logging.getLogger(f"{__name__}.calls")

@@ -11,7 +11,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    start_http_server,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -40,7 +47,7 @@ class Reading:
     counter: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Readings(Collector):
     """Asks the running server at each scrape; empty while there is none."""
 
@@ -62,6 +69,7 @@ class Metrics:
     """The metrics of one server."""
 
     def __init__(self, version: str) -> None:
+        disable_created_metrics()  # a second series beside each, which nobody asks for
         self.registry = CollectorRegistry()
         self._readings = _Readings()
         self.registry.register(self._readings)

@@ -36,7 +36,7 @@ from hashpact_server.datadir import DataDirectory
 from hashpact_server.engine import Engine
 from hashpact_server.index import warm
 from hashpact_server.inflight import Kind
-from hashpact_server.interceptors import Gate, Handler, Method
+from hashpact_server.interceptors import Gate, Handler, Method, Router
 from hashpact_server.ledger.store import StoreError
 from hashpact_server.lock import DirectoryLock
 from hashpact_server.logs import event
@@ -271,7 +271,7 @@ def service_names() -> tuple[str, ...]:
     return tuple(sorted({path.split("/")[1] for path in METHODS}))
 
 
-class _Routes(grpc.GenericRpcHandler[Any, Any]):
+class _Routes(Router):
     """Which handler answers which method; may change while the server runs."""
 
     def __init__(self, metrics: Metrics) -> None:
@@ -292,7 +292,7 @@ class _Collector:
     def __init__(self) -> None:
         self.table: dict[str, Handler] = {}
 
-    def add_generic_rpc_handlers(self, handlers: Iterable[grpc.GenericRpcHandler[Any, Any]]) -> None:
+    def add_generic_rpc_handlers(self, handlers: Iterable[Router]) -> None:
         """Generated code calls both; the handlers arrive by the other."""
 
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:

@@ -79,6 +79,9 @@ def main() -> None:
         what = f"{error.filename}: " if error.filename else ""
         complain(f"{what}{error.strerror or os.strerror(error.errno or errno.EIO)}")
         sys.exit(EXIT_FAILED)
-    except Exception as error:  # noqa: BLE001 - a bug of ours: said in lines that quote no data
-        complain("our fault; please report these lines:\n" + "\n".join(where(error)))
+    except Exception as error:
+        if os.environ.get("HASHPACT_TRACEBACK"):
+            raise
+        lines = "\n".join(where(error))
+        complain(f"our fault; please report these lines (HASHPACT_TRACEBACK=1 shows all, also data):\n{lines}")
         sys.exit(EXIT_BUG)
