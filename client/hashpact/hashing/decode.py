@@ -21,7 +21,7 @@ from typing import Final
 from PIL import Image, ImageFile
 
 from hashpact.errors import UnreadableMediaError
-from hashpact.hashing import exif, frames, jpeg
+from hashpact.hashing import exif, gif, jpeg, tiff
 from hashpact.hashing.formats import HEAD_BYTES, describe_unknown, image_format, open_reader
 from hashpact.hashing.limits import ImageLimits
 
@@ -75,13 +75,13 @@ def decode(data: bytes, name: str, limits: ImageLimits) -> Picture:
         _check_pixels(name, _webp_canvas(head), limits)
     if kind == "GIF":
         # Its reader widens the canvas for a frame that is larger, and warns by itself.
-        _check_pixels(name, frames.gif_canvas(data), limits)
+        _check_pixels(name, gif.gif_canvas(data), limits)
+    if kind == "TIFF":
+        _check_tiff(name, tiff.read_header(data, 1), limits)
     with _quiet() if _reader_warns(kind, data) else nullcontext():
         reader = open_reader(kind, data)
         size = reader.size
         _check_pixels(name, size, limits)
-        if kind == "TIFF":
-            _check_tiles(name, reader, limits)
         damaged = _load(reader)
     # Pillow's TIFF reader turns the picture by itself while loading.
     turn = 1 if kind == "TIFF" else exif.orientation(reader.info.get("exif"))
@@ -151,9 +151,9 @@ def as_displayed(
 
 def _frames(kind: str, reader: ImageFile.ImageFile, data: bytes, limits: ImageLimits) -> int:
     if kind == "GIF":
-        return frames.gif_frames(data, limits.frames_max)
+        return gif.gif_frames(data, limits.frames_max)
     if kind == "TIFF":
-        return frames.tiff_pages(data, limits.frames_max)
+        return tiff.read_header(data, limits.frames_max).pages
     # APNG, WebP and AVIF state the number in their header.
     return max(1, min(int(getattr(reader, "n_frames", 1)), limits.frames_max))
 
@@ -176,10 +176,10 @@ def _check_pixels(
             )
 
 
-def _check_tiles(name: str, reader: ImageFile.ImageFile, limits: ImageLimits) -> None:
-    tags = getattr(reader, "tag_v2", {})
-    width, height = tags.get(322, 1), tags.get(323, 1)
-    if width * height > limits.decoded_pixels_max:
+def _check_tiff(name: str, header: tiff.TiffHeader, limits: ImageLimits) -> None:
+    if header.compression not in tiff.COMPRESSIONS or header.samples > tiff.SAMPLES_MAX:
+        raise UnreadableMediaError(f"{name}: an unusual kind of TIFF: save it again as JPEG or PNG")
+    if header.tile_px > limits.decoded_pixels_max:
         raise UnreadableMediaError(f"{name}: has tiles larger than decoded_pixels_max: save it again without tiles")
 
 

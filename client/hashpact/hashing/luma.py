@@ -14,6 +14,8 @@ from PIL import Image
 
 WHITE, BLACK = 255, 0
 
+_ROWS_AT_ONCE: Final = 64
+
 _VIA: Final = {"La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "BGR;15": "RGB", "BGR;16": "RGB", "BGR;24": "RGB"}
 """Modes that Pillow converts only along a fixed road."""
 
@@ -59,13 +61,31 @@ def _wide_to_luma(picture: Image.Image) -> Image.Image:
     anywhere: it is taken as the smallest of 1 (floats only), 255 and 65535 that no value exceeds;
     negative or still larger values are stretched from their own minimum to their own maximum.
     """
-    values: NDArray[Any] = np.nan_to_num(np.asarray(picture).astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+    values: NDArray[Any] = np.asarray(picture)
     if picture.mode.startswith("I;16"):
         low, high = 0.0, 65535.0
-    elif low >= 0 and high <= 65535:
-        steps = (1.0, 255.0, 65535.0) if picture.mode == "F" else (255.0, 65535.0)
-        low, high = 0.0, next(step for step in steps if high <= step)
-    span = max(high - low, 1e-9)
-    scaled = np.floor((values - low) * (255.0 / span) + 0.5)
-    return Image.fromarray(np.clip(scaled, 0, 255).astype(np.uint8))
+    else:
+        low, high = _range(values, whites=(1.0, 255.0, 65535.0) if picture.mode == "F" else (255.0, 65535.0))
+    result = np.empty(values.shape, dtype=np.uint8)
+    for first in range(0, len(values), _ROWS_AT_ONCE):
+        # Some rows at a time: the whole picture in float64 would be eight times its size.
+        scaled = (_finite(values[first : first + _ROWS_AT_ONCE]) - low) * (255.0 / max(high - low, 1e-9))
+        result[first : first + _ROWS_AT_ONCE] = np.clip(np.floor(scaled + 0.5), 0, 255)
+    return Image.fromarray(result)
+
+
+def _range(values: NDArray[Any], whites: tuple[float, ...]) -> tuple[float, float]:
+    """(black, white) of values whose file does not say."""
+    lows, highs = [], []
+    for first in range(0, len(values), _ROWS_AT_ONCE):
+        block = _finite(values[first : first + _ROWS_AT_ONCE])
+        lows.append(float(block.min()))
+        highs.append(float(block.max()))
+    low, high = min(lows), max(highs)
+    if low >= 0 and high <= whites[-1]:
+        return 0.0, next(white for white in whites if high <= white)
+    return low, high
+
+
+def _finite(values: NDArray[Any]) -> NDArray[np.float64]:
+    return np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)

@@ -9,8 +9,8 @@ import zlib
 import numpy as np
 import pytest
 from hashpact.errors import UnreadableMediaError
-from hashpact.hashing import HEAD_BYTES, ImageLimits, hash_image, image_format, is_image
-from hashpact.hashing.frames import gif_frames, tiff_pages
+from hashpact.hashing import HEAD_BYTES, ImageLimits, hash_image, image_format, is_image, tiff
+from hashpact.hashing.gif import gif_frames
 from hashpact.hashing.jpeg import read_header
 from hashpact.signals import hamming
 from PIL import Image, ImageFile, features
@@ -147,8 +147,31 @@ def test_frames_are_counted_up_to_the_limit(kind: str) -> None:
 
 
 def test_page_chains_in_a_circle_end() -> None:
-    assert tiff_pages(b"II*\x00\x08\x00\x00\x00" + b"\x00\x00" + b"\x08\x00\x00\x00", 10_000) == 1
-    assert tiff_pages(b"II*\x00", 10) == tiff_pages(b"", 10) == 1
+    circle = b"II*\x00\x08\x00\x00\x00" + b"\x00\x00" + b"\x08\x00\x00\x00"
+    assert tiff.read_header(circle, 10_000).pages == 1
+    assert tiff.read_header(b"II*\x00", 10).pages == tiff.read_header(b"", 10).pages == 1
+
+
+@pytest.mark.parametrize("method", ["raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate"])
+def test_usual_tiff_compressions(method: str) -> None:
+    picture = photo("coffee.png").convert("RGB")
+    data = encoded(picture, "TIFF", compression=method)
+    assert hash_image(data).pdq == hash_image(picture).pdq
+    assert tiff.read_header(data, 10).samples == 3
+
+
+@pytest.mark.parametrize("method", ["jpeg", "group4", "lzma", "zstd"])
+def test_unusual_tiff_compressions_are_refused(method: str) -> None:
+    picture = photo("camera.png").convert("1" if method == "group4" else "RGB")
+    assert "unusual kind of TIFF" in refusal(encoded(picture, "TIFF", compression=method))
+
+
+def test_big_tiff() -> None:
+    picture = photo("coffee.png").convert("RGB")
+    data = encoded(picture, "TIFF", big_tiff=True)
+    assert data[:4] == b"II+\x00"
+    assert hash_image(data).pdq == hash_image(picture).pdq
+    assert tiff.read_header(data, 10) == tiff.TiffHeader(1, 3, 0, 1)
 
 
 def test_gif_counting_survives_nonsense() -> None:

@@ -1,13 +1,13 @@
-"""Counting frames of a GIF and pages of a TIFF without decoding any of them.
+"""Counting the frames of a GIF, and measuring its first one, without decoding any.
 
-Pillow counts by seeking, which parses (and for GIF may draw) every frame; a hostile file has millions.
+Pillow counts by seeking, which parses (and may draw) every frame; a hostile file has millions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final, Literal
+from typing import Final
 
 _GIF_EXTENSION, _GIF_IMAGE, _GIF_TRAILER = 0x21, 0x2C, 0x3B
 _COLOUR_TABLE_FLAG: Final = 0x80
@@ -46,21 +46,6 @@ def _gif_images(data: bytes) -> Iterator[int]:
 
 def _word(data: bytes, at: int) -> int:
     return int.from_bytes(data[at : at + 2], "little")
-
-
-def tiff_pages(data: bytes, frames_max: int) -> int:
-    """Pages in a TIFF, counted up to ``frames_max``; at least 1. Circular page chains end the count."""
-    order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
-    if int.from_bytes(data[2:4], order) == 43:  # BigTIFF
-        at, count_bytes, entry_bytes, link_bytes = int.from_bytes(data[8:16], order), 8, 20, 8
-    else:
-        at, count_bytes, entry_bytes, link_bytes = int.from_bytes(data[4:8], order), 2, 12, 4
-    seen: set[int] = set()
-    while 0 < at < len(data) and at not in seen and len(seen) < frames_max:
-        seen.add(at)
-        link = at + count_bytes + int.from_bytes(data[at : at + count_bytes], order) * entry_bytes
-        at = int.from_bytes(data[link : link + link_bytes], order)
-    return max(len(seen), 1)
 
 
 def _colour_table_bytes(flags: bytes) -> int:
