@@ -198,7 +198,7 @@ def measure_contributions(running: Running, seconds: float) -> dict[str, Any]:
             with lock:
                 wanted = batches.pop() if batches else [_contribution() for _ in range(BATCH_CONTRIBUTIONS)]
             outcomes = client.contribute_many(wanted)
-            if any(outcome.result != "created" for outcome in outcomes):
+            if any(outcome.outcome != "created" for outcome in outcomes):
                 raise AssertionError("a fresh contribution was not created")
             return len(wanted)
 
