@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hashpact_server.config import Config, Limits, settings
 
+from tests.commands import program, what_is_wrong
 from tests.repository import ROOT, documents, project, tracked_files
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -17,9 +22,7 @@ OUR_FOLDERS = ("client/", "server/", "proto/", "tests/", "docs/", ".ci/")
 TEXT = {".py", ".md", ".proto", ".toml", ".yaml", ".service", ".json", ""}
 
 # Written in two halves, so that this file is not found by its own search.
-UNFINISHED = re.compile(
-    "|".join(a + b for a, b in (("TO", "DO"), ("FIX", "ME"), ("XX", "X"), ("lorem", " ipsum")))
-)
+UNFINISHED = re.compile("|".join(a + b for a, b in (("TO", "DO"), ("FIX", "ME"), ("XX", "X"), ("lorem", " ipsum"))))
 
 pages = pytest.mark.parametrize("page", documents(), ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -27,6 +30,12 @@ pages = pytest.mark.parametrize("page", documents(), ids=lambda path: str(path.r
 def make_targets() -> set[str]:
     """Targets that `make` explains."""
     return set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def code_of(page: Path) -> str:
+    """What a page shows as code: blocks, then spans, one per line."""
+    text = page.read_text()
+    return "\n".join([*FENCE.findall(text), *CODE_SPAN.findall(FENCE.sub("", text))])
 
 
 def anchors(page: Path) -> set[str]:
@@ -59,9 +68,7 @@ def test_files_named_in_text_exist(page: Path) -> None:
 @pages
 def test_make_targets_named_in_text_exist(page: Path) -> None:
     text = page.read_text()
-    named = set(re.findall(r"`make ([a-z-]+)", text)) | set(
-        re.findall(r"^(?:\$ )?make ([a-z-]+)", text, re.MULTILINE)
-    )
+    named = set(re.findall(r"`make ([a-z-]+)", text)) | set(re.findall(r"^(?:\$ )?make ([a-z-]+)", text, re.MULTILINE))
     assert named <= make_targets()
 
 
@@ -87,6 +94,61 @@ def test_nothing_is_left_unfinished() -> None:
         if path.suffix in TEXT and path.name != "LICENSE":
             found = UNFINISHED.search(path.read_text())
             assert not found, f"{path.relative_to(ROOT)} is unfinished"
+
+
+def settings_table() -> str:
+    """The settings as the operator's page shows them."""
+    lines = ["| setting | default | says |", "|---|---|---|"]
+    for of, prefix in ((Config, ""), (Limits, "limits.")):
+        lines += [
+            f"| `{prefix}{name}` | {f'`{default}`' if default != '' else ''} | {doc} |"
+            for name, default, doc in settings(of)
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def test_operators_page_shows_every_setting() -> None:
+    page = ROOT / "docs" / "operate.md"
+    text = page.read_text()
+    head, rest = text.split("<!-- settings:start -->\n")
+    shown, tail = rest.split("<!-- settings:end -->")
+    if os.environ.get("HASHPACT_REWRITE_DOCS"):
+        page.write_text(f"{head}<!-- settings:start -->\n{settings_table()}<!-- settings:end -->{tail}")
+        return
+    assert shown == settings_table(), "run this test once with HASHPACT_REWRITE_DOCS=1"
+
+
+def test_operators_page_names_every_metric() -> None:
+    text = (ROOT / "docs" / "operate.md").read_text()
+    sources = [(ROOT / "server" / "hashpact_server" / name).read_text() for name in ("node.py", "metrics.py")]
+    made = {name for source in sources for name in re.findall(r'"(hashpact_[a-z_]+)"', source)}
+    documented = {name.removesuffix("_total") for name in re.findall(r"`(hashpact_[a-z_]+)`", text)}
+    assert made == documented
+
+
+@pages
+def test_commands_shown_exist(page: Path) -> None:
+    """Every verb, and every option behind it, that a document shows."""
+    for line in re.findall(
+        r"(?:^|[`/ ])(?<!from )(hashpact(?:-server)? [a-z][^`\n|;&>]*)", code_of(page), re.MULTILINE
+    ):
+        words = [word for word in shlex.split(line, comments=True) if word.strip("-")]  # "---" is drawing
+        wrong = what_is_wrong(words)
+        assert not wrong, f"{page.name} shows {line!r}: {wrong}"
+
+
+@pytest.mark.parametrize("name", ["hashpact", "hashpact-server"])
+def test_every_command_and_option_explains_itself(name: str) -> None:
+    def walk(command: Any, path: str) -> None:
+        assert command.help, f"{path} has no help"
+        for parameter in command.params:
+            assert parameter.help or parameter.name in {"help", "install_completion", "show_completion"}, (
+                f"{path}: {parameter.name} has no help"
+            )
+        for verb, child in getattr(command, "commands", {}).items():
+            walk(child, f"{path} {verb}")
+
+    walk(program(name), name)
 
 
 def test_changelog_knows_this_version() -> None:

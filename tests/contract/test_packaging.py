@@ -71,7 +71,7 @@ def test_wheel_has_every_module_of_the_checkout(wheel: Path) -> None:
     for root, package in (("client", "hashpact"), ("server", "hashpact_server")):
         base = ROOT / root
         wanted = {
-            str(path.relative_to(base)) for path in (base / package).rglob("*.py*") if path.suffix != ".pyc"
+            str(path.relative_to(base)) for path in (base / package).rglob("*.py*") if path.suffix in {".py", ".pyi"}
         }
         assert wanted <= packed
         assert f"{package}/py.typed" in packed
@@ -133,19 +133,14 @@ def test_extras_of_the_environment_cover_the_blocked_packages() -> None:
 
 
 def test_thin_install_imports_and_its_names_are_there() -> None:
-    code = (
-        "import hashpact\n"
-        "from hashpact import AsyncClient, Client, hash_image\n"
-        "print(Client.__name__, AsyncClient.__name__, callable(hash_image))"
-    )
-    assert run_python(code, without=EXTRAS) == "Client AsyncClient True"
+    code = "import hashpact\nfrom hashpact import AsyncClient, Client\nprint(Client.__name__, AsyncClient.__name__)"
+    assert run_python(code, without=EXTRAS) == "Client AsyncClient"
 
 
 def test_thin_install_says_which_extra_hashing_needs() -> None:
     code = (
-        "from hashpact import hash_image\n"
         "from hashpact.errors import MissingExtraError\n"
-        "try:\n    hash_image(b'not looked at')\n"
+        "try:\n    from hashpact import hash_image\n    hash_image(b'not looked at')\n"
         "except MissingExtraError as error:\n    print(error.message)"
     )
     assert "hashpact[media]" in run_python(code, without=EXTRAS)

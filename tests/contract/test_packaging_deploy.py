@@ -10,7 +10,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hashpact_server.config import Config
 
+from tests.commands import what_is_wrong
 from tests.repository import ROOT, project
 
 DEPLOY = ROOT / "server" / "deploy"
@@ -33,11 +35,7 @@ def unit() -> configparser.ConfigParser:
 
 
 def test_container_copies_what_exists() -> None:
-    copied = [
-        words
-        for name, words in instructions()
-        if name == "COPY" and not any("--from" in word for word in words)
-    ]
+    copied = [words for name, words in instructions() if name == "COPY" and not any("--from" in word for word in words)]
     assert copied
     for *sources, _ in copied:
         assert all((ROOT / source).exists() for source in sources)
@@ -46,9 +44,7 @@ def test_container_copies_what_exists() -> None:
 def test_container_copies_everything_that_the_build_reads() -> None:
     copied = {source for name, words in instructions() if name == "COPY" for source in words[:-1]}
     needed = {"pyproject.toml", project()["project"]["readme"], *project()["project"]["license-files"]}
-    needed |= {
-        path.partition("/")[0] for path in project()["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-    }
+    needed |= {path.partition("/")[0] for path in project()["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]}
     assert needed <= copied
 
 
@@ -70,6 +66,16 @@ def test_container_runs_a_command_that_we_install() -> None:
     extra = re.search(r"\.\[(\w+)\]", installs)
     assert extra
     assert extra[1] in project()["project"]["optional-dependencies"]
+
+
+def test_container_and_unit_use_commands_that_exist() -> None:
+    shown = [text for name, words in instructions() for text in [" ".join(words)] if name in {"HEALTHCHECK", "CMD"}]
+    for text in shown:
+        words = re.findall(r"[\w./:-]+", text.partition("CMD")[2] or text)
+        start = words if words[0] == "hashpact-server" else ["hashpact-server", *words]
+        assert not what_is_wrong(start)
+    executed = shlex.split(unit()["Service"]["ExecStart"])
+    assert not what_is_wrong([Path(executed[0]).name, *executed[1:]])
 
 
 def test_container_python_is_one_that_we_support() -> None:
@@ -97,6 +103,13 @@ def test_unit_serves_its_state_directory() -> None:
     assert service["Restart"] == "on-failure"
 
 
+def test_supervisors_wait_longer_than_the_server_drains() -> None:
+    assert int(unit()["Service"]["TimeoutStopSec"]) > 2 * Config().drain_s
+    recommended = re.search(r"--stop-timeout (\d+)", (DEPLOY / "Containerfile").read_text())
+    assert recommended
+    assert int(recommended[1]) > 2 * Config().drain_s
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 def test_unit_is_accepted_by_systemd(tmp_path: Path) -> None:
     # The user and the program exist on a server, not here; everything else is judged as it stands.
@@ -104,9 +117,7 @@ def test_unit_is_accepted_by_systemd(tmp_path: Path) -> None:
     text = re.sub(r"^(User|Group)=.*$", r"\1=root", text, flags=re.MULTILINE)
     copy = tmp_path / UNIT.name
     copy.write_text(text)
-    done = subprocess.run(
-        ["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, check=False)
     complaints = [line for line in done.stderr.splitlines() if UNIT.name in line]
     assert done.returncode == 0, done.stderr
     assert not complaints

@@ -76,7 +76,7 @@ def main() -> int:
         story.console.print("\nstopped; nothing is left behind")
         return 130
     if story.broken:
-        story.console.print(f"\n[red]{len(story.broken)} claims did not hold.[/]")
+        story.console.print(f"\n[red]{len(story.broken)} of the claims did not hold.[/]")
         return 1
     story.console.print(
         f"\nEverything held, in {time.monotonic() - began:.0f} s. Next: the README's example, `make serve`."
@@ -129,9 +129,7 @@ def list_pictures(story: Story, stage: Stage, known: list[Path]) -> dict[str, in
     return {path.stem: int(answer.get("item", 0)) for path, answer in zip(known, answers, strict=True)}
 
 
-def catch_copies(
-    story: Story, stage: Stage, known: list[Path], items: dict[str, int]
-) -> dict[tuple[str, str], Path]:
+def catch_copies(story: Story, stage: Stage, known: list[Path], items: dict[str, int]) -> dict[tuple[str, str], Path]:
     """Borealis checks altered copies; (picture, edit) -> file."""
     altered = pictures.make_altered(known, stage.folder / "uploads", pictures.EDITS)
     story.step(
@@ -148,9 +146,7 @@ def catch_copies(
         ),
     )
     found = [key for key, answer in answers.items() if items[key[0]] in matched_items(answer)]
-    story.claim(
-        len(found) == len(altered), f"{len(found)} of {len(altered)} copies were found, each under its item"
-    )
+    story.claim(len(found) == len(altered), f"{len(found)} of {len(altered)} copies were found, each under its item")
     strangers = sum(matched_items(answer) != {items[key[0]]} for key, answer in answers.items())
     story.claim(strangers == 0, "and none matched another item")
     return altered
@@ -161,12 +157,8 @@ def spare_innocents(story: Story, stage: Stage) -> None:
     innocent = pictures.make_innocent(stage.folder / "innocent")
     story.step("Most uploads are innocent. They have to stay unmatched.", "hashpact check innocent/")
     answers = stage.call("borealis", "check", *innocent)
-    clean = [
-        path.stem for path, answer in zip(innocent, answers, strict=True) if answer.get("verdict") == "none"
-    ]
-    story.claim(
-        len(clean) == len(innocent), f"{len(clean)} of {len(innocent)} matched nothing: {', '.join(clean)}"
-    )
+    clean = [path.stem for path, answer in zip(innocent, answers, strict=True) if answer.get("verdict") == "none"]
+    story.claim(len(clean) == len(innocent), f"{len(clean)} of {len(innocent)} matched nothing: {', '.join(clean)}")
 
 
 def show_limits(story: Story, stage: Stage, known: list[Path]) -> None:
@@ -181,19 +173,21 @@ def show_limits(story: Story, stage: Stage, known: list[Path]) -> None:
 
 def corroborate(story: Story, stage: Stage, known: list[Path], items: dict[str, int]) -> None:
     """A second company judged for itself."""
+    item = str(items[known[0].stem])
     story.step(
         "cirrus, another company, has the same astronaut; its own reviewer looked, and it contributes, too.",
-        "hashpact item ITEM",
+        f"hashpact item {item}",
         f"hashpact contribute known/{known[0].name} --label {LABEL}",
-        "hashpact item ITEM",
+        f"hashpact item {item}",
     )
-    item = str(items[known[0].stem])
     (before,) = stage.call("borealis", "item", item)
     (answer,) = stage.call("cirrus", "contribute", known[0], "--label", LABEL)
     (after,) = stage.call("borealis", "item", item)
     story.claim(before.get("status") == "provisional", "before: provisional, one company's word")
     story.claim(answer.get("outcome") == "corroborated", "the hashes led cirrus to the item of atlas")
-    story.claim(after.get("status") == "corroborated", "after: corroborated, two companies had a person look")
+    story.claim(
+        after.get("status") == "corroborated", f"after: corroborated by two companies; advice: {after.get('advice')}"
+    )
 
 
 def withdraw(story: Story, stage: Stage, known: list[Path], items: dict[str, int]) -> str:
@@ -201,7 +195,7 @@ def withdraw(story: Story, stage: Stage, known: list[Path], items: dict[str, int
     mistake = known[2]
     story.step(
         f"atlas learns that the {mistake.stem} was a mistake and takes it back.",
-        "hashpact withdraw ITEM",
+        f"hashpact withdraw {items[mistake.stem]}",
         f"hashpact check known/{mistake.name}",
     )
     (before,) = stage.call("borealis", "check", mistake)
@@ -216,7 +210,7 @@ def survive(story: Story, stage: Stage, altered: dict[tuple[str, str], Path], wi
     """Kill, restart, compare, check the disk."""
     story.step(
         "The server is killed without warning and started again.",
-        "kill -9 $SERVER; hashpact-server serve ...",
+        f"kill -9 $SERVER; hashpact-server serve --data data --listen 127.0.0.1:{stage.port} &",
         "hashpact check uploads/",
         "hashpact-server fsck --data data",
     )

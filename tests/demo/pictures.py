@@ -67,9 +67,7 @@ OUT_OF_REACH: dict[str, tuple[str, Edit]] = {
 def recoloured(picture: Image.Image) -> Image.Image:
     """Warmer, and more of every colour."""
     red, green, blue = ImageEnhance.Color(picture).enhance(1.5).split()
-    return Image.merge(
-        "RGB", (red.point(lambda value: min(255, value + 20)), green, blue.point(lambda v: v * 4 // 5))
-    )
+    return Image.merge("RGB", (red.point(lambda value: min(255, value + 20)), green, blue.point(lambda v: v * 4 // 5)))
 
 
 def drawing(seed: int) -> Image.Image:
@@ -118,9 +116,7 @@ def drawings(names: tuple[str, ...], folder: Path) -> list[Path]:
     return made
 
 
-def make_altered(
-    known: list[Path], folder: Path, edits: dict[str, tuple[str, Edit]]
-) -> dict[tuple[str, str], Path]:
+def make_altered(known: list[Path], folder: Path, edits: dict[str, tuple[str, Edit]]) -> dict[tuple[str, str], Path]:
     """Each known picture under each edit: (picture, edit) -> file."""
     folder.mkdir()
     made = {}

@@ -114,13 +114,14 @@ class Stage:
         return [json.loads(line) for line in printed.splitlines() if line.strip()]
 
     def run(self, command: Sequence[str], *, member: str = "", codes: Sequence[int] = (0,)) -> str:
-        """Run a command; what it printed. Ends the demo when it fails."""
+        """Run a command in the stage's folder; what it printed. Raises StageError when it fails."""
         done = subprocess.run(
             self.words(command),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=COMMAND_TIMEOUT_S,
+            cwd=self.folder,
             env=self.environment(member),
             check=False,
         )
