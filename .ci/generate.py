@@ -28,8 +28,7 @@ def main():
         if "--check" in sys.argv[1:]:
             if changed:
                 sys.exit(
-                    "client/hashpact/v1 is not what proto/ generates; run `make generate`:\n  "
-                    + "\n  ".join(changed)
+                    "client/hashpact/v1 is not what proto/ generates; run `make generate`:\n  " + "\n  ".join(changed)
                 )
             return
         for name in changed:

@@ -21,15 +21,11 @@ def project() -> dict[str, Any]:
 def tracked_files() -> tuple[Path, ...]:
     """Every file under version control; outside of a clone, every file that is not made by a tool."""
     if (ROOT / ".git").exists():
-        listing = subprocess.run(
-            ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
-        ).stdout
+        listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
         found = [ROOT / name for name in listing.split("\0") if name]
     else:
         roots = [".ci", "client", "docs", "proto", "server", "tests"]
-        found = [
-            path for root in roots for path in (ROOT / root).rglob("*") if "__pycache__" not in path.parts
-        ]
+        found = [path for root in roots for path in (ROOT / root).rglob("*") if "__pycache__" not in path.parts]
         found += ROOT.glob("*.*")
     return tuple(sorted(path for path in found if path.is_file()))
 
