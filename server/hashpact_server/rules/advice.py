@@ -26,11 +26,13 @@ def advise(
     """What a match means.
 
     * Withdrawn or expired: NONE.
-    * Only the 64-bit pHash agrees: OBSERVE, count it and show it to nobody. Two unrelated values (half of the bits
-      set in each) lie within 8 bits with odds of 7e-10: on a list of a million items 0.7 chance hits per 1,000
-      uploads. Known terrorist media are ten times rarer than that, so nearly every alert would be false, and people
-      who are shown false alerts stop looking.
-    * Everything else: REVIEW. A digest, PDQ (chance odds 3e-38 at 31 bits) or the 256-bit pHash (3e-30 at 40) does
+    * Only the 64-bit pHash agrees: OBSERVE, count it and show it to nobody. Sixty-four coarse bits are few: flat
+      pictures share them at any radius, and within the 8 bits that a caller may ask for, two unrelated values (half
+      of the bits set in each) lie with odds of 7e-10, which is 7 chance hits per 1,000 uploads on a list of ten
+      million values. Known terrorist media are a hundred times rarer, so nearly every alert would be false, and
+      people who are shown false alerts stop looking. (At the default of 4 bits chance is 5,000 times smaller, but
+      advice does not know who asked for what; a real copy agrees by its 256-bit pHash too.)
+    * Everything else: REVIEW. A digest, PDQ (chance odds 3e-38 at 31 bits) or the 256-bit pHash (3e-26 at 47) does
       not agree by chance. Where it agrees wrongly, it is on a look-alike (a text card, a logo, the same news still),
       and a person can tell.
     * ACT takes all of: a corroborated item; no context label (journalism, documentation, counter-speech, research,
