@@ -60,9 +60,11 @@ def fingerprint(project, folder, requirements):
     """What an environment depends on: this Python, its place, and the packaging part of pyproject.toml."""
     import tomllib  # noqa: PLC0415  (absent from Pythons that only get as far as the refusal)
 
-    tables = tomllib.load(project)
-    packaging = {name: tables.get(name) for name in ("build-system", "project", "dependency-groups")}
-    packaging["hatch"] = tables["tool"]["hatch"]
+    packaging = {}
+    if "--editable" in requirements:  # else they are pinned, and nothing in pyproject.toml changes them
+        tables = tomllib.load(project)
+        packaging = {name: tables.get(name) for name in ("build-system", "project", "dependency-groups")}
+        packaging["hatch"] = tables["tool"]["hatch"]
     text = json.dumps([sys.version, str(folder), requirements, packaging], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest() + "\n"
 
