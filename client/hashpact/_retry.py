@@ -5,8 +5,9 @@ Reads that find nobody are repeated by gRPC itself (``_wire.service_config``), s
 
 from __future__ import annotations
 
+from hashpact import _wire as wire
 from hashpact._errors import PERMANENT
-from hashpact._wire import ATTEMPTS_MAX, BACKOFF_FACTOR, BACKOFF_FIRST_S, BACKOFF_MAX_S, AnyCall, Repeat
+from hashpact._wire import AnyCall, Repeat
 from hashpact.errors import LimitExceededError, ServiceError, UnavailableError
 
 JITTER = 0.2
@@ -28,7 +29,7 @@ def pause_before_retry_s(
     if error.reason in call.wait_for:
         asked_s = error.retry_after_s if isinstance(error, LimitExceededError) else None
         pause_s = _backoff_s(attempt) if asked_s is None else asked_s
-    elif _write_may_repeat(error, call) and attempt < ATTEMPTS_MAX:
+    elif _write_may_repeat(error, call) and attempt < wire.ATTEMPTS_MAX:
         pause_s = _backoff_s(attempt)
     else:
         return None
@@ -46,4 +47,4 @@ def _write_may_repeat(error: ServiceError, call: AnyCall) -> bool:
 
 
 def _backoff_s(attempt: int) -> float:
-    return min(BACKOFF_FIRST_S * BACKOFF_FACTOR ** min(attempt - 1, 30), BACKOFF_MAX_S)
+    return min(wire.BACKOFF_FIRST_S * wire.BACKOFF_FACTOR ** min(attempt - 1, 30), wire.BACKOFF_MAX_S)

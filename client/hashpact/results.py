@@ -57,7 +57,7 @@ class Agreement:
         """Sort key: digests first, then other types that identify, then the rest in the order of the table."""
         kind = SIGNAL_TYPES.get(self.signal_type)
         if kind is None:
-            return (True, True, 0, self.signal_type)
+            return (True, True, 1 << 32, self.signal_type)
         return (not kind.exact, not kind.identifies, kind.code, self.signal_type)
 
 

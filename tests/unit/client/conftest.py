@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import pytest
-from hashpact import Client
+from hashpact import Client, _wire
 from hashpact.signals import ImageSignals, Signal
 
 from tests.unit.client.loopback import TOKEN, LoopbackService, serving
+
+
+@pytest.fixture(autouse=True)
+def quick_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same number of tries, with shorter pauses."""
+    monkeypatch.setattr(_wire, "BACKOFF_FIRST_S", 0.01)
+    monkeypatch.setattr(_wire, "BACKOFF_MAX_S", 0.05)
 
 
 @pytest.fixture
@@ -30,8 +38,6 @@ def client(target: str) -> Iterator[Client]:
 
 def signals(seed: int, *, flips: int = 0, dihedral: bool = False, digest: int | None = None) -> ImageSignals:
     """Made-up signals of one picture: the same for the same seed, with ``flips`` bits of PDQ changed."""
-    import random
-
     chance = random.Random(seed)
     pdq = chance.getrandbits(256)
     phash, phash256 = chance.randbytes(8), chance.randbytes(32)

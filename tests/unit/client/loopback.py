@@ -1,3 +1,4 @@
+# ruff: noqa: N802 - the methods have the names of the wire
 """A service for the client's tests: a real gRPC server on 127.0.0.1 that keeps a tiny list in memory.
 
 It knows just enough to answer every call (digests and PDQ, no rules), records what it was asked, and can be told to
@@ -17,20 +18,22 @@ import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from hashpact.signals import SIGNAL_TYPES, hamming
 from hashpact.v1 import capabilities_service_pb2 as capabilities_pb2
 from hashpact.v1 import contribution_service_pb2 as contribution_pb2
-from hashpact.v1 import item_pb2, member_service_pb2, signal_pb2
+from hashpact.v1 import error_reason_pb2, item_pb2, member_service_pb2, signal_pb2
 from hashpact.v1 import lookup_service_pb2 as lookup_pb2
 
+_Outcome = contribution_pb2.ContributionOutcome
 TOKEN = "hp-loopback-token"
 _FILES = (capabilities_pb2, contribution_pb2, lookup_pb2, member_service_pb2)
 
 
 @dataclass
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - it is what the wire calls a status
     """Ends a call with a status as the real server does."""
 
     code: grpc.StatusCode
@@ -103,9 +106,7 @@ class LoopbackService:
         """Names of the calls so far."""
         return [asked.method for asked in self.asked]
 
-    def handlers(self) -> list[grpc.GenericRpcHandler]:
-        from google.protobuf.message_factory import GetMessageClass
-
+    def handlers(self) -> list[grpc.GenericRpcHandler[Any, Any]]:
         handlers = []
         for file in _FILES:
             for service in file.DESCRIPTOR.services_by_name.values():
@@ -201,15 +202,19 @@ class LoopbackService:
             )
             if not one.labels or one.labels[0] == "refuse-me":
                 outcomes.append(
-                    contribution_pb2.ContributionOutcome(result=6, reason=46, message="labels: at least one")
+                    _Outcome(
+                        result=_Outcome.RESULT_REFUSED,
+                        reason=error_reason_pb2.ERROR_REASON_LABELS_INVALID,
+                        message="labels: at least one",
+                    )
                 )
                 continue
             if not known and not request.validate_only:
                 self.sequence += 1
                 self.items[self.sequence] = item_pb2.Item(
                     item=self.sequence,
-                    status=1,
-                    advice=3,
+                    status=item_pb2.ITEM_STATUS_PROVISIONAL,
+                    advice=signal_pb2.ADVICE_REVIEW,
                     labels=one.labels,
                     contributions=[item_pb2.ItemContribution(member="loop", attestation=one.attestation)],
                     signals=[
@@ -218,7 +223,13 @@ class LoopbackService:
                     ],
                 )
             item = known or (0 if request.validate_only else self.sequence)
-            outcomes.append(contribution_pb2.ContributionOutcome(result=4 if known else 1, item=item, status=1))
+            outcomes.append(
+                _Outcome(
+                    result=_Outcome.RESULT_UNCHANGED if known else _Outcome.RESULT_CREATED,
+                    item=item,
+                    status=item_pb2.ITEM_STATUS_PROVISIONAL,
+                )
+            )
         return contribution_pb2.ContributeResponse(outcomes=outcomes, as_of=self.as_of)
 
     def Amend(self, request: contribution_pb2.AmendRequest) -> contribution_pb2.AmendResponse:
@@ -367,10 +378,7 @@ def serving(
         handlers=service.handlers(),
         options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", service.limits.message_bytes_max)],
     )
-    if credentials is None:
-        port = server.add_insecure_port(address)
-    else:
-        port = server.add_secure_port(address, credentials)
+    port = server.add_insecure_port(address) if credentials is None else server.add_secure_port(address, credentials)
     server.start()
     try:
         yield address if address.startswith("unix:") else f"127.0.0.1:{port}"
