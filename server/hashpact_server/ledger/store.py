@@ -24,6 +24,9 @@ import lmdb
 MAP_BYTES: Final = 1 << 40
 """Address space reserved for the store, once (8 KiB on disk). The limit on its size is ``store_bytes_max``."""
 
+KEY_BYTES_MAX: Final = 511
+"""LMDB's bound on the length of a key."""
+
 READERS_MAX: Final = 1022
 DISK_RESERVE_BYTES: Final = 16 << 20
 """Below this much free disk writes are refused before they begin."""
@@ -57,9 +60,12 @@ class CommitUnknownError(StoreError):
         self.disk_full = disk_full
 
 
-def _translation(error: lmdb.Error) -> StoreError:
+def _translation(error: lmdb.Error) -> StoreError | ValueError:
     if isinstance(error, (lmdb.MapFullError, lmdb.TxnFullError)):
         return StoreFullError("the store's map is full")
+    if isinstance(error, lmdb.BadValsizeError):
+        # The mistake of whoever asked; the store is as well as before.
+        return ValueError(f"a key has 1 to {KEY_BYTES_MAX} bytes")
     if _is_disk_full(error):
         return StoreFullError("the disk is full")
     return StoreError(f"the store failed: {error}")
@@ -88,8 +94,13 @@ class Tx:
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """The value of a key, or None."""
-        # Transactions are begun without ``buffers``, so what comes back is bytes, never a view into the map.
-        return cast("bytes | None", self._txn.get(key, db=self._dbs[table]))
+        try:
+            # Transactions are begun without ``buffers``, so what comes back is bytes, never a view into the map.
+            return cast("bytes | None", self._txn.get(key, db=self._dbs[table]))
+        except lmdb.BadValsizeError:
+            return None  # no row can have such a key: what a caller looks up may come from outside
+        except lmdb.Error as error:
+            raise _translation(error) from error
 
     def put(self, table: str, key: bytes, value: bytes, *, append: bool = False) -> None:
         """Write a row; ``append`` where the key is known to be the table's largest."""
@@ -114,24 +125,28 @@ class Tx:
 
     def scan(self, table: str, start: bytes = b"", prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Rows in key order, from ``start`` on (or from ``prefix`` on), while keys begin with ``prefix``."""
-        with self._txn.cursor(db=self._dbs[table]) as cursor:
-            first = max(start, prefix)
-            found = cursor.set_range(first) if first else cursor.first()
-            if not found:
-                return
-            for key, value in cast("Iterator[tuple[bytes, bytes]]", cursor.iternext()):
-                if prefix and not key.startswith(prefix):
+        try:
+            with self._txn.cursor(db=self._dbs[table]) as cursor:
+                first = max(start, prefix)[:KEY_BYTES_MAX]
+                found = cursor.set_range(first) if first else cursor.first()
+                if not found:
                     return
-                yield key, value
+                for key, value in cast("Iterator[tuple[bytes, bytes]]", cursor.iternext()):
+                    if prefix and not key.startswith(prefix):
+                        return
+                    yield key, value
+        except lmdb.Error as error:
+            raise _translation(error) from error
 
     def last(self, table: str) -> tuple[bytes, bytes] | None:
         """The row with the largest key, or None."""
-        with self._txn.cursor(db=self._dbs[table]) as cursor:
+        with _translated(), self._txn.cursor(db=self._dbs[table]) as cursor:
             return cast("tuple[bytes, bytes]", cursor.item()) if cursor.last() else None
 
     def count(self, table: str) -> int:
         """Number of rows."""
-        return int(self._txn.stat(self._dbs[table])["entries"])
+        with _translated():
+            return int(self._txn.stat(self._dbs[table])["entries"])
 
     @contextlib.contextmanager
     def child(self, env: lmdb.Environment) -> Iterator[Tx]:
@@ -168,6 +183,7 @@ class Store:
         self._gate = threading.Condition()
         self._readers: dict[int, float] = {}
         self._reader_number = 0
+        self._reopening = False
         self._closed = False
         self._open()
 
@@ -182,14 +198,22 @@ class Store:
                 sync=self._durable,
                 metasync=self._durable,
             )
-            self._dbs = {name: self._env.open_db(name.encode()) for name in self._tables}
-            # A reader that was killed leaves its slot behind and keeps old pages from being reused.
-            self._env.reader_check()
+            try:
+                self._dbs = {name: self._env.open_db(name.encode()) for name in self._tables}
+                # A reader that was killed leaves its slot behind and keeps old pages from being reused.
+                self._env.reader_check()
+            except BaseException:
+                self._env.close()
+                raise
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Tx]:
-        """A read transaction: one unchanging moment. Keep it short, since it keeps old pages from being reused."""
+        """A read transaction: one unchanging moment. Keep it short, since it keeps old pages from being reused.
+
+        A thread must not begin a second one inside the first: :meth:`reopen` lets nobody in until everybody is out.
+        """
         with self._gate:
+            self._gate.wait_for(lambda: not self._reopening)
             if self._closed:
                 raise StoreError("the store is closed")
             self._reader_number += 1
@@ -239,7 +263,8 @@ class Store:
 
     def used_bytes(self) -> int:
         """Size of the file, in bytes, as far as LMDB has used it."""
-        return int(self._env.info()["last_pgno"] + 1) * int(self._env.stat()["psize"])
+        with _translated():
+            return int(self._env.info()["last_pgno"] + 1) * int(self._env.stat()["psize"])
 
     def oldest_reader_s(self) -> float:
         """Age of the oldest read transaction that is open, in seconds; 0 when there is none."""
@@ -252,9 +277,15 @@ class Store:
         with self._gate:
             if self._closed:
                 raise StoreError("the store is closed")
-            self._gate.wait_for(lambda: not self._readers)
-            self._env.close()
-            self._open()
+            # Readers that come now wait at the door, or a busy server would never see an empty house.
+            self._reopening = True
+            try:
+                self._gate.wait_for(lambda: not self._readers)
+                self._env.close()
+                self._open()
+            finally:
+                self._reopening = False
+                self._gate.notify_all()
 
     def sync(self) -> None:
         """Force everything to disk."""
