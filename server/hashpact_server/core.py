@@ -17,7 +17,7 @@ from hashpact_server.ledger import embedded
 from hashpact_server.ledger.base import Head
 from hashpact_server.ledger.embedded import LedgerReader, LedgerWriter, Tip
 from hashpact_server.ledger.entry import Kind
-from hashpact_server.ledger.store import Store, StoreError, WriteTx
+from hashpact_server.ledger.store import Store, StoreError, Tx, WriteTx
 from hashpact_server.matcher import Matcher
 from hashpact_server.recent import Recent
 from hashpact_server.roster import Roster
@@ -105,13 +105,19 @@ class Core:
         self._load()
 
     def _load(self) -> None:
-        with self.store.read() as tx:
-            ledger, rows = LedgerReader(tx), StoredRows(tx)
-            head = read_head(ledger, rows)
-            self._tip, self._edge = ledger.tip(), ledger.right_edge()
-            view = View(rows, ledger, head)
-            self.matcher.rebuild(view)
-            self.published = Published(head, Roster.read(view))
+        try:
+            with self.store.read() as tx:
+                self._load_from(tx)
+        except (LookupError, ValueError) as error:
+            raise StoreError(f"the store is damaged ({error}): run fsck") from error
+
+    def _load_from(self, tx: Tx) -> None:
+        ledger, rows = LedgerReader(tx), StoredRows(tx)
+        head = read_head(ledger, rows)
+        self._tip, self._edge = ledger.tip(), ledger.right_edge()
+        view = View(rows, ledger, head)
+        self.matcher.rebuild(view)
+        self.published = Published(head, Roster.read(view))
         self._recent = Recent(head.sequence)
 
     @contextmanager

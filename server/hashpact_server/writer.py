@@ -114,6 +114,7 @@ class Writer:
         self._wake = threading.Condition()
         self._stopping = False
         self._fatal: BaseException | None = None
+        self._committing = False
         self.figures = Figures()
         self._thread = threading.Thread(target=self._run, name="hashpact-writer", daemon=True)
         self._thread.start()
@@ -184,12 +185,29 @@ class Writer:
             self._on_fatal(error)
 
     def _carry_out(self, group: Sequence[_Waiting]) -> None:
+        self._committing = False
         try:
-            answers = self._outcomes(group)
+            self._answer_all(group)
         except BaseException:
+            # Nobody may wait for ever, nor be told that nothing was written when the disk was asked to.
             for waiting in group:
-                waiting.answer.set_exception(_not_serving())
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(_unknown() if self._committing else _not_serving())
             raise
+
+    def _answer_all(self, group: Sequence[_Waiting]) -> None:
+        acts = [waiting.act for waiting in group]
+        self.figures.last_group = len(group)
+        try:
+            answers = self._write(acts)
+        except StoreFullError as error:
+            # Nothing of the group is kept. One by one, so that an act that fits does not suffer for its neighbour.
+            if len(group) > 1:
+                self._one_by_one(group)
+                return
+            answers = [self._when_full(acts[0], error)]
+        except CommitUnknownError as error:
+            answers = self._find_out(acts, error)
         self.figures.acts += len(group)
         for waiting, answer in zip(group, answers, strict=True):
             if isinstance(answer, bytes):
@@ -197,17 +215,13 @@ class Writer:
             else:
                 waiting.answer.set_exception(answer)
 
-    def _outcomes(self, group: Sequence[_Waiting]) -> list[bytes | Exception]:
-        self.figures.last_group = len(group)
+    def _one_by_one(self, group: Sequence[_Waiting]) -> None:
         try:
-            return self._write([waiting.act for waiting in group])
-        except StoreFullError as error:
-            # Nothing of the group is kept. One by one, so that an act that fits does not suffer for its neighbour.
-            if len(group) > 1:
-                return [outcome for waiting in group for outcome in self._outcomes([waiting])]
-            return [_store_full(error)]
-        except CommitUnknownError as error:
-            return self._find_out(group, error)
+            for waiting in group:
+                self._carry_out([waiting])
+        except BaseException:
+            self._committing = False  # for those whose turn never came
+            raise
 
     def _write(self, acts: Sequence[Act]) -> list[bytes | Exception]:
         core = self._core
@@ -230,6 +244,7 @@ class Writer:
         # Before the meta page is on disk the group never happened; after it, all of it did, with the answers under
         # their request_ids. There is no state between.
         started = time.monotonic()
+        self._committing = True
         core.commit(opened)
         self.figures.commit_s += time.monotonic() - started
         self.figures.groups += 1
@@ -272,7 +287,19 @@ class Writer:
             opened.dirty = True
         return answer
 
-    def _find_out(self, group: Sequence[_Waiting], error: CommitUnknownError) -> list[bytes | Exception]:
+    def _when_full(self, act: Act, error: StoreFullError) -> bytes | Exception:
+        """There is no room for this act; but it may be one that was carried out before, when there was."""
+        try:
+            if act.request_id:
+                with self._core.store.read() as tx:
+                    known = memory.remembered(tx, act.member, act.request_id, act.fingerprint)
+                if known is not None:
+                    return known
+        except Refusal as refusal:
+            return refusal
+        return _store_full(error)
+
+    def _find_out(self, acts: Sequence[Act], error: CommitUnknownError) -> list[bytes | Exception]:
         """After a commit that failed on the way: open the store again, and believe only what it says.
 
         Whether the group is there or not, it is answered as unknown (or as refused, when the disk was full and the
@@ -285,13 +312,16 @@ class Writer:
         now = self._core.published.head.sequence
         log.warning("the store was opened again: it stands at entry %d, before the group it stood at %d", now, before)
         if error.disk_full and now == before:
-            return [_store_full(StoreFullError("the disk is full")) for _ in group]
-        unknown = Refusal(
-            reasons.ERROR_REASON_WRITE_OUTCOME_UNKNOWN,
-            "the disk failed while committing; ask again with the same request_id to learn what became of it",
-            retry_after_s=1.0,
-        )
-        return [unknown for _ in group]
+            return [_store_full(StoreFullError("the disk is full")) for _ in acts]
+        return [_unknown() for _ in acts]
+
+
+def _unknown() -> Refusal:
+    return Refusal(
+        reasons.ERROR_REASON_WRITE_OUTCOME_UNKNOWN,
+        "the disk failed while committing; ask again with the same request_id to learn what became of it",
+        retry_after_s=1.0,
+    )
 
 
 def _not_serving() -> Refusal:

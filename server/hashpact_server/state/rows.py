@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from hashpact_server.ledger.codec import Reader, text, texts, u8, u64
+from hashpact_server.ledger.codec import LayoutError, Reader, text, texts, u8, u64
 
 
 class Status(IntEnum):
@@ -120,9 +120,12 @@ class ItemRow:
     def decode(cls, item: int, value: bytes) -> ItemRow:
         """Read the row; raises LayoutError."""
         reader = Reader(value)
-        row = cls(item, Status(reader.u8()), bool(reader.u8()))
+        number, redacted = reader.u8(), bool(reader.u8())
         reader.end()
-        return row
+        try:
+            return cls(item, Status(number), redacted)
+        except ValueError as error:
+            raise LayoutError(f"there is no status {number}") from error
 
 
 @dataclass(frozen=True, slots=True)
