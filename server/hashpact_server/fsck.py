@@ -68,7 +68,9 @@ def _check_ledger(tx: Tx, report: Report) -> set[int]:
         previous_ms = entry.time_ms
         report.entries += 1
         tree.add(leaf_hash(entry.public))
-    tree.finish()
+    if not report.entries:
+        report.say("this store holds no list")
+    tree.finish(previous_ms)
     for sequence in missing:
         if sequence not in redacted:
             report.say(f"entry {sequence}: its private part is gone, and no entry redacts it")
@@ -107,13 +109,16 @@ class _Tree:
                 self._report.say(f"tile {level}/{index} is not what the entries give")
         self._leaves = []
 
-    def finish(self) -> None:
+    def finish(self, time_ms: int) -> None:
         self._settle()
         self._report.root = self._frontier.root()
         try:
-            size = self._ledger.tip().frontier.size
-            if self._ledger.tip().frontier != self._frontier:
+            tip = self._ledger.tip()
+            if tip.frontier != self._frontier:
+                size = tip.frontier.size
                 self._report.say(f"the head says {size} entries; the {self._report.entries} there give another tree")
+            if tip.time_ms != time_ms:
+                self._report.say("the head's time is not the last entry's")
             self._ledger.right_edge()
         except (LayoutError, StoreError) as error:
             self._report.say(f"the ledger's head cannot be read: {error}")
@@ -141,7 +146,11 @@ def _check_private_rows(tx: Tx, report: Report, redacted: set[int]) -> None:
 
 def _check_state(tx: Tx, report: Report) -> None:
     rows = StoredRows(tx)
-    sequence, total = rows.head()
+    try:
+        sequence, total = rows.head()
+    except LayoutError as error:
+        report.say(str(error))
+        return
     report.digest = state_digest(max(sequence, 0), total)
     if sequence != report.entries - 1:
         report.say(f"the state stands at entry {sequence}, the ledger ends at entry {report.entries - 1}")

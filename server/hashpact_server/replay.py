@@ -18,7 +18,7 @@ from hashpact_server.ledger.embedded import LedgerReader
 from hashpact_server.ledger.entry import Entry
 from hashpact_server.ledger.store import Store, Tx
 from hashpact_server.state import tables
-from hashpact_server.state.apply import Changes, Scope, UnknownEntryError, apply
+from hashpact_server.state.apply import Changes, ContradictionError, Scope, UnknownEntryError, apply
 from hashpact_server.state.digest import state_digest
 from hashpact_server.state.row_store import StoredRows, WritableRows
 from hashpact_server.state.tables import Table
@@ -95,9 +95,13 @@ def _replay(ledger: LedgerReader, scratch: Store, report: Report) -> bool:
         rows = WritableRows(tx)
         try:
             done = _apply_some(ledger, entries, rows, report)
-        except (LayoutError, UnknownEntryError, KeyError, ValueError) as error:
+        except (UnknownEntryError, ContradictionError, LookupError, ValueError) as error:
             tx.abort()
             report.say(f"entry {report.entries} cannot be applied: {error}")
+            return False
+        if not report.entries:
+            tx.abort()
+            report.say("this store holds no list")
             return False
         rows.finish(report.entries - 1)
         scratch.commit(tx)
@@ -119,11 +123,15 @@ def _apply_some(ledger: Reading, entries: Iterator[Entry], rows: WritableRows, r
 
 def _compare(stored: Tx, replayed: Tx, report: Report) -> None:
     left, right = StoredRows(stored), StoredRows(replayed)
-    sequence, total = left.head()
-    report.digest = state_digest(sequence, total)
+    try:
+        sequence, total = left.head()
+    except LayoutError as error:
+        report.say(str(error))
+        return
+    report.digest = state_digest(max(sequence, 0), total)
     if sequence != report.entries - 1:
         report.say(f"the state stands at entry {sequence}, the ledger ends at entry {report.entries - 1}")
-    if left.state_digest() != right.state_digest():
+    if report.digest != right.state_digest():
         report.say("state_digest differs between the stored and the replayed state")
     for table in Table:
         for key in _differing(left, right, table, report):

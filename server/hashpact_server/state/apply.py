@@ -6,6 +6,8 @@ redaction is the state that the redacted ledger adds up to. To keep that true:
 
 * what an entry writes depends on the entry alone, and later entries overwrite earlier ones: taking the private part
   of an early one away cannot change what a later one wrote;
+* what the private part of an entry writes never overwrites what that of another one wrote, or taking the later one
+  away would have to bring back the earlier: a digest or a name that is taken is refused here, whatever rule asked;
 * a contribution states the member's whole row, never a difference;
 * signal ids come from the entry's sequence, never from a counter;
 * what a redacted entry did to item status, standing and roles stands in its clear part.
@@ -23,7 +25,7 @@ from typing import Final
 from hashpact.signals import SIGNAL_TYPES_BY_CODE
 
 from hashpact_server.ledger.base import Reading
-from hashpact_server.ledger.codec import LayoutError, Reader, u32, u64
+from hashpact_server.ledger.codec import Reader, u32, u64
 from hashpact_server.ledger.entry import FORMAT, Entry, Kind
 from hashpact_server.ledger.payloads import (
     OPAQUE,
@@ -49,6 +51,10 @@ from hashpact_server.state.tables import (
 
 class UnknownEntryError(Exception):
     """An entry of a kind or with a signal type that this version does not know: upgrade; it is never skipped."""
+
+
+class ContradictionError(Exception):
+    """An entry that cannot follow the ones before it: a mistake of the rule that made it, or damage."""
 
 
 @dataclass(slots=True)
@@ -81,6 +87,7 @@ def apply(entry: Entry, scope: Scope) -> None:
     Raises:
         UnknownEntryError: its kind is not known to this version.
         LayoutError: its bytes do not follow their layout.
+        ContradictionError: it is about what does not exist, or takes what is taken.
     """
     rule = _APPLY.get((entry.kind, FORMAT))
     if rule is None:
@@ -95,16 +102,19 @@ def _genesis(entry: Entry, scope: Scope) -> None:
 
 
 def _epoch_started(entry: Entry, scope: Scope) -> None:
-    scope.rows.put(Table.EPOCHS, u32(EpochClear.decode(entry.clear).epoch), u64(entry.sequence))
+    if scope.rows.put(Table.EPOCHS, u32(EpochClear.decode(entry.clear).epoch), u64(entry.sequence)) is not None:
+        raise ContradictionError(f"entry {entry.sequence} starts an epoch that has begun before")
 
 
 def _member_created(entry: Entry, scope: Scope) -> None:
     clear = MemberClear.decode(entry.clear)
     known = MemberPayload("", "") if entry.payload is None else MemberPayload.decode(entry.payload)
     row = MemberRow(clear.pseudonym, entry.sequence, False, clear.roles, known.name, known.group)
-    scope.rows.put(Table.MEMBERS, clear.pseudonym, row.encode())
-    if known.name:
-        scope.rows.put(Table.MEMBER_NAMES, known.name.encode(), clear.pseudonym)
+    taken = scope.rows.put(Table.MEMBERS, clear.pseudonym, row.encode())
+    if known.name and taken is None:
+        taken = scope.rows.put(Table.MEMBER_NAMES, known.name.encode(), clear.pseudonym)
+    if taken is not None:
+        raise ContradictionError(f"entry {entry.sequence} creates a member that exists")
     scope.changes.people = True
 
 
@@ -112,7 +122,7 @@ def _member_standing_set(entry: Entry, scope: Scope) -> None:
     clear = StandingClear.decode(entry.clear)
     value = scope.rows.get(Table.MEMBERS, clear.pseudonym)
     if value is None:
-        raise LayoutError(f"entry {entry.sequence} is about a member that does not exist")
+        raise ContradictionError(f"entry {entry.sequence} is about a member that does not exist")
     row = replace(MemberRow.decode(clear.pseudonym, value), suspended=clear.suspended)
     scope.rows.put(Table.MEMBERS, clear.pseudonym, row.encode())
     scope.changes.people = True
@@ -137,6 +147,7 @@ def _item_created(entry: Entry, scope: Scope) -> None:
 
 
 def _item_contributed(entry: Entry, scope: Scope) -> None:
+    _require_item(entry, scope)
     _set_status(scope, entry.subject, _stated_status(entry))
     scope.rows.put(Table.ITEM_ENTRIES, item_entry_key(entry.subject, entry.sequence), b"")
     _contribute(entry, scope)
@@ -169,13 +180,16 @@ def _list_signals(entry: Entry, payload: ContributionPayload, scope: Scope) -> N
         identity = signal_id(entry.sequence, ordinal)
         if kind.exact:
             value = digest_value(identity, entry.subject, signal.value)
-            scope.rows.put(Table.DIGESTS, digest_key(kind.code, signal.value), value)
+            previous = scope.rows.put(Table.DIGESTS, digest_key(kind.code, signal.value), value)
+            if previous is not None and previous[:6] != value[:6]:
+                raise ContradictionError(f"entry {entry.sequence} lists a digest that another one lists")
         else:
             scope.rows.put(Table.VALUES, value_key(kind.code, identity), value_value(entry.subject, signal.value))
             scope.changes.added.append((kind.code, identity, entry.subject, signal.value))
 
 
 def _contribution_withdrawn(entry: Entry, scope: Scope) -> None:
+    _require_item(entry, scope)
     status = _stated_status(entry)
     scope.rows.delete(Table.CONTRIBUTIONS, contribution_key(entry.subject, entry.member))
     _set_status(scope, entry.subject, status)
@@ -184,6 +198,7 @@ def _contribution_withdrawn(entry: Entry, scope: Scope) -> None:
 
 
 def _item_withdrawn(entry: Entry, scope: Scope) -> None:
+    _require_item(entry, scope)
     _set_status(scope, entry.subject, Status.WITHDRAWN)
     _unlist_item(entry.subject, scope)
 
@@ -227,6 +242,11 @@ def _stated_status(entry: Entry) -> Status:
         return Status(number)
     except ValueError as error:
         raise UnknownEntryError(f"entry {entry.sequence} states status {number}: upgrade") from error
+
+
+def _require_item(entry: Entry, scope: Scope) -> None:
+    if scope.rows.get(Table.ITEMS, u64(entry.subject)) is None:
+        raise ContradictionError(f"entry {entry.sequence} is about an item that does not exist")
 
 
 def _set_status(scope: Scope, item: int, status: Status) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-from hashpact_server.ledger.codec import u64
+from hashpact_server.ledger.codec import LayoutError, u64
 from hashpact_server.ledger.store import Tx
 from hashpact_server.state.digest import MODULUS, SUM_BYTES, row_hash, state_digest
 from hashpact_server.state.tables import STATE_HEAD, Table
@@ -45,10 +45,16 @@ class StoredRows:
         return self._tx.scan(table.stored_as, start, prefix)
 
     def head(self) -> tuple[int, int]:
-        """(sequence that the state reflects, sum of its row hashes); (-1, 0) before the first entry."""
+        """(sequence that the state reflects, sum of its row hashes); (-1, 0) before the first entry.
+
+        Raises:
+            LayoutError: the row is damaged.
+        """
         value = self._tx.get(STATE_HEAD, _HEAD_KEY)
         if value is None:
             return -1, 0
+        if len(value) != 8 + SUM_BYTES:
+            raise LayoutError(f"the state's head has {len(value)} bytes instead of {8 + SUM_BYTES}")
         return int.from_bytes(value[:8], "big"), int.from_bytes(value[8:], "big")
 
     def state_digest(self) -> bytes:
@@ -89,8 +95,8 @@ class WritableRows(StoredRows):
             return self._held[key]
         return self._tx.get(table.stored_as, key)
 
-    def put(self, table: Table, key: bytes, value: bytes) -> None:
-        """Write a row, new or in place of the one with this key."""
+    def put(self, table: Table, key: bytes, value: bytes) -> bytes | None:
+        """Write a row, new or in place of the one with this key; the value that was there before, or None."""
         if table is Table.DIGESTS:
             previous = self.get(table, key)
             self._hold(key, value)
@@ -101,6 +107,7 @@ class WritableRows(StoredRows):
             self._tx.put(table.stored_as, key, value)
         removed = 0 if previous is None else row_hash(table, key, previous)
         self.total = (self.total + row_hash(table, key, value) - removed) % MODULUS
+        return previous
 
     def delete(self, table: Table, key: bytes) -> None:
         """Delete a row; one that is not there is passed over."""
