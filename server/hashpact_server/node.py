@@ -107,7 +107,7 @@ class Node:
             _LOGGER,
             logging.INFO,
             "ready",
-            sequence=self._opened().published.head.sequence,
+            sequence=self.engine.published.head.sequence,
             seconds=round(time.monotonic() - started, 3),
         )
         supervisor.notify("READY=1")
@@ -125,7 +125,7 @@ class Node:
         server, self._server = self._server, None
         if server is None:
             return
-        event(_LOGGER, logging.INFO, "stopping", in_flight=self._gate.in_flight.count(Kind.REQUEST))
+        event(_LOGGER, logging.INFO, "stopping", in_flight=self.in_flight(Kind.REQUEST))
         supervisor.notify("STOPPING=1")
         self._health.end()
         server.stop(self._config.drain_s)
@@ -135,6 +135,17 @@ class Node:
         # Crash up to here: what was acknowledged is on disk. Closing commits writes whose callers may be gone.
         self._undo.close()
         event(_LOGGER, logging.INFO, "stopped", drained=drained)
+
+    @property
+    def engine(self) -> Engine:
+        """The list, once it is open."""
+        if self._engine is None:
+            raise AssertionError("the node was not started")
+        return self._engine
+
+    def in_flight(self, kind: Kind) -> int:
+        """Calls in flight that take from ``kind``."""
+        return self._gate.in_flight.count(kind)
 
     # Listening.
 
@@ -210,11 +221,6 @@ class Node:
         self._gate.open(lambda: engine.published.roster)
         self._health.set_serving(serving=True)
 
-    def _opened(self) -> Engine:
-        if self._engine is None:
-            raise AssertionError("the node was not started")
-        return self._engine
-
     def _on_fatal(self, error: BaseException) -> None:
         """The writer is dead: nothing can be written any more, so end, and let the supervisor start afresh."""
         event(_LOGGER, logging.CRITICAL, "the writer died", error=type(error).__name__)
@@ -232,7 +238,7 @@ class Node:
         self._end.set()
 
     def _readings(self) -> Iterator[Reading]:
-        engine, flight = self._opened(), self._gate.in_flight
+        engine, flight = self.engine, self._gate.in_flight
         writer, figures = engine.writer, engine.writer.figures
         yield Reading("hashpact_head_sequence", "Number of the newest entry.", engine.published.head.sequence)
         yield Reading(
