@@ -67,11 +67,11 @@ SIGNAL_TYPES: Final = MappingProxyType(
             SignalType("sha256", 1, 256, True, 0, 0, True, 0, _ANY),
             SignalType("md5", 2, 128, True, 0, 0, True, 0, _ANY),
             SignalType("pdq", 16, 256, False, 31, 63, True, PDQ_QUALITY_MIN, ("image",)),
-            # Radii of pHash: no two of 190 photographs, nor of 2,505 edited copies and another photograph,
-            # come closer than 12 (64 bits) and 72 (256 bits); see docs/hashing.md. Against ten million
-            # listed values chance alone finds one within 4 of 64 bits once in 2.7 million look-ups, within
-            # 8 once in 360: so the default of the short one is tight. The long one is bounded by what
-            # a look-up costs, not by chance: 47 is the widest its index reads with two wrong bits a word.
+            # Radii of pHash: no two of 190 photographs, and no edited copy and another photograph (2,338
+            # copies), come closer than 12 (64 bits) and 92 (256 bits): docs/hashing.md, "Radii". Against ten
+            # million listed values chance alone finds one within 4 of 64 bits in one of 2.7 million
+            # look-ups, within 8 in one of 360: so the short one is tight. The long one is bounded by what
+            # a look-up costs, not by chance: within 47 some 16-bit word differs by two bits at most.
             SignalType("phash", 17, 64, False, 4, 8, False, 0, ("image",)),
             SignalType("phash256", 18, 256, False, 47, 63, False, 0, ("image",)),
         )

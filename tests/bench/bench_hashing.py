@@ -132,7 +132,7 @@ def _megapixels(data: bytes) -> float:
 
 def main() -> int:
     """Print the figures as JSON."""
-    print(json.dumps(run(), indent=2))  # noqa: T201 - a command line tool
+    print(json.dumps(run(), indent=2))
     return 0
 
 
