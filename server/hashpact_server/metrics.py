@@ -69,7 +69,7 @@ class Metrics:
     """The metrics of one server."""
 
     def __init__(self, version: str) -> None:
-        disable_created_metrics()  # a second series beside each, which nobody asks for
+        disable_created_metrics()  # type: ignore[no-untyped-call] # a second series beside each, which nobody asks for
         self.registry = CollectorRegistry()
         self._readings = _Readings()
         self.registry.register(self._readings)

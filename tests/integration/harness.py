@@ -11,11 +11,12 @@ import os
 import re
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,6 +108,7 @@ class Member:
 
     def __init__(self, channel: grpc.Channel, token: str | None) -> None:
         self.channel = channel
+        self.patient = True  # waits for a server that is not there yet
         self.metadata = () if token is None else (("authorization", f"Bearer {token}"),)
         self.lookup_stub = lookup_service_pb2_grpc.LookupServiceStub(channel)
         self.contributions = contribution_service_pb2_grpc.ContributionServiceStub(channel)
@@ -115,13 +117,15 @@ class Member:
 
     def call(self, method: Any, request: Any, timeout: float = WAIT_S) -> Any:
         """Call a stub's method as this member."""
-        return method(request, metadata=self.metadata, timeout=timeout, wait_for_ready=True)
+        return method(request, metadata=self.metadata, timeout=timeout, wait_for_ready=self.patient)
 
     def raw(self, path: str, request: bytes = b"", timeout: float = WAIT_S) -> bytes:
         """Call a method by its path with bytes."""
-        called = self.channel.unary_unary(path)(request, metadata=self.metadata, timeout=timeout, wait_for_ready=True)
-        assert isinstance(called, bytes)
-        return called
+        answer = raw_method(self.channel, path)(
+            request, metadata=self.metadata, timeout=timeout, wait_for_ready=self.patient
+        )
+        assert isinstance(answer, bytes)
+        return answer
 
     def contribute(self, *pdqs: bytes, request_id: str = "") -> contribution_service_pb2.ContributeResponse:
         """Contribute one item per PDQ value."""
@@ -150,6 +154,18 @@ class Member:
         )
         issued = self.call(self.members.IssueToken, member_service_pb2.IssueTokenRequest(member=name))
         return str(issued.token)
+
+
+def raw_method(channel: grpc.Channel, path: str) -> Any:
+    """A method that takes and gives bytes; the message is sent with the call."""
+    untyped: Any = channel
+    return untyped.unary_unary(path)
+
+
+def raw_stream_method(channel: grpc.Channel, path: str) -> Any:
+    """The same, with an iterator of messages: the call begins before the first is there."""
+    untyped: Any = channel
+    return untyped.stream_unary(path)
 
 
 def contribution(pdq: bytes) -> contribution_service_pb2.Contribution:
@@ -194,7 +210,7 @@ def refused(reason: str) -> Iterator[list[Said]]:
         raise AssertionError(f"nobody refused with {reason}")
 
 
-def said(error: grpc.RpcError) -> Said:
+def said(error: Any) -> Said:
     """An error, taken apart; a reason is there when it carries exactly one ``ErrorInfo`` of ours."""
     status = rpc_status.from_call(error)
     code, message = error.code().name, error.details() or ""
@@ -336,17 +352,13 @@ class ServerProcess(Served):
             self.kill()
 
 
-class ServerInside(Served):
-    """The same server in this process; ends with the block."""
+class Attached(Served):
+    """Connections to a server that somebody else runs."""
 
-    def __init__(self, forum: Forum, **settings: object) -> None:
+    def __init__(self, forum: Forum, address: Address) -> None:
         super().__init__()
         self.forum = forum
-        chosen = {"listen": "127.0.0.1:0", **settings}
-        self.config: Config = load(forum.data / "config.toml", chosen)
-        self.node = Node(DataDirectory(forum.data), self.config)
-        self.node.start()
-        self.address = self.node.address
+        self.address = address
 
     def __enter__(self) -> Self:
         return self
@@ -355,7 +367,27 @@ class ServerInside(Served):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close_channels()
+
+
+class ServerInside(Attached):
+    """The same server in this process; ends with the block."""
+
+    def __init__(self, forum: Forum, **settings: object) -> None:
+        self.config = settings_of(forum, **settings)
+        self.node = Node(DataDirectory(forum.data), self.config)
+        self.node.start()
+        super().__init__(forum, self.node.address)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
         self.node.stop()
+
+
+def settings_of(forum: Forum, **settings: object) -> Config:
+    """The forum's configuration, on any free port of this machine unless ``settings`` say otherwise."""
+    return load(forum.data / "config.toml", {"listen": "127.0.0.1:0", **settings})
 
 
 def server_certificate(address: Address) -> bytes:
@@ -363,8 +395,6 @@ def server_certificate(address: Address) -> bytes:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols(["h2"])
-    import socket  # noqa: PLC0415 - beside its use
-
     with (
         socket.create_connection((address.host, address.port), WAIT_S) as raw,
         context.wrap_socket(raw) as wrapped,
@@ -372,8 +402,3 @@ def server_certificate(address: Address) -> bytes:
         shown = wrapped.getpeercert(binary_form=True)
     assert shown is not None
     return shown
-
-
-def words(values: Sequence[object]) -> str:
-    """For messages of failed assertions."""
-    return ", ".join(map(str, values))

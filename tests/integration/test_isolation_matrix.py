@@ -14,7 +14,7 @@ from hashpact.v1 import member_service_pb2 as members
 from hashpact_server.services.roles import ANY, ROLES
 from hashpact_server.state.rows import Role
 
-from tests.integration.harness import WAIT_S, Forum, Said, ServerInside, refused, said
+from tests.integration.harness import WAIT_S, Forum, Said, ServerInside, raw_method, refused, said
 from tests.repository import ROOT
 
 METHODS = sorted(ROLES)
@@ -43,7 +43,7 @@ class Cast:
     def ask(self, path: str, who: str) -> Said:
         """Call a method with an empty message: past the gate it may be refused for what it lacks, not for who asks."""
         try:
-            self.channel.unary_unary(path)(b"", metadata=self.metadata[who], timeout=WAIT_S)
+            raw_method(self.channel, path)(b"", metadata=self.metadata[who], timeout=WAIT_S)
         except grpc.RpcError as error:
             return said(error)
         return Said("OK")
@@ -68,7 +68,9 @@ def cast(made_forum: Forum, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         tokens["expired"] = expiring.token
         tokens["unknown"] = "hpt_" + "A" * 43
         tokens["malformed"] = "let me in"
-        metadata = {who: (("authorization", f"Bearer {token}"),) for who, token in tokens.items()}
+        metadata: dict[str, tuple[tuple[str, str], ...]] = {
+            who: (("authorization", f"Bearer {token}"),) for who, token in tokens.items()
+        }
         metadata["missing"] = ()
         metadata["other scheme"] = (("authorization", "Basic YTpi"),)
         metadata["sent twice"] = metadata["only steward"] * 2

@@ -33,6 +33,8 @@ from tests.integration.harness import (
     ServerProcess,
     contribution,
     lookup_request,
+    raw_method,
+    raw_stream_method,
     refused,
     said,
 )
@@ -145,7 +147,9 @@ class Held:
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         messages: Iterator[bytes] = iter(self._queue.get, None)
         # Opened as streaming, so that the call begins before its one message is there.
-        self.call: Any = member.channel.stream_unary(path).future(messages, metadata=member.metadata, timeout=timeout)
+        self.call: Any = raw_stream_method(member.channel, path).future(
+            messages, metadata=member.metadata, timeout=timeout
+        )
 
     def send(self, request: bytes) -> bytes:
         """Send the message; the answer."""
@@ -275,7 +279,7 @@ def test_a_full_store_refuses_writes_and_answers_look_ups(forum: Forum, new_pdq:
 def test_a_request_without_a_message_and_one_that_is_none(inside: ServerInside) -> None:
     acme = inside.member("acme")
     with refused("FIELD_INVALID"):
-        acme.channel.stream_unary(LOOKUP)(iter(()), metadata=acme.metadata, timeout=WAIT_S)
+        raw_stream_method(acme.channel, LOOKUP)(iter(()), metadata=acme.metadata, timeout=WAIT_S)
     with refused("FIELD_INVALID") as found:
         acme.raw(LOOKUP, b"\xff\xff\xff")
     assert found[0].code == "INVALID_ARGUMENT"
@@ -310,7 +314,7 @@ def test_ten_thousand_garbage_requests(server: ServerProcess) -> None:
     codes: set[str] = set()
     for start in range(0, count, 50):
         calls = [
-            everything.channel.unary_unary(path).future(garbage(source), metadata=everything.metadata, timeout=WAIT_S)
+            raw_method(everything.channel, path).future(garbage(source), metadata=everything.metadata, timeout=WAIT_S)
             for path in source.choices(methods, k=min(50, count - start))
         ]
         for call in calls:
