@@ -90,7 +90,8 @@ class Scene(View):
             radius: in bits, inclusive.
             hint: what :meth:`Matcher.neighbours` found before; used where it is fresh enough.
         """
-        found = hint.found.get((code, value, radius)) if hint and hint.sequence >= self._recent.base else None
+        fresh = hint is not None and self._recent.covers(code, hint.sequence)
+        found = hint.found.get((code, value, radius)) if hint and fresh else None
         if found is None:
             found = self._matcher.near(code, value, radius)
         best: dict[int, int] = {}

@@ -2,16 +2,20 @@
 
 A row is hashed with SHAKE128 to 2048 bits, and the rows of the state are summed modulo 2^2048 (an AdHash: Bellare and
 Micciancio, "A new paradigm for collision-free hashing", 1997). Addition makes the order of writing irrelevant and
-removal possible; 2048 bits keep the generalised birthday attack (Wagner 2002) at about 2^90 work, so that a copy of the state
-from a stranger can be checked by its digest. With 256 bits it would take minutes to forge.
+removal possible; 2048 bits keep the generalised birthday attack (Wagner 2002) at about 2^90 work, so that a copy of
+the state from a stranger can be checked by its digest. With 256 bits it would take minutes to forge.
 """
 
 from __future__ import annotations
 
 import hashlib
+import struct
 from typing import Final
 
-from hashpact_server.ledger.codec import u8, u32, u64
+from hashpact_server.ledger.codec import u64
+
+_KEY: Final = struct.Struct(">BI")
+_LENGTH: Final = struct.Struct(">I")
 
 SUM_BYTES: Final = 256
 MODULUS: Final = 1 << (8 * SUM_BYTES)
@@ -21,7 +25,7 @@ DIGEST_DOMAIN: Final = b"hashpact/state-digest\x00"
 
 def row_hash(table: int, key: bytes, value: bytes) -> int:
     """What one row adds to the sum: SHAKE128 of domain, table, key and value, as a number below 2^2048."""
-    row = ROW_DOMAIN + u8(table) + u32(len(key)) + key + u32(len(value)) + value
+    row = b"".join((ROW_DOMAIN, _KEY.pack(table, len(key)), key, _LENGTH.pack(len(value)), value))
     return int.from_bytes(hashlib.shake_128(row).digest(SUM_BYTES), "big")
 
 
