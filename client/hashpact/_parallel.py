@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
+from multiprocessing import forkserver, resource_tracker
 from typing import Final, Generic, TypeVar
+
+from hashpact._interrupts import interrupts_deferred, interrupts_ignored
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -59,7 +61,11 @@ class OrderedMap(Generic[In, Out]):
         self._workers = min(workers or (cores() if self._processes else cores() + 1), WORKERS_MAX)
         self._pool: Executor = self._new_pool()
         self._pending: deque[tuple[In, Future[Out]]] = deque()
-        self._fill(2 * self._workers)
+        try:
+            self._fill(2 * self._workers)
+        except BaseException:
+            self.close()
+            raise
 
     def _new_pool(self, workers: int | None = None) -> Executor:
         count = workers or self._workers
@@ -68,11 +74,20 @@ class OrderedMap(Generic[In, Out]):
         context = multiprocessing.get_context("forkserver")
         # The fork server is a fresh interpreter that imports once what every worker needs.
         context.set_forkserver_preload(["hashpact.hashing"])
-        return ProcessPoolExecutor(count, mp_context=context, initializer=_ignore_interrupts)
+        with interrupts_ignored():
+            forkserver.ensure_running()
+            resource_tracker.ensure_running()
+        return ProcessPoolExecutor(count, mp_context=context)
 
     def _fill(self, count: int) -> None:
         for one in islice(self._source, count):
-            self._pending.append((one, self._pool.submit(self._function, one)))
+            self._pending.append((one, self._submit(one)))
+
+    def _submit(self, one: In) -> Future[Out]:
+        if not self._processes:
+            return self._pool.submit(self._function, one)
+        with interrupts_deferred():  # The pool starts its processes while it takes the first inputs.
+            return self._pool.submit(self._function, one)
 
     def __iter__(self) -> Iterator[tuple[In, Out]]:
         try:
@@ -99,13 +114,13 @@ class OrderedMap(Generic[In, Out]):
                 raise
             return self._on_crash(one)
         finally:
-            pool.shutdown(wait=False)
+            pool.shutdown()
 
     def _restart(self) -> None:
-        self._pool.shutdown(wait=False)
+        self.close()
         self._pool = self._new_pool()
         waiting = [one for one, _ in self._pending]
-        self._pending = deque((one, self._pool.submit(self._function, one)) for one in waiting)
+        self._pending = deque((one, self._submit(one)) for one in waiting)
 
     def abandon(self) -> Iterator[In]:
         """Stop working; yields the inputs that have no result yet."""
@@ -115,13 +130,12 @@ class OrderedMap(Generic[In, Out]):
         return chain(waiting, self._source)
 
     def close(self) -> None:
-        """Stop working; what is under way ends by itself."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _ignore_interrupts() -> None:
-    # Ctrl-C reaches the whole process group; the parent decides, and the workers say nothing.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+        """Stop working. Threads end by themselves; processes are waited for, lest they complain of a lost parent."""
+        if not self._processes:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            return
+        with interrupts_ignored():  # A second Ctrl-C would break off the tidying up.
+            self._pool.shutdown(cancel_futures=True)
 
 
 def batches(values: Iterable[In], size: int) -> Iterator[list[In]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, Final
@@ -115,6 +116,7 @@ def _finish(body: Callable[[], Exit | None], *, as_json: bool) -> None:
         report(error, as_json=as_json)
         code = exit_of(error)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # A second one could only break off the tidying up.
         code = Exit.INTERRUPTED
     except BrokenPipeError:
         # Whatever is still buffered goes nowhere; without this Python complains while it shuts down.

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from hashpact.errors import HashpactError
+from hashpact.errors import HashpactError, ServiceError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -92,3 +92,17 @@ class Rows:
     def show(self, columns: Sequence[str]) -> None:
         """Print the table."""
         table(columns, self.kept, left_out=self.left_out)
+
+
+class Complaints:
+    """Tells people of inputs that failed."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def tell(self, path: str, error: HashpactError) -> None:
+        """Say why an input failed; what is true of every input, such as an outage, is said once."""
+        text = error.message if isinstance(error, ServiceError) else f"{path}: {error.message}"
+        if text != self._last:
+            note(text)
+        self._last = text

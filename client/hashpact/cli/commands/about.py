@@ -11,7 +11,7 @@ from hashpact.cli.command import AsJson, local, service
 from hashpact.cli.exits import Exit, exit_of, strongest
 from hashpact.cli.output import json_line, say, table
 from hashpact.cli.settings import Settings
-from hashpact.errors import ConfigError, HashpactError
+from hashpact.errors import ConfigError, HashpactError, NotAllowedError
 
 
 @service
@@ -84,7 +84,7 @@ def _examine(settings: Settings) -> list[dict[str, Any]]:
 
 def _token(settings: Settings, origin: str) -> str:
     if not require_token(settings.token):
-        raise ConfigError("there is no token: set HASHPACT_TOKEN, or give --token-file", reason="TOKEN_MISSING")
+        raise NotAllowedError("there is no token: set HASHPACT_TOKEN, or give --token-file", reason="TOKEN_MISSING")
     return f"there is one ({origin})"
 
 

@@ -13,7 +13,7 @@ from hashpact.cli.command import AsJson, service
 from hashpact.cli.commands.hashing import Hidden, Paths, Workers, count_of, say_empty
 from hashpact.cli.exits import Exit, exit_of, strongest
 from hashpact.cli.media import hash_inputs
-from hashpact.cli.output import Rows, error_dict, json_line, note, say
+from hashpact.cli.output import Complaints, Rows, error_dict, json_line, say
 from hashpact.cli.paths import expand
 from hashpact.cli.progress import progress
 from hashpact.cli.settings import Settings
@@ -90,7 +90,7 @@ class _View:
         self._matched = Rows()
         self._unmatched: list[str] = []
         self._counts = {"match": 0, "near": 0, "none": 0, "failed": 0}
-        self._last_error = ""
+        self._complaints = Complaints()
 
     def add(self, path: str, answer: CheckResult | HashpactError) -> None:
         if isinstance(answer, HashpactError):
@@ -107,11 +107,7 @@ class _View:
 
     def _keep(self, path: str, answer: CheckResult | HashpactError) -> None:
         if isinstance(answer, HashpactError):
-            # An outage says the same of every input: once is enough.
-            text = answer.message if exit_of(answer) is not Exit.INPUT_FAILED else f"{path}: {answer.message}"
-            if text != self._last_error:
-                note(text)
-            self._last_error = text
+            self._complaints.tell(path, answer)
         elif not answer.matches:
             if len(self._unmatched) <= SHOW_ALL_MAX:
                 self._unmatched.append(path)

@@ -12,10 +12,11 @@ from hashpact.cli.command import AsJson, report, service
 from hashpact.cli.commands.hashing import Hidden, Paths, Workers, count_of, say_empty
 from hashpact.cli.exits import Exit, exit_of, strongest
 from hashpact.cli.media import hash_inputs
-from hashpact.cli.output import Rows, error_dict, json_line, note, say
+from hashpact.cli.output import Complaints, Rows, error_dict, json_line, say
 from hashpact.cli.paths import expand
 from hashpact.cli.progress import progress
 from hashpact.cli.settings import Settings
+from hashpact.cli.words import BASES, WITHDRAWAL_REASONS, completing, one_of
 from hashpact.errors import HashpactError
 from hashpact.items import ContributionOutcome
 
@@ -39,6 +40,8 @@ def contribute_command(
         typer.Option(
             "--basis",
             metavar="BASIS",
+            parser=one_of(BASES),
+            autocompletion=completing(BASES),
             help="How you know: person-looked, automatic, found-through-list or import.",
         ),
     ] = "person-looked",
@@ -84,6 +87,7 @@ class _View:
         self._code = Exit.OK
         self._rows = Rows()
         self._counts: dict[str, int] = {}
+        self._complaints = Complaints()
 
     def add(self, path: str, answer: ContributionOutcome | HashpactError) -> None:
         if isinstance(answer, HashpactError):
@@ -97,7 +101,7 @@ class _View:
         if self._as_json:
             json_line(line)
         elif isinstance(answer, HashpactError):
-            note(f"{path}: {answer.message}")
+            self._complaints.tell(path, answer)
         else:
             self._rows.add(path, answer.outcome, answer.item or "", answer.status, remark(answer))
 
@@ -137,6 +141,8 @@ def withdraw_command(
         typer.Option(
             "--reason",
             metavar="REASON",
+            parser=one_of(WITHDRAWAL_REASONS),
+            autocompletion=completing(WITHDRAWAL_REASONS),
             help="mistake, overturned-on-appeal, legitimate-context, benign-collision or legal.",
         ),
     ] = None,

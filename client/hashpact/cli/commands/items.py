@@ -12,6 +12,7 @@ from hashpact.cli.commands.contribute import Items
 from hashpact.cli.exits import Exit, exit_of, strongest
 from hashpact.cli.output import Rows, json_line, say, table
 from hashpact.cli.settings import Settings
+from hashpact.cli.words import STATUSES, completing, one_of
 from hashpact.errors import HashpactError
 from hashpact.items import Item, iso
 
@@ -71,6 +72,8 @@ def items_command(
         typer.Option(
             "--status",
             metavar="STATUS",
+            parser=one_of(STATUSES),
+            autocompletion=completing(STATUSES),
             help="Only these: provisional, corroborated, disputed, withdrawn, expired or inherited.",
             show_default="all that can match",
         ),

@@ -10,6 +10,7 @@ import typer
 from hashpact.cli.command import AsJson, service
 from hashpact.cli.output import Rows, json_line, note, say
 from hashpact.cli.settings import Settings
+from hashpact.cli.words import ROLES, completing, one_of
 from hashpact.errors import HashpactError
 from hashpact.items import iso
 from hashpact.membership import IssuedToken, Member
@@ -38,6 +39,8 @@ def add_command(
         typer.Option(
             "--role",
             metavar="ROLE",
+            parser=one_of(ROLES),
+            autocompletion=completing(ROLES),
             help="A right: check, replicate, contribute, approve, review, steward or audit; again for more.",
         ),
     ],

@@ -1,0 +1,40 @@
+"""Words that options take. Dashes and underscores, small and capital letters mean the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import typer
+
+BASES: Final = ("person-looked", "automatic", "found-through-list", "import")
+ROLES: Final = ("check", "replicate", "contribute", "approve", "review", "steward", "audit")
+STATUSES: Final = ("provisional", "corroborated", "disputed", "withdrawn", "expired", "inherited")
+WITHDRAWAL_REASONS: Final = (
+    "mistake",
+    "overturned-on-appeal",
+    "legitimate-context",
+    "benign-collision",
+    "legal",
+)
+
+
+def one_of(words: tuple[str, ...]) -> Callable[[str], str]:
+    """A parser that takes one of some words and names them all when it is another."""
+
+    def parse(text: str) -> str:
+        word = text.strip().lower().replace("_", "-")
+        if word not in words:
+            raise typer.BadParameter(f"{text!r} is not one of {', '.join(words)}")
+        return word
+
+    return parse
+
+
+def completing(words: tuple[str, ...]) -> Callable[[str], list[str]]:
+    """What the shell offers."""
+
+    def offer(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return offer
