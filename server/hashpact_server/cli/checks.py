@@ -60,7 +60,7 @@ def doctor(
         if as_json:
             typer.echo(json.dumps({"topic": finding.topic, "verdict": finding.verdict, "text": finding.text}))
         else:
-            console.print(f"{finding.verdict:<5}", style=_STYLES[finding.verdict], end="")
+            console.print(f"{finding.verdict:<6}", style=_STYLES[finding.verdict], end="")
             console.print(f"{finding.topic:<12} {finding.text}", markup=False)
     if bad:
         raise typer.Exit(_EXIT_WRONG)

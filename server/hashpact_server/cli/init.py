@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -21,8 +22,6 @@ def init(
     steward: Annotated[str, typer.Option(metavar="NAME", help="Name of the first steward.")] = "steward",
 ) -> None:
     """Make a new list: data directory, keys, certificates, and a first steward, whose token is printed once."""
-    import os  # noqa: PLC0415 - beside its use
-
     data = DataDirectory(directory)
     # The directory must stay empty until init has looked at it, so only the variable is set here.
     os.environ.setdefault("NUMBA_CACHE_DIR", str(data.kernel_cache.absolute()))
