@@ -15,9 +15,6 @@ STAMP := .venv/.stamp
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-# Compiled kernels are kept here between runs, so that only the first run pays for compiling them.
-export NUMBA_CACHE_DIR ?= $(CURDIR)/.venv/numba-cache
-
 .PHONY: help
 help: ## show this help
 	@echo "Hashpact: make TARGET"
@@ -32,11 +29,18 @@ venv: $(STAMP) ## build or refresh .venv (every other target does this by itself
 
 .PHONY: demo
 demo: $(STAMP) ## list pictures on one platform, catch altered copies on another: under a minute
-	@$(BIN)/python -m tests.demo
+	@NUMBA_CACHE_DIR=$(CURDIR)/.venv/numba-cache $(BIN)/python -m tests.demo
 
 .PHONY: test
 test: $(STAMP) ## run every test; HASHPACT_TEST_EFFORT=10 makes the randomised ones ten times as long
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
+
+.PHONY: test-lowest
+test-lowest: .tools/lowest/.stamp ## the same with the oldest versions of everything that pyproject.toml allows
+	@.tools/lowest/bin/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
+
+.tools/lowest/.stamp: pyproject.toml .ci/environment.py
+	@$(PYTHON) .ci/environment.py --lowest
 
 .PHONY: lint
 lint: $(STAMP) ## ruff, mypy strict, import floors, buf lint, buf breaking

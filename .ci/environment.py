@@ -28,7 +28,10 @@ make PYTHON=python3.12
 def main():
     """Bring one environment up to date."""
     require_python()
-    if "--bench" in sys.argv[1:]:
+    if "--lowest" in sys.argv[1:]:
+        oldest = ["--editable", ".[media,server]", "--group", "test", *lower_bounds()]
+        refresh(ROOT / ".tools" / "lowest", oldest)
+    elif "--bench" in sys.argv[1:]:
         refresh(ROOT / ".tools" / "bench", ["--editable", ".[media,server]", "--group", "test", "--group", "bench"])
     else:
         refresh(ROOT / ".venv", ["--editable", ".[media,server]", "--group", "dev"])
@@ -54,6 +57,15 @@ def refresh(folder, requirements):
             create(folder)
             pip(folder, "install", *requirements)
         stamp.write_text(wanted)
+
+
+def lower_bounds():
+    """The oldest versions that pyproject.toml promises to work with, pinned."""
+    import tomllib  # noqa: PLC0415  (as below)
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    return sorted({text.replace(">=", "==") for group in groups for text in group if "[" not in text})
 
 
 def fingerprint(project, folder, requirements):

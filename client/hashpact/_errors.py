@@ -79,6 +79,11 @@ _UNREACHABLE: Final[tuple[tuple[str, str, str], ...]] = (
         "the server's certificate is for another name than {target}: connect by a name that it holds",
     ),
     (
+        "is not in peer certificate",
+        "TLS_NAME_MISMATCH",
+        "the server's certificate is for another name than {target}: connect by a name that it holds",
+    ),
+    (
         "certificate has expired",
         "TLS_EXPIRED",
         "the server's certificate has expired: its operator has to renew it",
@@ -100,6 +105,11 @@ _UNREACHABLE: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     (
         "Failed parsing HTTP/2",
+        "NOT_A_SERVICE",
+        "{target} is not a gRPC service: check the port",
+    ),
+    (
+        "http1.x server",
         "NOT_A_SERVICE",
         "{target} is not a gRPC service: check the port",
     ),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from grpc_health.v1 import health_pb2_grpc
 from hashpact.v1 import member_service_pb2 as members
 from hashpact_server.services.roles import ANY, ROLES
 from hashpact_server.state.rows import Role
@@ -102,6 +103,8 @@ def test_who_must_not_call_is_refused_everywhere(cast: Cast, path: str, who: str
 @pytest.mark.parametrize("path", OPEN_METHODS)
 @pytest.mark.parametrize("who", ["missing", "unknown", "suspended", "only check"])
 def test_health_needs_no_token(cast: Cast, path: str, who: str) -> None:
+    if path.endswith("/List") and not hasattr(health_pb2_grpc.HealthServicer, "List"):
+        pytest.skip("this version of grpcio-health-checking knows no List (1.85 does)")
     assert cast.ask(path, who).code == "OK"
 
 
