@@ -61,8 +61,9 @@ def test_links_resolve(page: Path) -> None:
 def test_files_named_in_text_exist(page: Path) -> None:
     for span in CODE_SPAN.findall(FENCE.sub("", page.read_text())):
         if span.startswith(OUR_FOLDERS) and not re.search(r"[*<>{} ]", span):
-            name = span.partition("::")[0]
+            name, _, test = span.partition("::")
             assert (ROOT / name).exists(), f"{page.name} names {span}"
+            assert f"def {test}" in (ROOT / name).read_text() if test else True, f"{page.name} names {span}"
 
 
 @pages
