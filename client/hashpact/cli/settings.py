@@ -85,7 +85,7 @@ def load_settings(options: Options, environment: Mapping[str, str] = os.environ)
         ConfigError: a file cannot be read or says something unknown; a token lies open to other users.
     """
     path = config_path(environment)
-    config = _read_config(path, must_exist="HASHPACT_CONFIG" in environment)
+    config = _read_config(path, must_exist=bool(environment.get("HASHPACT_CONFIG")))
     origins: dict[str, str] = {}
 
     def pick(name: str, option: Any, variable: str | None, configured: Any) -> Any:

@@ -48,6 +48,7 @@ def test_empty_variables_are_as_good_as_none(tmp_path: Path) -> None:
         Options(), {"HASHPACT_CONFIG": str(config), "HASHPACT_TARGET": "", "HASHPACT_TOKEN": "", "HASHPACT_CA": ""}
     )
     assert (found.target, found.token, found.ca) == ("file:1", "", None)
+    assert load_settings(Options(), {"HASHPACT_CONFIG": "", "HOME": str(tmp_path)}).target == ""
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o660, 0o644])
