@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from hashpact_server.index import LinearIndex
+import pytest
+from hashpact_server.index import LinearIndex, MultiIndex, merging, multi_index, plans, tail
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.data import effort
 
@@ -105,5 +110,133 @@ class IndexMachine(RuleBasedStateMachine):
             self.index.close()
 
 
+class MultiMachine(IndexMachine):
+    """The same for the fast index, with small tails, so that everything that happens to millions happens here.
+
+    Beside it: seals, merges, checkpoints, restarts from the last checkpoint, and files that were damaged.
+    """
+
+    constants: ClassVar[dict[str, float]] = {}
+
+    def make(self, bits: int) -> Index:
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(tail, "TAIL_ROWS_MAX", 300)
+        self.patch.setattr(multi_index, "TAIL_ROWS_MAX", 300)
+        self.patch.setattr(merging, "TAIL_ROWS_MAX", 300)
+        self.patch.setattr(merging, "DEAD_ROWS_MIN", 50)
+        self.patch.setattr(multi_index, "HELPED_ROWS_MAX", 700)
+        self.patch.setattr(multi_index, "MERGED_KEPT_S", 0.0)
+        for name, value in self.constants.items():
+            module, constant = name.split(".")
+            self.patch.setattr({"plans": plans, "tail": tail}[module], constant, value)
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name)
+        self.saved: dict[int, int] = {}
+        self.saved_sequence = 0
+        return MultiIndex(bits, self.path)
+
+    @property
+    def multi(self) -> MultiIndex:
+        assert isinstance(self.index, MultiIndex)
+        return self.index
+
+    @rule()
+    def seal(self) -> None:
+        self.multi.seal()
+
+    @rule()
+    def merge(self) -> None:
+        self.multi.merge_all()
+        assert self.multi.segments == (1 if self.present else 0)
+
+    @rule()
+    def wait_for_merges(self) -> None:
+        self.multi.wait()
+        assert self.multi.segments <= merging.SEGMENTS_MAX
+
+    @rule()
+    def checkpoint(self) -> None:
+        self.saved_sequence += 1
+        self.multi.checkpoint(self.saved_sequence)
+        self.saved = dict(self.present)
+
+    @rule()
+    def restart(self) -> None:
+        """The next process finds the last checkpoint, whatever was done since."""
+        self.multi.close()
+        self.index = MultiIndex(self.bits, self.path)
+        assert self.multi.damage is None
+        assert self.multi.sequence == self.saved_sequence
+        self.removed += [number for number in self.present if number not in self.saved]
+        self.present = dict(self.saved)
+
+    @precondition(lambda self: self.saved_sequence > 0)
+    @rule(data=st.data())
+    def damage_and_restart(self, data: st.DataObject) -> None:
+        """Whatever happens to a file, the index says so and is empty: its owner fills it again."""
+        self.multi.close()
+        named = json.loads(re.search(rb"\{.*?\}", (self.path / "manifest").read_bytes())[0])["segments"]
+        file = self.path / data.draw(st.sampled_from(["manifest", *(name for name, _ in named)]))
+        content = bytearray(file.read_bytes())
+        match data.draw(st.sampled_from(["flip", "cut", "grow", "gone", "empty"])):
+            case "flip":
+                # The end of a page may be padding, which carries nothing: a flip there is no damage.
+                at = data.draw(st.integers(0, min(len(content), 60) - 1))
+                content[at] ^= 1 << data.draw(st.integers(0, 7))
+                file.write_bytes(content)
+            case "cut":
+                file.write_bytes(content[: data.draw(st.integers(0, len(content) - 1))])
+            case "grow":
+                file.write_bytes(bytes(content) + b"more")
+            case "empty":
+                file.write_bytes(b"")
+            case "gone" if file.name != "manifest":
+                file.unlink()
+        self.index = MultiIndex(self.bits, self.path)
+        if self.multi.damage is not None:
+            self.saved, self.saved_sequence = {}, 0
+            assert list(self.path.iterdir()) == []
+        assert self.multi.sequence == self.saved_sequence
+        self.present = dict(self.saved)
+
+    def teardown(self) -> None:
+        super().teardown()
+        if hasattr(self, "patch"):
+            self.patch.undo()
+            self.folder.cleanup()
+
+
+class TablesMachine(MultiMachine):
+    """Everything is searched through the tables, also where a scan were cheaper."""
+
+    constants: ClassVar[dict[str, float]] = {
+        "plans.SCAN_ALONE_NS": 1e9,
+        "plans.SCAN_BATCH_NS": 1e9,
+        "tail.LINEAR_BUCKETS_PER_ROW": 1e9,
+    }
+
+
+class TornMachine(MultiMachine):
+    """Plans are mistaken as often as can be: many searches begin in the tables and end with a scan."""
+
+    constants: ClassVar[dict[str, float]] = {
+        "plans.SCAN_ALONE_NS": 15.0,
+        "plans.SCAN_BATCH_NS": 40.0,
+        "tail.LINEAR_BUCKETS_PER_ROW": 1e9,
+    }
+
+
 class TestLinear(IndexMachine.TestCase):
     settings = settings(max_examples=effort(20), stateful_step_count=15, deadline=None)
+
+
+class TestMulti(MultiMachine.TestCase):
+    settings = settings(max_examples=effort(20), stateful_step_count=15, deadline=None)
+
+
+class TestMultiTables(TablesMachine.TestCase):
+    settings = settings(max_examples=effort(15), stateful_step_count=15, deadline=None)
+
+
+class TestMultiTorn(TornMachine.TestCase):
+    settings = settings(max_examples=effort(15), stateful_step_count=15, deadline=None)

@@ -2,7 +2,7 @@
 
 ::
 
-    index = LinearIndex(256)                                # or MultiIndex: the same answers, faster
+    index = MultiIndex(256)                                 # or LinearIndex: the same answers
     index.add(ids, values)                                  # uint64 [n], uint8 [n, 32]
     lims, distances, found = index.range_search(queries, 31)
 
@@ -12,5 +12,6 @@ Call :func:`warm` before the first request, so that none pays for compiling.
 from hashpact_server.index.base import Index, IndexInputError, RangeResult
 from hashpact_server.index.compiling import warm
 from hashpact_server.index.linear import LinearIndex
+from hashpact_server.index.multi_index import MultiIndex
 
-__all__ = ["Index", "IndexInputError", "LinearIndex", "RangeResult", "warm"]
+__all__ = ["Index", "IndexInputError", "LinearIndex", "MultiIndex", "RangeResult", "warm"]

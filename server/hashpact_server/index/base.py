@@ -22,7 +22,7 @@ from hashpact.errors import HashpactError
 from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 BITS_MIN: Final = 64
 BITS_MAX: Final = 1024
@@ -84,6 +84,17 @@ class Index(Protocol):
 
         Raises:
             IndexInputError: wrong type or shape, or an id that is present or named twice; nothing was added.
+        """
+        ...
+
+    def add_blocks(self, blocks: Iterable[tuple[ArrayLike, ArrayLike]]) -> None:
+        """Add many values at once, as when an index is filled from state: one ``add``, given in pieces.
+
+        Args:
+            blocks: (ids, values) pairs as ``add`` takes them.
+
+        Raises:
+            IndexInputError: as ``add``; nothing was added.
         """
         ...
 
@@ -172,10 +183,21 @@ def check_values(values: ArrayLike, bits: int, name: str) -> Words:
     return np.ascontiguousarray(array).view(np.uint64)
 
 
-def check_same_length(ids: Ids, words: Words) -> None:
-    """Raises :class:`IndexInputError` unless there is one id per value."""
-    if ids.shape[0] != words.shape[0]:
-        raise IndexInputError(f"one id per value: got {ids.shape[0]} ids and {words.shape[0]} values")
+def check_new(ids: ArrayLike, values: ArrayLike, bits: int) -> tuple[Ids, Words]:
+    """What an ``add`` is given, in order of id: uint64 [n] strictly increasing, uint64 [n, bits // 64].
+
+    Raises:
+        IndexInputError: wrong type or shape, unequal lengths, or an id named twice.
+    """
+    new_ids, new_values = check_ids(ids), check_values(values, bits, "values")
+    if new_ids.shape[0] != new_values.shape[0]:
+        raise IndexInputError(f"one id per value: got {new_ids.shape[0]} ids and {new_values.shape[0]} values")
+    if np.any(new_ids[1:] <= new_ids[:-1]):
+        order = np.argsort(new_ids, kind="stable")
+        new_ids, new_values = new_ids[order], new_values[order]
+        if np.any(new_ids[1:] == new_ids[:-1]):
+            raise IndexInputError("an id is named twice in one call; nothing was added")
+    return new_ids, new_values
 
 
 def check_radius(radius: object, bits: int) -> int:

@@ -76,9 +76,9 @@ def kernel(*types: Any) -> Callable[[Callable[P, R]], Kernel[P, R]]:
 
 
 def part(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorator: a function that kernels of the same file call; compiled into them.
+    """Decorator: a function that kernels call; compiled into them.
 
-    Of the same file, because numba's cache notices changes only in the kernel's own file.
+    Best kept in the kernel's own file: numba's cache does not notice changes elsewhere.
     """
     inlined: Callable[P, R] = numba.njit(**_OPTIONS)(function)
     return inlined

@@ -9,17 +9,16 @@ which makes the counting pass three times faster and pays for the turning.
 numba checks no bounds: every row number used here comes from a loop over the array's own length.
 """
 
-# ruff: noqa: PLR0917 -- machine code takes its arguments by position
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numba import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from hashpact_server.index.compiling import kernel, part
+from hashpact_server.index.parts import BITMAP, WORDS_1D, WORDS_2D, distance_at, grown, is_dead, popcount
 
 if TYPE_CHECKING:
     from hashpact_server.index.base import Words
@@ -32,45 +31,8 @@ TURNED_QUERIES_MIN: Final = 8
 
 HITS_START: Final = 64
 
-WORDS_2D: Final = types.Array(types.uint64, 2, "C", readonly=True)
-WORDS_1D: Final = types.Array(types.uint64, 1, "C", readonly=True)
-BITMAP: Final = types.Array(types.uint8, 1, "C", readonly=True)
-
 Hits = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]
 """Query number, distance in bits, row number: int32 [k], int32 [k], int64 [k]."""
-
-
-if TYPE_CHECKING:
-
-    def popcount(value: np.uint64) -> np.uint64:
-        """Number of one bits."""
-else:
-
-    @intrinsic
-    def popcount(typing_context, value):  # noqa: ARG001 -- the shape numba asks for
-        """Number of one bits of a uint64, as one instruction (``llvm.ctpop``)."""
-
-        def generate(context, builder, signature, arguments):  # noqa: ARG001
-            return builder.ctpop(arguments[0])
-
-        return types.uint64(types.uint64), generate
-
-
-@part
-def distance_at(values: Words, row: int, queries: Words, query: int) -> np.uint64:
-    """Hamming distance in bits of one row (of ``values``, flat) and one query."""
-    words = np.uint64(queries.shape[1])
-    total = np.uint64(0)
-    for word in range(words):
-        total += popcount(values[np.uint64(row) * words + word] ^ queries[query, word])
-    return total
-
-
-@part
-def is_dead(dead: NDArray[np.uint8], row: int) -> bool:
-    """Whether the row's bit is set; rows beyond the end of the bitmap are alive."""
-    byte = row >> 3
-    return byte < dead.shape[0] and bool((dead[byte] >> (row & 7)) & 1)
 
 
 @part
@@ -144,14 +106,6 @@ def count_turned(
     for row in range(np.uint64(rows)):
         count += np.uint64(distances[row] <= np.uint64(radius))
     return count
-
-
-@part
-def grown(array: NDArray[Any], size: int) -> NDArray[Any]:
-    """A copy with room for ``size`` elements."""
-    larger = np.empty(size, array.dtype)
-    larger[: array.shape[0]] = array
-    return larger
 
 
 @kernel(WORDS_2D, types.int64, WORDS_1D, types.int64, BITMAP)

@@ -21,15 +21,16 @@ from hashpact_server.index.base import (
     Words,
     check_bits,
     check_ids,
+    check_new,
     check_radius,
-    check_same_length,
     check_values,
 )
+from hashpact_server.index.bitmap import Bitmap, alive_mask, alive_of, no_rows, with_rows
 from hashpact_server.index.kernel import scan
 from hashpact_server.index.results import arrange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -56,15 +57,8 @@ class _View:
     ids: Ids
     values: Words
     rows: int
-    dead: NDArray[np.uint8]
+    dead: Bitmap
     dead_rows: int
-
-    def alive(self) -> NDArray[np.bool_]:
-        """Which rows are present: bool [rows]."""
-        mask = np.ones(self.rows, np.bool_)
-        bits = np.unpackbits(self.dead, bitorder="little")[: self.rows]
-        mask[: bits.shape[0]] = bits == 0
-        return mask
 
     def rows_of(self, ids: Ids) -> NDArray[np.int64]:
         """Rows of those ``ids`` that are present."""
@@ -72,12 +66,7 @@ class _View:
         places = np.searchsorted(known, ids)
         inside = places < self.rows
         rows: NDArray[np.int64] = places[inside][known[places[inside]] == ids[inside]]
-        if self.dead.shape[0] == 0:
-            return rows
-        byte = np.minimum(rows >> 3, self.dead.shape[0] - 1)
-        marked = (self.dead[byte] >> (rows & 7).astype(np.uint8)) & 1
-        alive: NDArray[np.bool_] = (marked == 0) | (rows >> 3 != byte)
-        return rows[alive]
+        return alive_of(self.dead, rows)
 
 
 class LinearIndex:
@@ -100,7 +89,7 @@ class LinearIndex:
 
     def _empty_view(self, room: int) -> _View:
         values = np.empty((room, self._bits // 64), np.uint64)
-        return _View(np.empty(room, np.uint64), values, 0, np.empty(0, np.uint8), 0)
+        return _View(np.empty(room, np.uint64), values, 0, no_rows(), 0)
 
     @property
     def bits(self) -> int:
@@ -113,15 +102,9 @@ class LinearIndex:
 
     def add(self, ids: ArrayLike, values: ArrayLike) -> None:
         """Add values: see :meth:`Index.add <hashpact_server.index.base.Index.add>`."""
-        new_ids, new_values = check_ids(ids), check_values(values, self._bits, "values")
-        check_same_length(new_ids, new_values)
+        new_ids, new_values = check_new(ids, values, self._bits)
         if new_ids.shape[0] == 0:
             return
-        if np.any(new_ids[1:] <= new_ids[:-1]):
-            order = np.argsort(new_ids, kind="stable")
-            new_ids, new_values = new_ids[order], new_values[order]
-            if np.any(new_ids[1:] == new_ids[:-1]):
-                raise IndexInputError("an id is named twice in one call; nothing was added")
         with self._lock:
             view = self._view
             if view.rows_of(new_ids).shape[0]:
@@ -130,6 +113,13 @@ class LinearIndex:
                 self._view = self._rewritten(view, new_ids, new_values)
             else:
                 self._view = self._appended(view, new_ids, new_values)
+
+    def add_blocks(self, blocks: Iterable[tuple[ArrayLike, ArrayLike]]) -> None:
+        """Add many: see :meth:`Index.add_blocks <hashpact_server.index.base.Index.add_blocks>`."""
+        checked = [check_new(ids, values, self._bits) for ids, values in blocks]
+        if checked:
+            ids = np.concatenate([block[0] for block in checked])
+            self.add(ids, np.concatenate([block[1] for block in checked]).view(np.uint8))
 
     def _appended(self, view: _View, ids: Ids, values: Words) -> _View:
         rows = view.rows + ids.shape[0]
@@ -145,11 +135,11 @@ class LinearIndex:
 
     def _rewritten(self, view: _View, ids: Ids, values: Words) -> _View:
         """The living rows and the new ones, in order of id, in arrays of their own."""
-        alive = view.alive()
+        alive = alive_mask(view.dead, view.rows)
         all_ids = np.concatenate((view.ids[: view.rows][alive], ids))
         order = np.argsort(all_ids, kind="stable")
         all_values = np.concatenate((view.values[: view.rows][alive], values))
-        return _View(all_ids[order], all_values[order], all_ids.shape[0], np.empty(0, np.uint8), 0)
+        return _View(all_ids[order], all_values[order], all_ids.shape[0], no_rows(), 0)
 
     def remove(self, ids: ArrayLike) -> int:
         """Remove values: see :meth:`Index.remove <hashpact_server.index.base.Index.remove>`."""
@@ -160,9 +150,7 @@ class LinearIndex:
             removed = int(rows.shape[0])
             if removed == 0:
                 return 0
-            dead = np.zeros((view.rows + 7) // 8, np.uint8)
-            dead[: view.dead.shape[0]] = view.dead
-            np.bitwise_or.at(dead, rows >> 3, np.left_shift(1, rows & 7).astype(np.uint8))
+            dead = with_rows(view.dead, rows, view.rows)
             view = _View(view.ids, view.values, view.rows, dead, view.dead_rows + removed)
             if view.dead_rows >= COMPACT_DEAD_ROWS_MIN and view.dead_rows * 4 >= view.rows:
                 view = self._rewritten(view, view.ids[:0], view.values[:0])
@@ -174,12 +162,13 @@ class LinearIndex:
         asked, reach = check_values(queries, self._bits, "queries"), check_radius(radius, self._bits)
         view = self._view
         hit_query, hit_distance, hit_row = scan(asked, reach, view.values.reshape(-1), view.rows, view.dead)
-        return arrange(asked.shape[0], hit_query, hit_distance, view.ids[hit_row])
+        found = [(hit_query, hit_distance, view.ids[hit_row])] if hit_row.shape[0] else []
+        return arrange(asked.shape[0], found)
 
     def entries(self) -> Iterator[tuple[Ids, Bytes]]:
         """All that is present: see :meth:`Index.entries <hashpact_server.index.base.Index.entries>`."""
         view = self._view
-        alive = view.alive()
+        alive = alive_mask(view.dead, view.rows)
         for begin in range(0, view.rows, ENTRIES_BLOCK_ROWS):
             block = slice(begin, min(begin + ENTRIES_BLOCK_ROWS, view.rows))
             yield view.ids[block][alive[block]], view.values[block][alive[block]].view(np.uint8)

@@ -9,24 +9,31 @@ import numpy as np
 from hashpact_server.index.base import RangeResult
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from hashpact_server.index.base import Ids
 
 
-def arrange(
-    queries: int, hit_query: NDArray[np.int32], hit_distance: NDArray[np.int32], hit_id: Ids
-) -> RangeResult:
+Found = tuple["NDArray[np.int32]", "NDArray[np.int32]", "Ids"]
+"""Hits: which query (0..queries - 1), distance in bits, id: int32 [k], int32 [k], uint64 [k]."""
+
+
+def arrange(queries: int, found: Sequence[Found]) -> RangeResult:
     """Hits in any order, arranged by (query, distance, id).
 
     Args:
         queries: how many queries were asked.
-        hit_query: int32 [k], which query a hit belongs to, 0..queries - 1.
-        hit_distance: int32 [k], in bits.
-        hit_id: uint64 [k].
+        found: the hits of each part of the index.
     """
-    if hit_id.shape[0] == 0:  # nearly every look-up
+    if not found:  # nearly every look-up
         return RangeResult(np.zeros(queries + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.uint64))
+    if len(found) == 1:
+        hit_query, hit_distance, hit_id = found[0]
+    else:
+        hit_query, hit_distance = (np.concatenate([part[i] for part in found]) for i in (0, 1))
+        hit_id = np.concatenate([part[2] for part in found])
     order = np.lexsort((hit_id, hit_distance, hit_query))
     lims = np.zeros(queries + 1, np.int64)
     np.cumsum(np.bincount(hit_query, minlength=queries), out=lims[1:])

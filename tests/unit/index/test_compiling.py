@@ -94,15 +94,19 @@ def test_kernels_stay_within_their_arrays(tmp_path: Path) -> None:
     """numba checks no bounds unless told so: here it is told, in a process and a cache of its own."""
     code = """
     import numpy as np
-    from hashpact_server.index import LinearIndex
+    from hashpact_server.index import LinearIndex, MultiIndex, plans, tail
+    plans.SCAN_ALONE_NS = tail.LINEAR_BUCKETS_PER_ROW = 1e9  # one query alone goes through the tables
     for bits in (64, 128, 256):
-        index = LinearIndex(bits)
-        for size in (1, 511, 513, 700):
-            ids = np.arange(size, dtype=np.uint64) + np.uint64(10**6 * size)
-            index.add(ids, np.zeros((size, bits // 8), np.uint8))
-            index.remove(ids[:1])
-            for queries in (1, 8, 9):
-                index.range_search(np.zeros((queries, bits // 8), np.uint8), bits)
+        for index in (LinearIndex(bits), MultiIndex(bits)):
+            for size in (1, 511, 513, 700):
+                ids = np.arange(size, dtype=np.uint64) + np.uint64(10**6 * size)
+                index.add(ids, np.zeros((size, bits // 8), np.uint8))
+                index.remove(ids[:1])
+                for queries in (1, 8, 9):
+                    asked = np.zeros((queries, bits // 8), np.uint8)
+                    index.range_search(asked, 31)
+                    index.range_search(asked | np.uint8(255), bits)
+                getattr(index, "seal", int)()
     print(len(index))
     """
     assert run(code, NUMBA_BOUNDSCHECK="1", NUMBA_CACHE_DIR=str(tmp_path)) == str(1 + 511 + 513 + 700 - 4)
