@@ -136,7 +136,11 @@ class Core:
         head = self.published.head
         self._recent.turn(head.sequence)
         tx = self.store.write()
-        rows, ledger = WritableRows(tx), LedgerWriter(tx, self._tip, self._clock_ms)
+        try:
+            rows, ledger = WritableRows(tx), LedgerWriter(tx, self._tip, self._clock_ms)
+        except BaseException:
+            tx.abort()  # one that is left open keeps the store from ever being closed
+            raise
         return Opened(tx, head, rows, ledger, Scene(tx, rows, ledger, head, self.matcher, self._recent))
 
     def seal(self, opened: Opened) -> Sealed:

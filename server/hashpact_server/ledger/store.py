@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import resource
 import shutil
 import threading
 import time
@@ -245,7 +246,9 @@ class Store:
         try:
             tx.commit()
         except lmdb.Error as error:
-            raise CommitUnknownError(f"the commit failed: {error}", disk_full=_is_disk_full(error)) from error
+            # Where only a part of a write fits, LMDB reports an I/O error: look whether there is room.
+            full = _is_disk_full(error) or self.room_bytes() < DISK_RESERVE_BYTES
+            raise CommitUnknownError(f"the commit failed: {error}", disk_full=full) from error
 
     def check_room(self) -> None:
         """Refuse before beginning what could not be finished.
@@ -258,8 +261,16 @@ class Store:
                 f"the store has {used} bytes, the limit is store_bytes_max={self.store_bytes_max}",
                 limit=self.store_bytes_max,
             )
-        if self._durable and shutil.disk_usage(self.path).free < DISK_RESERVE_BYTES:
+        if self._durable and self.room_bytes() < DISK_RESERVE_BYTES:
             raise StoreFullError("the disk is full")
+
+    def room_bytes(self) -> int:
+        """By how much the file may grow, in bytes: what the disk has left, and the limit on the size of files."""
+        free = shutil.disk_usage(self.path).free
+        limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if limit == resource.RLIM_INFINITY:
+            return free
+        return min(free, limit - (self.path / "data.mdb").stat().st_size)
 
     def used_bytes(self) -> int:
         """Size of the file, in bytes, as far as LMDB has used it."""
