@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from hashpact.errors import HashpactError, InvalidRequestError, MissingExtraError, UnreadableMediaError
 from hashpact.signals import ImageSignals, Signal
@@ -61,6 +61,7 @@ def signals_of(source: Source, *, dihedral: bool = False) -> ImageSignals:
     Raises:
         UnreadableMediaError: not a picture that can be read.
         MissingExtraError: the media extra is not installed.
+        InvalidRequestError: something that is no picture at all.
     """
     if isinstance(source, ImageSignals):
         return source
@@ -72,7 +73,10 @@ def signals_of(source: Source, *, dihedral: bool = False) -> ImageSignals:
         raise MissingExtraError(
             f"hashing needs the media extra ({error.name} is not installed): pip install 'hashpact[media]'"
         ) from error
-    return hash_image(source, dihedral=dihedral)
+    try:
+        return hash_image(source, dihedral=dihedral)
+    except TypeError as error:
+        raise InvalidRequestError(str(error), reason="FIELD_INVALID") from error
 
 
 def try_signals(source: Source) -> ImageSignals | HashpactError:
@@ -91,11 +95,12 @@ def listed_signals(source: ContributionSource) -> tuple[Signal, ...]:
         MissingExtraError: the media extra is not installed.
         InvalidRequestError: something that is neither a picture nor signals.
     """
-    if isinstance(source, (str, os.PathLike, bytes, ImageSignals)) or hasattr(source, "tobytes"):
-        return tuple(signals_of(source))
-    signals = tuple(source) if isinstance(source, Iterable) else (None,)
+    given: object = source
+    if isinstance(given, ImageSignals):
+        return tuple(given)
+    if isinstance(given, str | os.PathLike | bytes) or not isinstance(given, Iterable):
+        return tuple(signals_of(cast("Source", given)))
+    signals = tuple(given)
     if not all(isinstance(signal, Signal) for signal in signals):
-        raise InvalidRequestError(
-            f"a contribution is a picture or its signals, not {type(source).__name__}", reason="FIELD_INVALID"
-        )
-    return tuple(signal for signal in signals if signal is not None)
+        raise InvalidRequestError("a contribution is a picture, or Signal objects", reason="FIELD_INVALID")
+    return signals

@@ -104,7 +104,7 @@ class Transport:
             try:
                 answer: Message = future.result()
             except grpc.RpcError as failed:
-                error = from_rpc_error(failed, self.target)  # type: ignore[arg-type]  # it is a grpc.Call too
+                error = from_rpc_error(failed, self.target)
                 left_s = until - time.monotonic()
                 pause_s = pause_before_retry_s(error, call, attempt, left_s, random.random())  # noqa: S311  # jitter
                 if pause_s is None:

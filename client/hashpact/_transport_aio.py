@@ -112,4 +112,4 @@ class AsyncTransport:
         channel, self._channel = self._channel, None
         self._stubs.clear()
         if channel is not None:
-            await channel.close()
+            await channel.close(None)

@@ -80,9 +80,7 @@ class InvalidRequestError(ServiceError):
 
     reason = "INVALID_REQUEST"
 
-    def __init__(
-        self, message: str, *, reason: str | None = None, violations: Sequence[tuple[str, str]] = ()
-    ) -> None:
+    def __init__(self, message: str, *, reason: str | None = None, violations: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message, reason=reason)
         self.violations = tuple(violations)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hashpact.errors import InvalidRequestError, InvalidSignalError
@@ -51,14 +51,14 @@ ProbeSource = ImageSignals | Probe | Sequence[Signal] | Iterable[Signal]
 """What a probe can be given as: the signals of one upload."""
 
 
-def _every_signal(source: ImageSignals | Iterable[Signal]) -> Iterable[Signal]:
+def _every_signal(source: object) -> Iterator[Signal]:
     if isinstance(source, ImageSignals):
         yield from (signal for signal in source if signal.signal_type != "pdq")
         # Quality 0 is a blank or tiny picture: its PDQ says nothing, and would be near to other nothings.
         if source.pdq.quality != 0:
             yield from source.pdq_dihedral or (source.pdq,)
         return
-    if isinstance(source, (str, bytes)) or not isinstance(source, Iterable):
+    if isinstance(source, str | bytes) or not isinstance(source, Iterable):
         raise InvalidRequestError(
             f"a probe is the signals of one upload, not {type(source).__name__}: hash the picture first with "
             "hash_image(), or call check()",

@@ -20,7 +20,7 @@ from hashpact.signals import ImageSignals
 from hashpact.v1 import contribution_service_pb2, item_pb2, lookup_service_pb2
 
 PROBES_PER_CALL_MAX: Final = 256
-"""Larger calls gain nothing; smaller ones leave several in flight to share the server's cores."""
+"""Large enough to hide what a call costs, small enough that several in flight keep their deadline on any index."""
 
 _BUSY_OR_BEHIND: Final = BUSY | {"TOKEN_FROM_FUTURE"}
 

@@ -71,7 +71,7 @@ def new_request_id(given: str | None) -> str:
     return uuid.uuid4().hex if given is None else given
 
 
-def require_id(field: str, value: int) -> None:
+def require_id(field: str, value: object) -> None:
     """Refuse what cannot be an id.
 
     Raises:
@@ -82,7 +82,7 @@ def require_id(field: str, value: int) -> None:
         raise InvalidRequestError(text, reason="FIELD_INVALID", violations=[(field, text)])
 
 
-def require_count(field: str, value: int) -> None:
+def require_count(field: str, value: object) -> None:
     """Refuse what cannot be a count.
 
     Raises:

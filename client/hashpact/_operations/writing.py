@@ -127,11 +127,16 @@ def withdraw(
     """Take back."""
     require_id("item", item)
     given_id = new_request_id(request_id)
+    why: contribution_service_pb2.WithdrawalReason.ValueType = (
+        convert.WITHDRAWAL_REASONS.number(reason, "reason")
+        if reason
+        else contribution_service_pb2.WITHDRAWAL_REASON_UNSPECIFIED
+    )
     request = contribution_service_pb2.WithdrawRequest(
         request_id=given_id,
         validate_only=validate_only,
         item=item,
-        reason=convert.WITHDRAWAL_REASONS.number(reason, "reason") if reason else 0,
+        reason=why,
     )
     response = yield from ask(write(wire.WITHDRAW, request, given_id))
     session.wrote(response.as_of)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pty
 import signal
 import struct
 import subprocess
@@ -97,6 +98,33 @@ def test_whoever_reads_may_go_away(tmp_path: Path, count: int) -> None:
     assert process.wait(TIMEOUT_S) == 141
     assert stderr == ""
     process.stderr.close()
+
+
+@pytest.mark.parametrize(("option", "shown"), [((), True), (("--json",), False)])
+def test_a_progress_bar_for_a_person_who_watches(tmp_path: Path, option: tuple[str, ...], shown: bool) -> None:
+    folder = many(tmp_path / "many", 5)
+    watching, terminal = pty.openpty()
+    ran = subprocess.run(
+        [*HASHPACT, "hash", *option, str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        env={**os.environ, "TERM": "xterm"},
+    )
+    os.close(terminal)
+    seen = b""
+    try:
+        while piece := os.read(watching, 4096):
+            seen += piece
+    except OSError:  # how Linux says that the terminal is closed
+        pass
+    os.close(watching)
+    assert ran.returncode == 0
+    assert (b"hashing" in seen) is shown
+    assert ran.stdout.count("000003.png") == 1
+    assert "\x1b" not in ran.stdout
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ def test_wrong_arguments(client: Client, service: LoopbackService) -> None:
         lambda: client.contribute(signals(1), labels=["x"], basis="hearsay"),
         lambda: client.contribute(signals(1), labels=["x"], attach_to=-1),
         lambda: client.contribute(signals(1), labels=["x"], observed_time=datetime(2026, 1, 1)),  # noqa: DTZ001
+        lambda: client.check(3),  # type: ignore[arg-type]
         lambda: client.contribute(3, labels=["x"]),  # type: ignore[arg-type]
         lambda: client.contribute([3], labels=["x"]),  # type: ignore[list-item]
         lambda: client.amend(1, labels="x"),

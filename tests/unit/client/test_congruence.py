@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -157,3 +158,44 @@ def test_async_connection_errors_and_closing() -> None:
             await client.capabilities()
 
     asyncio.run(scenario())
+
+
+HOLD_S = 0.2
+"""How long calls are held back, so that one too many would arrive meanwhile."""
+
+
+@pytest.mark.parametrize("kind", ["blocking", "asyncio"])
+def test_calls_in_flight_are_bounded(kind: str) -> None:
+    service = LoopbackService()
+    service.limits.lookup_probes_max = 1
+    flying = peak = 0
+    answer = service.Lookup
+    too_many = threading.Event()
+
+    def count(request: Any) -> Any:
+        nonlocal flying, peak
+        with service.lock:
+            flying += 1
+            peak = max(peak, flying)
+            if flying > 2:
+                too_many.set()
+        if request.at_least_as_fresh:  # the first call goes alone
+            too_many.wait(HOLD_S)
+        with service.lock:
+            flying -= 1
+        return answer(request)
+
+    service.answers["Lookup"] = count
+    probes = [signals(seed) for seed in range(5)]
+
+    async def asynchronous(target: str) -> int:
+        async with AsyncClient(target, token=TOKEN, plaintext=True, calls_in_flight_max=2) as client:
+            return len(await client.lookup(probes))
+
+    with serving(service) as target:
+        if kind == "asyncio":
+            assert asyncio.run(asynchronous(target)) == len(probes)
+        else:
+            with Client(target, token=TOKEN, plaintext=True, calls_in_flight_max=2) as client:
+                assert len(client.lookup(probes)) == len(probes)
+    assert peak == 2

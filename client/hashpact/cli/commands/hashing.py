@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -40,7 +41,9 @@ def hash_command(
     """Print the signals of pictures. Nothing leaves this machine."""
     code = Exit.OK
     inputs = expand(paths, hidden=hidden, on_empty=say_empty)
-    with progress("hashing", count_of(paths, hidden=hidden, as_json=as_json)) as advance:
+    # What is found is printed at once: on a terminal that is progress enough.
+    count = None if sys.stdout.isatty() else count_of(paths, hidden=hidden, as_json=as_json)
+    with progress("hashing", count) as advance:
         for one, got in hash_inputs(inputs, dihedral=dihedral, workers=workers):
             advance(1)
             if isinstance(got, HashpactError):
