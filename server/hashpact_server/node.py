@@ -55,7 +55,7 @@ _SPARE_THREADS: Final = 16
 _BACKLOG_CALLS: Final = 512
 """Calls that may wait for a thread; gRPC itself refuses more, without a reason of ours."""
 
-_LAST_ANSWERS_S: Final = 0.5
+_LAST_ANSWERS_S: Final = 2.0
 """Time for answers that were given to reach the wire before connections are closed."""
 
 _METADATA_BYTES_MAX: Final = 16_384

@@ -19,6 +19,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from hashpact_server import fsck, replay
+from hashpact_server import node as node_module
 from hashpact_server.datadir import DataDirectory
 from hashpact_server.engine import Engine
 from hashpact_server.ledger.store import Store
@@ -109,17 +110,22 @@ def slow_commits(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Ev
 
 
 def test_a_write_in_flight_is_answered_before_the_server_ends(
-    forum: Forum, new_pdq: Callable[[], bytes], slow_commits: tuple[threading.Event, threading.Event]
+    forum: Forum,
+    new_pdq: Callable[[], bytes],
+    slow_commits: tuple[threading.Event, threading.Event],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     waits, go_on = slow_commits
     pdq = new_pdq()
+    # Less than the commit waits below: what is tested is the drain, not the moment after it.
+    monkeypatch.setattr(node_module, "_LAST_ANSWERS_S", 1.0)
     with ServerInside(forum) as server, ThreadPoolExecutor(2) as threads:
         writing = threads.submit(server.member("alpha").contribute, pdq)
         assert waits.wait(WAIT_S)
         stopping: Future[None] = threads.submit(server.node.stop)
         # It takes nobody new from now on; the commit still waits, so this is before the end.
         with pytest.raises(grpc.FutureTimeoutError):
-            grpc.channel_ready_future(server.channel()).result(0.3)
+            grpc.channel_ready_future(server.channel()).result(1.5)
         assert not stopping.done()
         go_on.set()
         assert writing.result(WAIT_S).outcomes[0].item
