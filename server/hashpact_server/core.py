@@ -17,7 +17,7 @@ from hashpact_server.ledger import embedded
 from hashpact_server.ledger.base import Head
 from hashpact_server.ledger.embedded import LedgerReader, LedgerWriter, Tip
 from hashpact_server.ledger.entry import Kind
-from hashpact_server.ledger.store import Store, StoreError, Tx, WriteTx
+from hashpact_server.ledger.store import Store, StoreError, WriteTx
 from hashpact_server.matcher import Matcher
 from hashpact_server.recent import Recent
 from hashpact_server.roster import Roster
@@ -29,6 +29,7 @@ from hashpact_server.state.tables import Table
 from hashpact_server.state.view import View
 
 STORE_FOLDER: Final = "store"
+INDEX_FOLDER: Final = "index"
 STORE_TABLES: Final = (*embedded.TABLES, *tables.TABLES, *memory.TABLES)
 
 
@@ -96,29 +97,38 @@ class Core:
     Args:
         store: the open store; must hold a list.
         clock_ms: Unix time in ms.
+        index_folder: where the indexes are kept between runs; None: in memory only.
     """
 
-    def __init__(self, store: Store, clock_ms: Callable[[], int] = wall_clock_ms) -> None:
+    def __init__(
+        self, store: Store, clock_ms: Callable[[], int] = wall_clock_ms, index_folder: Path | None = None
+    ) -> None:
         self.store = store
-        self.matcher = Matcher()
         self._clock_ms = clock_ms
-        self._load()
+        with self._whole_view() as view:
+            self.matcher = Matcher(view, index_folder)
+            self._follow(view)
 
-    def _load(self) -> None:
+    @contextmanager
+    def _whole_view(self) -> Iterator[View]:
+        """The state as stored, with the ledger's right edge read on the way."""
         try:
             with self.store.read() as tx:
-                self._load_from(tx)
+                ledger, rows = LedgerReader(tx), StoredRows(tx)
+                head = read_head(ledger, rows)
+                self._tip, self._edge = ledger.tip(), ledger.right_edge()
+                yield View(rows, ledger, head)
         except (LookupError, ValueError) as error:
             raise StoreError(f"the store is damaged ({error}): run fsck") from error
 
-    def _load_from(self, tx: Tx) -> None:
-        ledger, rows = LedgerReader(tx), StoredRows(tx)
-        head = read_head(ledger, rows)
-        self._tip, self._edge = ledger.tip(), ledger.right_edge()
-        view = View(rows, ledger, head)
-        self.matcher.rebuild(view)
-        self.published = Published(head, Roster.read(view))
-        self._recent = Recent(head.sequence)
+    def _follow(self, view: View) -> None:
+        self.published = Published(view.head, Roster.read(view))
+        self._recent = Recent(view.head.sequence)
+
+    def _reload(self) -> None:
+        with self._whole_view() as view:
+            self.matcher.rebuild(view)
+            self._follow(view)
 
     @contextmanager
     def read(self) -> Iterator[View]:
@@ -175,7 +185,7 @@ class Core:
         """After a failed commit: open the store again and rebuild everything in memory from it."""
         self.store.reopen()
         self.store.sync()
-        self._load()
+        self._reload()
 
 
 def open_store(data_dir: Path, *, store_bytes_max: int | None = None) -> Store:

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hashpact_server.config import Config
-from hashpact_server.core import Core, Published, open_store, wall_clock_ms
+from hashpact_server.core import INDEX_FOLDER, Core, Published, open_store, wall_clock_ms
+from hashpact_server.keeper import Keeper
 from hashpact_server.ledger.base import Committed
 from hashpact_server.ledger.embedded import LedgerReader, LedgerWriter
 from hashpact_server.ledger.entry import PSEUDONYM_BYTES, Draft, Kind
@@ -44,6 +45,7 @@ class Engine:
             request_id_ttl_s=config.limits.request_id_ttl_s,
             on_fatal=on_fatal,
         )
+        self._keeper = Keeper(core)
 
     @classmethod
     def open(cls, data_dir: Path, config: Config, on_fatal: Callable[[BaseException], None] | None = None) -> Engine:
@@ -59,7 +61,7 @@ class Engine:
         """
         store = open_store(data_dir, store_bytes_max=config.limits.store_bytes_max)
         try:
-            return cls(Core(store), config, on_fatal)
+            return cls(Core(store, index_folder=data_dir / INDEX_FOLDER), config, on_fatal)
         except BaseException:
             store.close()
             raise
@@ -93,9 +95,11 @@ class Engine:
         return self.state.published
 
     def close(self) -> None:
-        """Carry out the writes that wait, then close the store."""
+        """Carry out the writes that wait, write down where the indexes stand, and close everything."""
         self.writer.stop()
+        self._keeper.stop()
         self.store.close()
+        self.matcher.close()
 
 
 def _create_list(store: Store, steward: str) -> str:

@@ -6,21 +6,21 @@ in doubt. It knows values and ids; what an item is worth stands in the state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import numpy as np
-from hashpact.signals import SIGNAL_TYPES
 from numpy.typing import NDArray
 
-from hashpact_server.index import Index, LinearIndex
+from hashpact_server.index import Index
 from hashpact_server.index.base import RangeResult
+from hashpact_server.shelf import Shelf
 from hashpact_server.state.apply import Changes
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS
 from hashpact_server.state.view import View
 
-_REBUILD_ROWS: Final = 65_536
 _ORDINAL_BITS: Final = np.uint64(SIGNAL_ORDINAL_BITS)
 
 Wanted = tuple[int, bytes, int]
@@ -43,21 +43,18 @@ class Neighbours:
     found: dict[Wanted, list[Near]] = field(default_factory=dict)
 
 
-def perceptual_codes() -> tuple[int, ...]:
-    """Codes of the signal types that are searched by distance."""
-    return tuple(kind.code for kind in SIGNAL_TYPES.values() if not kind.exact)
-
-
 class Indexes:
-    """One index per perceptual signal type, and which item each signal belongs to."""
+    """One index per perceptual signal type, and which item each signal belongs to.
 
-    def __init__(self) -> None:
-        self._by_code: dict[int, Index] = {
-            kind.code: LinearIndex(kind.bits) for kind in SIGNAL_TYPES.values() if not kind.exact
-        }
-        # Most signals stand in the entry that created their item, so the item is part of their id; only entries
-        # that added signals to an item made earlier are remembered here.
-        self._item_of_entry: dict[int, int] = {}
+    Args:
+        by_code: an index per signal type code.
+        item_of_entry: items of the entries that added signals to an item made earlier. Most signals stand in the entry
+            that created their item, so the item is part of their id; only the others are remembered.
+    """
+
+    def __init__(self, by_code: Mapping[int, Index], item_of_entry: dict[int, int]) -> None:
+        self._by_code = by_code
+        self._item_of_entry = item_of_entry
 
     def add(self, added: Iterable[tuple[int, int, int, bytes]]) -> None:
         """Add (code, signal id, item, value) rows."""
@@ -122,25 +119,39 @@ class Matcher:
     """The indexes over everything committed, and the sequence that they reflect.
 
     Any number of threads may search; one thread (the writer) calls :meth:`follow` and :meth:`rebuild`.
+
+    Args:
+        view: the state to follow from here on.
+        folder: where the indexes are kept between runs; None: in memory only.
     """
 
-    def __init__(self) -> None:
-        self._indexes = Indexes()
-        self.sequence = -1
+    def __init__(self, view: View, folder: Path | None = None) -> None:
+        self._shelf = Shelf(folder)
+        self._indexes = self._opened(view, self._shelf.open(view))
+        self.sequence = view.head.sequence
+
+    @staticmethod
+    def _opened(view: View, by_code: Mapping[int, Index]) -> Indexes:
+        return Indexes(by_code, dict(view.later_entries()))
 
     def rebuild(self, view: View) -> None:
         """Build the indexes anew from the state; searches go on in the old ones until this returns."""
-        indexes = Indexes()
-        for code in perceptual_codes():
-            block: list[tuple[int, int, int, bytes]] = []
-            for signal, item, value in view.values(code):
-                block.append((code, signal, item, value))
-                if len(block) == _REBUILD_ROWS:
-                    indexes.add(block)
-                    block = []
-            indexes.add(block)
-        self._indexes = indexes
+        self._indexes = self._opened(view, self._shelf.rebuild(view))
         self.sequence = view.head.sequence
+
+    def checkpoint(self, view: View) -> None:
+        """Let the next start find the indexes as they are now; safe beside searches and :meth:`follow`.
+
+        Args:
+            view: any view at least as fresh as :attr:`sequence`.
+        """
+        # Read first: the indexes then hold this much at least, and catching up starts from here.
+        sequence = self.sequence
+        self._shelf.checkpoint(view.entry(sequence))
+
+    def close(self) -> None:
+        """Let go of the indexes; nothing can be searched afterwards."""
+        self._shelf.close()
 
     def follow(self, changes: Changes, sequence: int) -> None:
         """Take over what a commit changed; found by every search that begins after the return."""

@@ -19,11 +19,11 @@ from hashpact.signals import SIGNAL_TYPES
 from hashpact.v1 import error_reason_pb2 as reasons
 from hashpact_server import fsck, replay
 from hashpact_server.config import Config
-from hashpact_server.core import STORE_FOLDER
+from hashpact_server.core import INDEX_FOLDER, STORE_FOLDER
 from hashpact_server.engine import Engine
 from hashpact_server.ledger.embedded import LedgerReader
 from hashpact_server.ledger.entry import Draft
-from hashpact_server.matcher import perceptual_codes
+from hashpact_server.shelf import perceptual_types
 from hashpact_server.refusal import Refusal
 from hashpact_server.scene import Scene
 from hashpact_server.writer import Act, Encode
@@ -143,6 +143,13 @@ class ListMachine(RuleBasedStateMachine):
         self.engine = Engine.open(self.folder, Config())
 
     @precondition(lambda self: not self.group)
+    @rule()
+    def write_down_the_indexes(self) -> None:
+        """A start after lost power then finds them older than the store."""
+        with self.engine.state.read() as view:
+            self.engine.matcher.checkpoint(view)
+
+    @precondition(lambda self: not self.group)
     @rule(operations=st.lists(OPERATION, min_size=1, max_size=3))
     def lose_power_while_deciding(self, operations: list[Operation]) -> None:
         """Go on with a copy of the file as it is while an act has recorded and is not committed."""
@@ -154,6 +161,7 @@ class ListMachine(RuleBasedStateMachine):
             recording(*drafts)(scene)
             (copied / STORE_FOLDER).mkdir(parents=True)
             shutil.copy(self.folder / STORE_FOLDER / "data.mdb", copied / STORE_FOLDER)
+            shutil.copytree(self.folder / INDEX_FOLDER, copied / INDEX_FOLDER)
             raise ZeroDivisionError("power lost")
 
         with pytest.raises(ZeroDivisionError):
@@ -197,8 +205,12 @@ class ListMachine(RuleBasedStateMachine):
                 listed = {value for of, value in model.values.values() if of == item}
                 listed |= {digest for (_, digest), (_, of) in model.digests.items() if of == item}
                 assert {signal.value for _, signal in view.item_signals(item) if signal.code} == listed
-            for code in perceptual_codes():
-                stored = {(code, signal): (item, value) for signal, item, value in view.values(code)}
+            for code in [kind.code for kind in perceptual_types()]:
+                stored = {
+                    (code, signal): (item, bytes(value))
+                    for ids, items, values in view.value_blocks(code)
+                    for signal, item, value in zip(ids.tolist(), items.tolist(), values, strict=True)
+                }
                 assert stored == {key: row for key, row in model.values.items() if key[0] == code}
 
     @precondition(lambda self: not self.group)
@@ -217,7 +229,7 @@ class ListMachine(RuleBasedStateMachine):
     @invariant()
     def matcher_finds_what_a_plain_loop_finds(self) -> None:
         sizes = {kind.code: kind.size_bytes for kind in SIGNAL_TYPES.values()}
-        for code in perceptual_codes():
+        for code in [kind.code for kind in perceptual_types()]:
             listed = {key[1]: row for key, row in self.model.values.items() if key[0] == code}
             assert self.engine.matcher.counts()[code] == len(listed)
             queries = [value for of, value in pool_values() if of == code]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hashpact_server.ledger.base import Head, Reading
 from hashpact_server.ledger.codec import u32, u64
@@ -12,6 +17,8 @@ from hashpact_server.state.apply import signal_entries
 from hashpact_server.state.row_store import RowReader
 from hashpact_server.state.rows import ContributionRow, ItemRow, MemberRow, TokenRow
 from hashpact_server.state.tables import DIGEST_KEY_BYTES, Table, contribution_key, digest_key, value_key
+
+BLOCK_ROWS: Final = 65_536
 
 
 class View:
@@ -126,10 +133,34 @@ class View:
         """Whether this perceptual signal is listed."""
         return self._rows.get(Table.VALUES, value_key(code, signal)) is not None
 
-    def values(self, code: int) -> Iterator[tuple[int, int, bytes]]:
-        """(signal id, item, value) of every listed perceptual signal of a type, by signal id."""
-        for key, value in self._rows.scan(Table.VALUES, prefix=bytes([code])):
-            yield int.from_bytes(key[1:], "big"), int.from_bytes(value[:8], "big"), value[8:]
+    def value_blocks(
+        self, code: int, start: int = 0
+    ) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint8]]]:
+        """Listed perceptual signals of a type, from signal id ``start`` on, in blocks.
+
+        Yields:
+            Signal ids, uint64 [n], growing; items, uint64 [n]; and values, uint8 [n, bytes of the type].
+        """
+        rows = self._rows.scan(Table.VALUES, start=value_key(code, start), prefix=bytes([code]))
+        while block := list(itertools.islice(rows, BLOCK_ROWS)):
+            keys, values = zip(*block, strict=True)
+            # Rows of one type are equally long, so that they can be cut by numpy instead of one by one.
+            key_table = np.frombuffer(b"".join(keys), np.uint8).reshape(len(block), -1)
+            value_table = np.frombuffer(b"".join(values), np.uint8).reshape(len(block), -1)
+            yield _numbers(key_table[:, 1:]), _numbers(value_table[:, :8]), np.ascontiguousarray(value_table[:, 8:])
+
+    def later_entries(self) -> Iterator[tuple[int, int]]:
+        """(sequence, item) of the entries that may have added signals to an item made earlier."""
+        for key, _ in self._rows.scan(Table.ITEM_ENTRIES):
+            yield int.from_bytes(key[8:], "big"), int.from_bytes(key[:8], "big")
+
+    def signal_entries(self, item: int) -> Iterator[int]:
+        """Sequences of the entries that may hold signals of an item, oldest first."""
+        return signal_entries(item, self._rows)
+
+    def entries(self, start: int = 0) -> Iterator[Entry]:
+        """Entries in order, from ``start`` on."""
+        return self._ledger.entries(start)
 
     def entry(self, sequence: int) -> Entry:
         """The entry with this number; raises KeyError where there is none."""
@@ -139,3 +170,8 @@ class View:
         """The sequence that started an epoch, or None when there was none such yet."""
         value = self._rows.get(Table.EPOCHS, u32(epoch))
         return None if value is None else int.from_bytes(value, "big")
+
+
+def _numbers(table: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """u64 columns as numbers: uint8 [n, 8] -> uint64 [n]."""
+    return np.ascontiguousarray(table).view(">u8").ravel().astype(np.uint64)

@@ -1,0 +1,199 @@
+"""Where the indexes stand between two runs of the server, so that a start need not build them from the state.
+
+::
+
+    index/current           which generation, and up to which entry it is good; written last, swapped atomically
+    index/GENERATION/TYPE   the files of one index
+
+An index is disposable. What is found is used when ``current`` names an entry that this very ledger has, and is then
+brought up to date from there; anything else (nothing there, damage, another list, a list restored from a copy) is
+built anew. The entry is known by its hash, which no other ledger can have.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from hashpact.signals import SIGNAL_TYPES, SignalType
+from numpy.typing import NDArray
+
+from hashpact_server.index import Index, MultiIndex
+from hashpact_server.ledger.entry import Entry, Kind, leaf_hash
+from hashpact_server.ledger.payloads import ContributionPayload
+from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS
+from hashpact_server.state.view import View
+
+CURRENT: Final = "current"
+_REMOVING: Final = (Kind.REDACTED, Kind.CONTRIBUTION_WITHDRAWN, Kind.ITEM_WITHDRAWN)
+
+log: Final = logging.getLogger(__name__)
+
+
+def perceptual_types() -> tuple[SignalType, ...]:
+    """The signal types that are searched by distance."""
+    return tuple(kind for kind in SIGNAL_TYPES.values() if not kind.exact)
+
+
+@dataclass(frozen=True, slots=True)
+class _Current:
+    """What the file of that name says: a generation that holds at least everything up to an entry."""
+
+    generation: int
+    sequence: int
+    leaf: str
+
+    def write(self, root: Path) -> None:
+        """Put it in place of the one before; crash: one of the two stands."""
+        temporary = root / f"{CURRENT}.new"
+        with temporary.open("w", encoding="ascii") as file:
+            file.write(f"{self.generation} {self.sequence} {self.leaf}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(root / CURRENT)
+
+    @classmethod
+    def read(cls, root: Path) -> _Current | None:
+        """What stands there, or None."""
+        try:
+            generation, sequence, leaf = (root / CURRENT).read_text(encoding="ascii").split()
+            return cls(int(generation), int(sequence), leaf)
+        except (OSError, ValueError):
+            return None
+
+    def fits(self, view: View) -> bool:
+        """Whether this is about an entry of the view's ledger."""
+        try:
+            return leaf_hash(view.entry(self.sequence).public).hex() == self.leaf
+        except (KeyError, ValueError, OverflowError):
+            return False
+
+
+class Shelf:
+    """The indexes of one data directory.
+
+    Args:
+        root: their folder; None keeps them in memory.
+    """
+
+    def __init__(self, root: Path | None) -> None:
+        self._root = root
+        self._generation = 0
+        self._indexes: dict[int, MultiIndex] = {}
+
+    def open(self, view: View) -> Mapping[int, Index]:
+        """The indexes, as they were left and brought up to date, or built anew."""
+        if self._root is not None:
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            current = _Current.read(self._root)
+            if current is not None and current.fits(view) and self._take_up(self._root, current, view):
+                return self._indexes
+        return self.rebuild(view)
+
+    def _take_up(self, root: Path, current: _Current, view: View) -> bool:
+        """Use what is there; whether that was possible."""
+        self._generation = current.generation
+        indexes = self._made()
+        for index in indexes.values():
+            if index.damage is not None or not current.sequence <= index.sequence <= view.head.sequence:
+                log.warning("the indexes are built anew: %s", index.damage or "they are not those of this list")
+                _close(indexes)
+                return False
+        for kind in perceptual_types():
+            _catch_up(indexes[kind.code], kind.code, current.sequence, view)
+        self._indexes = indexes
+        self._sweep(root)
+        return True
+
+    def rebuild(self, view: View) -> Mapping[int, Index]:
+        """Indexes built from the state, in a new generation; searches that are under way end in the old one."""
+        self._generation += 1
+        if self._root is not None:
+            numbers = [int(path.name) for path in self._root.iterdir() if path.name.isdecimal()]
+            self._generation = max([self._generation, *(number + 1 for number in numbers)])
+        indexes = self._made()
+        for kind in perceptual_types():
+            indexes[kind.code].add_blocks((ids, values) for ids, _, values in view.value_blocks(kind.code))
+        self._indexes = indexes
+        if self._root is not None:
+            self._sweep(self._root)
+        return indexes
+
+    def _made(self) -> dict[int, MultiIndex]:
+        made: dict[int, MultiIndex] = {}
+        for kind in perceptual_types():
+            place = None if self._root is None else self._root / str(self._generation) / kind.name
+            made[kind.code] = MultiIndex(kind.bits, place)
+        return made
+
+    def _sweep(self, root: Path) -> None:
+        """Delete other generations. Files that are still mapped live on until nobody uses them."""
+        for path in root.iterdir():
+            if path.name.isdecimal() and int(path.name) != self._generation:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def checkpoint(self, entry: Entry) -> None:
+        """Let the next start find the indexes as they are.
+
+        Args:
+            entry: the last one that the indexes hold in full. They may hold more: catching up passes over it.
+
+        Raises:
+            OSError: it could not be written; the next start catches up from the checkpoint before.
+        """
+        if self._root is None:
+            return
+        for index in self._indexes.values():
+            index.checkpoint(entry.sequence)
+        # Crash before: the older word is good for newer files too. After: this one is.
+        _Current(self._generation, entry.sequence, leaf_hash(entry.public).hex()).write(self._root)
+
+    def close(self) -> None:
+        """Let go of the indexes."""
+        _close(self._indexes)
+
+
+def _close(indexes: Mapping[int, MultiIndex]) -> None:
+    for index in indexes.values():
+        index.close()
+
+
+def _catch_up(index: MultiIndex, code: int, since: int, view: View) -> None:
+    """Bring an index that holds everything up to ``since``, and perhaps some of what came later, up to date."""
+    for entry in view.entries(since + 1):
+        if entry.kind in _REMOVING:
+            for signals in _unlisted(entry, view):
+                index.remove(signals)
+    start = (since + 1) << SIGNAL_ORDINAL_BITS
+    blocks = []
+    for ids, _, values in view.value_blocks(code, start):
+        index.remove(ids)
+        blocks.append((ids, values))
+    index.add_blocks(blocks)
+
+
+def _unlisted(entry: Entry, view: View) -> Iterator[NDArray[np.uint64]]:
+    """Ids of signals that an entry may have taken off the list; those that still stand there are left alone."""
+    if entry.kind == Kind.REDACTED:
+        yield _ids_of(view.entry(entry.subject))
+    else:
+        row = view.item(entry.subject)
+        if row is not None and not row.status.matches:
+            for sequence in view.signal_entries(entry.subject):
+                yield _ids_of(view.entry(sequence))
+
+
+def _ids_of(entry: Entry) -> NDArray[np.uint64]:
+    """Ids of the signals of one entry; all that it could have had, when that is redacted."""
+    count = 1 << SIGNAL_ORDINAL_BITS
+    if entry.payload is not None:
+        contributes = entry.kind in (Kind.ITEM_CREATED, Kind.ITEM_CORROBORATED, Kind.CONTRIBUTION_AMENDED)
+        count = len(ContributionPayload.decode(entry.payload).signals) if contributes else 0
+    first = entry.sequence << SIGNAL_ORDINAL_BITS
+    return np.arange(first, first + count, dtype=np.uint64)
