@@ -2,7 +2,8 @@
 
 A run makes random operations on the real engine: several in one act, several acts in one group, acts that are
 refused or fail after they recorded, rehearsals, redaction of anything, closing and opening again, and what a power cut
-leaves behind. After each step the store, what is replayed from its ledger, memory, and the model (plain dictionaries) must agree.
+leaves behind, with indexes that are older than the store. After each step the store, what is replayed from its ledger,
+memory, and the model (plain dictionaries) must agree.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from hashpact_server.core import INDEX_FOLDER, STORE_FOLDER
 from hashpact_server.engine import Engine
 from hashpact_server.ledger.embedded import LedgerReader
 from hashpact_server.ledger.entry import Draft
-from hashpact_server.shelf import perceptual_types
 from hashpact_server.refusal import Refusal
 from hashpact_server.scene import Scene
+from hashpact_server.shelf import perceptual_types
 from hashpact_server.writer import Act, Encode
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
