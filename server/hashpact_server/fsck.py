@@ -9,21 +9,23 @@ Works offline, on a directory that no server has open, and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 from hashpact.signals import SIGNAL_TYPES_BY_CODE
 
+from hashpact_server import memory
 from hashpact_server.core import open_store
 from hashpact_server.ledger.codec import LayoutError, u64
 from hashpact_server.ledger.embedded import PRIVATE, PUBLIC, TILES, LedgerReader
 from hashpact_server.ledger.entry import Entry, Kind, check_private, leaf_hash, parse
-from hashpact_server.ledger.merkle import Frontier, RightEdge
+from hashpact_server.ledger.merkle import HASH_BYTES, TILE_WIDTH, Frontier, RightEdge, every_tile
 from hashpact_server.ledger.store import StoreError, Tx
 from hashpact_server.replay import Report
 from hashpact_server.state.digest import MODULUS, row_hash, state_digest
 from hashpact_server.state.row_store import StoredRows
-from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS, ItemRow, MemberRow, TokenRow
+from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS, ContributionRow, ItemRow, MemberRow, TokenRow
 from hashpact_server.state.tables import Table
 
 _LEAVES_AT_ONCE = 65_536
@@ -46,23 +48,27 @@ def run(data_dir: Path) -> Report:
 def check_stored(tx: Tx) -> Report:
     """The same inside a read transaction."""
     report = Report()
-    redacted = _check_ledger(tx, report)
-    _check_private_rows(tx, report, redacted)
-    _check_state(tx, report)
+    try:
+        _check_ledger(tx, report)
+        _check_state(tx, report)
+        _check_answers(tx, report)
+    except StoreError as error:
+        # LMDB itself could not read on: one of its pages points into the void.
+        report.say(str(error))
     return report
 
 
-def _check_ledger(tx: Tx, report: Report) -> set[int]:
-    """Entries, tree and head; returns the sequences that a redaction names."""
+def _check_ledger(tx: Tx, report: Report) -> None:
+    """Entries, their private parts, tree and head."""
     ledger = LedgerReader(tx)
-    tree = _Tree(ledger, report)
+    tree = _Tree(ledger, tx.count(TILES), report)
     redacted: set[int] = set()
-    missing: list[int] = []
+    missing: set[int] = set()
     previous_ms = 0
-    for entry in _entries(tx, report):
-        _check_entry(entry, previous_ms, report)
+    for key, entry in _entries(tx, report):
+        _check_entry(key, entry, previous_ms, report)
         if entry.redacted:
-            missing.append(entry.sequence)
+            missing.add(entry.sequence)
         if entry.kind == Kind.REDACTED:
             redacted.add(entry.subject)
         previous_ms = entry.time_ms
@@ -71,14 +77,17 @@ def _check_ledger(tx: Tx, report: Report) -> set[int]:
     if not report.entries:
         report.say("this store holds no list")
     tree.finish(previous_ms)
-    for sequence in missing:
-        if sequence not in redacted:
+    for sequence in sorted(missing ^ redacted):
+        if sequence in missing:
             report.say(f"entry {sequence}: its private part is gone, and no entry redacts it")
-    return redacted
+        elif sequence < report.entries:
+            report.say(f"entry {sequence} is redacted, and its private part is still there")
+    if tx.count(PRIVATE) != report.entries - len(missing):
+        report.say("there are private parts of entries that are not there")
 
 
-def _check_entry(entry: Entry, previous_ms: int, report: Report) -> None:
-    if entry.sequence != report.entries:
+def _check_entry(key: bytes, entry: Entry, previous_ms: int, report: Report) -> None:
+    if entry.sequence != report.entries or key != u64(report.entries):
         report.say(f"entry {entry.sequence} stands in place {report.entries}")
     if entry.time_ms < previous_ms:
         report.say(f"entry {entry.sequence}: its time runs backwards")
@@ -89,8 +98,9 @@ def _check_entry(entry: Entry, previous_ms: int, report: Report) -> None:
 class _Tree:
     """The tree over the entries that were read, held against the stored one."""
 
-    def __init__(self, ledger: LedgerReader, report: Report) -> None:
+    def __init__(self, ledger: LedgerReader, stored_tiles: int, report: Report) -> None:
         self._ledger = ledger
+        self._stored_tiles = stored_tiles
         self._report = report
         self._edge, self._frontier = RightEdge(), Frontier()
         self._leaves: list[bytes] = []
@@ -105,7 +115,7 @@ class _Tree:
         for level, index, hashes in self._edge.extend(self._leaves):
             # A tile that is still growing here may be full in the store: it must begin with what we have.
             stored = self._ledger.tile(level, index)
-            if stored is None or not stored.startswith(hashes):
+            if stored is None or not stored.startswith(hashes) or len(stored) > TILE_WIDTH * HASH_BYTES:
                 self._report.say(f"tile {level}/{index} is not what the entries give")
         self._leaves = []
 
@@ -120,28 +130,21 @@ class _Tree:
             if tip.time_ms != time_ms:
                 self._report.say("the head's time is not the last entry's")
             self._ledger.right_edge()
+            if self._stored_tiles != sum(1 for _ in every_tile(self._frontier.size)):
+                self._report.say("there are tiles that no entry asks for")
         except (LayoutError, StoreError) as error:
             self._report.say(f"the ledger's head cannot be read: {error}")
 
 
-def _entries(tx: Tx, report: Report) -> Iterator[Entry]:
+def _entries(tx: Tx, report: Report) -> Iterator[tuple[bytes, Entry]]:
     for key, public in tx.scan(PUBLIC):
         try:
-            yield parse(public, tx.get(PRIVATE, key))
+            entry = parse(public, tx.get(PRIVATE, key))
         except LayoutError as error:
-            report.say(f"entry {int.from_bytes(key, 'big')} cannot be read: {error}")
+            report.say(f"entry {report.entries} cannot be read: {error}")
             report.entries += 1
-
-
-def _check_private_rows(tx: Tx, report: Report, redacted: set[int]) -> None:
-    for sequence in redacted:
-        if tx.get(PRIVATE, u64(sequence)) is not None:
-            report.say(f"entry {sequence} is redacted, and its private part is still there")
-    last = tx.last(PRIVATE)
-    if last is not None and int.from_bytes(last[0], "big") >= report.entries:
-        report.say("there are private parts after the last entry")
-    if tx.count(TILES) and not report.entries:
-        report.say("there are tiles without entries")
+        else:
+            yield key, entry
 
 
 def _check_state(tx: Tx, report: Report) -> None:
@@ -166,13 +169,35 @@ def _check_state(tx: Tx, report: Report) -> None:
 
 def _check_row(rows: StoredRows, table: Table, key: bytes, value: bytes, report: Report) -> None:
     try:
-        check = _ROW_CHECKS.get(table)
-        problem = check(rows, key, value) if check else None
+        if len(key) != _KEY_BYTES.get(table, len(key)):
+            problem: str | None = "has a key of another length than its table's"
+        else:
+            problem = _ROW_CHECKS[table](rows, key, value)
     except (LayoutError, ValueError, IndexError) as error:
         problem = f"cannot be read: {error}"
     if problem:
         where = "" if table is Table.DIGESTS else f" {key.hex()}"
         report.say(f"table {table.name.lower()}: row{where} {problem}")
+
+
+def _check_answers(tx: Tx, report: Report) -> None:
+    """What is remembered of answers: each whole, and known by its time as well."""
+    kept = 0
+    for key, value in tx.scan(memory.REQUESTS):
+        kept += 1
+        try:
+            time_ms, _, _ = memory.unpack(value)
+        except LayoutError as error:
+            report.say(f"an answer that was kept {error}")
+            continue
+        if tx.get(memory.TIMES, u64(time_ms) + key) is None:
+            report.say("an answer that was kept would never be forgotten")
+    if tx.count(memory.TIMES) != kept:
+        report.say("there are times of answers that were not kept")
+
+
+def _check_epoch(_rows: StoredRows, _key: bytes, value: bytes) -> str | None:
+    return None if len(value) == 8 else "has another length than its table's"
 
 
 def _check_member(rows: StoredRows, key: bytes, value: bytes) -> str | None:
@@ -191,10 +216,17 @@ def _check_token(rows: StoredRows, key: bytes, value: bytes) -> str | None:
     return None if rows.get(Table.MEMBERS, token.pseudonym) else "belongs to a member that does not exist"
 
 
-def _check_contribution(rows: StoredRows, key: bytes, _value: bytes) -> str | None:
+def _check_contribution(rows: StoredRows, key: bytes, value: bytes) -> str | None:
+    ContributionRow.decode(0, key[8:], value)
     if rows.get(Table.ITEMS, key[:8]) is None:
         return "is about an item that does not exist"
     return None if rows.get(Table.MEMBERS, key[8:]) else "is of a member that does not exist"
+
+
+def _check_item_entry(rows: StoredRows, key: bytes, value: bytes) -> str | None:
+    if value:
+        return "has a value"
+    return None if rows.get(Table.ITEMS, key[:8]) else "is about an item that does not exist"
 
 
 def _check_item(_rows: StoredRows, key: bytes, value: bytes) -> str | None:
@@ -228,12 +260,25 @@ def _check_value(rows: StoredRows, key: bytes, value: bytes) -> str | None:
     return _check_live(rows, item)
 
 
-_ROW_CHECKS: dict[Table, Callable[[StoredRows, bytes, bytes], str | None]] = {
+_ROW_CHECKS: Final[Mapping[Table, Callable[[StoredRows, bytes, bytes], str | None]]] = {
+    Table.EPOCHS: _check_epoch,
     Table.MEMBERS: _check_member,
     Table.MEMBER_NAMES: _check_name,
     Table.TOKENS: _check_token,
     Table.ITEMS: _check_item,
     Table.CONTRIBUTIONS: _check_contribution,
+    Table.ITEM_ENTRIES: _check_item_entry,
     Table.DIGESTS: _check_digest,
     Table.VALUES: _check_value,
+}
+
+_KEY_BYTES: Final[Mapping[Table, int]] = {
+    Table.EPOCHS: 4,
+    Table.MEMBERS: 16,
+    Table.TOKENS: 8,
+    Table.ITEMS: 8,
+    Table.CONTRIBUTIONS: 24,
+    Table.ITEM_ENTRIES: 16,
+    Table.DIGESTS: 17,
+    Table.VALUES: 9,
 }

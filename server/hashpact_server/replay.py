@@ -16,7 +16,7 @@ from hashpact_server.ledger.base import Reading
 from hashpact_server.ledger.codec import LayoutError
 from hashpact_server.ledger.embedded import LedgerReader
 from hashpact_server.ledger.entry import Entry
-from hashpact_server.ledger.store import Store, Tx
+from hashpact_server.ledger.store import Store, StoreError, StoreFullError, Tx
 from hashpact_server.state import tables
 from hashpact_server.state.apply import Changes, ContradictionError, Scope, UnknownEntryError, apply
 from hashpact_server.state.digest import state_digest
@@ -60,7 +60,7 @@ def check(data_dir: Path) -> Report:
     """Replay the ledger of a data directory and compare.
 
     Raises:
-        StoreError: the store cannot be opened.
+        StoreError: the store cannot be opened, or there is no room for temporary files.
     """
     store = open_store(data_dir)
     try:
@@ -71,7 +71,11 @@ def check(data_dir: Path) -> Report:
 
 
 def check_stored(tx: Tx) -> Report:
-    """The same inside a read transaction."""
+    """The same inside a read transaction.
+
+    Raises:
+        StoreError: there is no room for temporary files.
+    """
     report = Report()
     ledger = LedgerReader(tx)
     # In the default folder for temporary files: the data directory may be on a full disk, which is when people ask.
@@ -82,6 +86,11 @@ def check_stored(tx: Tx) -> Report:
                 return report
             with scratch.read() as replayed:
                 _compare(tx, replayed, report)
+        except StoreFullError as error:
+            raise StoreError(f"no room for the replayed state in {folder}; set TMPDIR to a larger place") from error
+        except StoreError as error:
+            # LMDB itself could not read on: one of its pages points into the void.
+            report.say(str(error))
         finally:
             scratch.close()
     return report
@@ -99,6 +108,9 @@ def _replay(ledger: LedgerReader, scratch: Store, report: Report) -> bool:
             tx.abort()
             report.say(f"entry {report.entries} cannot be applied: {error}")
             return False
+        except BaseException:
+            tx.abort()
+            raise
         if not report.entries:
             tx.abort()
             report.say("this store holds no list")

@@ -124,3 +124,12 @@ def growing_tiles(size: int) -> Iterator[tuple[int, int, int]]:
         yield level, size // TILE_WIDTH, size % TILE_WIDTH
         size //= TILE_WIDTH
         level += 1
+
+
+def every_tile(size: int) -> Iterator[tuple[int, int]]:
+    """(level, index) of all tiles of a tree of ``size`` leaves."""
+    level = 0
+    while size:
+        yield from ((level, index) for index in range((size + TILE_WIDTH - 1) // TILE_WIDTH))
+        size //= TILE_WIDTH
+        level += 1
