@@ -94,7 +94,11 @@ class Transport:
 
     def _start(self, call: AnyCall, until: float) -> Any:
         left_s = max(until - time.monotonic(), 0)
-        return self._stub(call.method).future(call.request, timeout=left_s, metadata=self._endpoint.metadata)
+        stub = self._stub(call.method)
+        try:
+            return stub.future(call.request, timeout=left_s, metadata=self._endpoint.metadata)
+        except ValueError as failed:  # another thread closed the channel this moment
+            raise closed() from failed
 
     def _call(self, call: AnyCall, until: float, started: Any = None) -> Message:
         """Make one call, or wait for one that was started; again where that is safe and helps."""
@@ -104,14 +108,14 @@ class Transport:
             try:
                 answer: Message = future.result()
             except grpc.RpcError as failed:
+                if self._closed:
+                    raise closed() from failed
                 error = from_rpc_error(failed, self.target)
                 left_s = until - time.monotonic()
                 pause_s = pause_before_retry_s(error, call, attempt, left_s, random.random())  # noqa: S311  # jitter
                 if pause_s is None:
                     raise error from failed
                 time.sleep(pause_s)
-            except grpc.FutureCancelledError as failed:  # another thread closed the client
-                raise closed() from failed
             except BaseException:  # Ctrl-C while waiting: the server need not finish what nobody reads
                 future.cancel()
                 raise

@@ -86,8 +86,13 @@ class AsyncTransport:
                 if pause_s is None:
                     raise error from failed
                 await asyncio.sleep(pause_s)
-            except grpc.aio.UsageError as failed:  # the channel was closed by another task
+            except grpc.aio.UsageError as failed:  # another task closed the channel this moment
                 raise closed() from failed
+            except asyncio.CancelledError as failed:
+                task = asyncio.current_task()
+                if self._closed and task is not None and not task.cancelling():
+                    raise closed() from failed  # not this task was cancelled: the channel was closed under it
+                raise
             else:
                 return answer
             attempt += 1

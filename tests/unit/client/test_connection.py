@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -215,3 +216,59 @@ def test_nothing_connects_before_the_first_call() -> None:
     assert client._transport._channel is None
     assert repr(client) == "Client('127.0.0.1:1')"
     client.close()
+
+
+def test_closing_ends_calls_in_flight(service: LoopbackService, target: str) -> None:
+    arrived, release = threading.Event(), threading.Event()
+
+    def hold(request: object) -> object:
+        arrived.set()
+        release.wait(10)
+        return service.Lookup(request)  # type: ignore[arg-type]
+
+    service.answers["Lookup"] = hold  # type: ignore[assignment]
+    client = Client(target, token=TOKEN, plaintext=True)
+
+    def close_it() -> None:
+        arrived.wait(10)
+        client.close()
+
+    closer = threading.Thread(target=close_it)
+    closer.start()
+    with pytest.raises(ConfigError, match="closed"):
+        client.lookup([signals(1)])
+    closer.join()
+    arrived.clear()
+
+    async def asynchronous() -> None:
+        twin = AsyncClient(target, token=TOKEN, plaintext=True)
+        call = asyncio.ensure_future(twin.lookup([signals(1)]))
+        await asyncio.to_thread(arrived.wait, 10)
+        await twin.close()
+        with pytest.raises(ConfigError, match="closed"):
+            await call
+
+    asyncio.run(asynchronous())
+    release.set()
+
+
+def test_a_cancelled_task_is_cancelled(service: LoopbackService, target: str) -> None:
+    arrived, release = threading.Event(), threading.Event()
+
+    def hold(request: object) -> object:
+        arrived.set()
+        release.wait(10)
+        return service.Lookup(request)  # type: ignore[arg-type]
+
+    service.answers["Lookup"] = hold  # type: ignore[assignment]
+
+    async def scenario() -> None:
+        async with AsyncClient(target, token=TOKEN, plaintext=True) as client:
+            call = asyncio.ensure_future(client.lookup([signals(1)]))
+            await asyncio.to_thread(arrived.wait, 10)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+
+    asyncio.run(scenario())
+    release.set()
