@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.rules.standing import status_of
 from hashpact_server.state.rows import Basis, Role, Status
 
@@ -44,3 +45,15 @@ def test_status(forum: Forum, said: list[tuple[str, Basis]], status: Status) -> 
     statements = [(known[name].pseudonym if name in known else b"?" * 16, basis) for name, basis in said]
     with forum.engine.state.read() as view:
         assert status_of(view, statements) is status
+
+
+def test_a_group_that_was_redacted_is_not_assumed_to_be_another_one(forum: Forum) -> None:
+    for name in ("gone-1", "gone-2"):
+        row = forum.admit(name, [Role.CONTRIBUTE])
+        draft = Draft(Kind.REDACTED, subject=row.created_sequence, clear=b"\x01")
+        forum.decide(lambda scene, draft=draft: scene.record(draft))  # type: ignore[misc] # binds the loop's draft
+    with forum.engine.state.read() as view:
+        gone = [member.pseudonym for member in view.every_member() if not member.name]
+        assert len(gone) == 2
+        assert status_of(view, [(gone[0], P), (gone[1], P)]) is Status.PROVISIONAL
+        assert status_of(view, [(gone[0], P), (forum.a.pseudonym, P)]) is Status.PROVISIONAL
