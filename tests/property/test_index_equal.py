@@ -212,7 +212,7 @@ class TablesMachine(MultiMachine):
     constants: ClassVar[dict[str, float]] = {
         "plans.SCAN_ALONE_NS": 1e9,
         "plans.SCAN_BATCH_NS": 1e9,
-        "tail.LINEAR_BUCKETS_PER_ROW": 1e9,
+        "tail.TAIL_BUCKET_NS": 0.0,
     }
 
 
@@ -222,7 +222,7 @@ class TornMachine(MultiMachine):
     constants: ClassVar[dict[str, float]] = {
         "plans.SCAN_ALONE_NS": 15.0,
         "plans.SCAN_BATCH_NS": 40.0,
-        "tail.LINEAR_BUCKETS_PER_ROW": 1e9,
+        "tail.TAIL_BUCKET_NS": 0.0,
     }
 
 

@@ -55,7 +55,7 @@ HITS_START: Final = 64
 LISTING_NS: Final = 5.0
 BUCKET_NS: Final = 20.0
 ENTRY_NS: Final = 0.15
-CANDIDATE_NS: Final = 45.0
+CANDIDATE_NS: Final = 35.0
 
 U16: Final = types.Array(types.uint16, 1, "C", readonly=True)
 U32: Final = types.Array(types.uint32, 1, "C", readonly=True)

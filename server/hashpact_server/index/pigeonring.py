@@ -63,7 +63,27 @@ def thresholds(bits: int, radius: int) -> NDArray[np.int64]:
     return result
 
 
+@cache
 def buckets_read(bits: int, radius: int) -> int:
     """How many buckets a search of this radius reads."""
     given = thresholds(bits, radius)
     return int(MASKS_WITHIN[given[given >= 0]].sum())
+
+
+@cache
+def work_per_row(bits: int, radius: int) -> tuple[float, float]:
+    """What one listed value of random bits adds to a search of this radius.
+
+    Returns:
+        Expected bucket entries read, and expected rows compared in full.
+    """
+    given = thresholds(bits, radius)
+    at_distance = np.diff(MASKS_WITHIN, prepend=0) / BUCKETS  # of two random words
+    entries = compared = 0.0
+    for word, limit in enumerate(given.tolist()):
+        pair_max = limit + int(given[(word + 1) % len(given)]) + 1
+        for distance in range(limit + 1):
+            share = float(at_distance[distance])
+            entries += share
+            compared += share * float(MASKS_WITHIN[min(pair_max - distance, WORD_BITS)]) / BUCKETS
+    return entries, compared

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from hashpact_server.index.kernel import TURNED_QUERIES_MIN, scan
+from hashpact_server.index.multi_kernel import BUCKET_NS, CANDIDATE_NS, ENTRY_NS, LISTING_NS
+from hashpact_server.index.pigeonring import BUCKETS, buckets_read, work_per_row
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +25,17 @@ SCAN_BATCH_NS: Final = 0.10
 def linear_ns(queries: int, rows: int, words: int) -> float:
     """What comparing one of ``queries`` with every row costs, in nanoseconds."""
     return rows * words * (SCAN_BATCH_NS if queries >= TURNED_QUERIES_MIN else SCAN_ALONE_NS)
+
+
+def tables_ns(bits: int, radius: int, rows: int) -> float:
+    """What a search through a segment's tables costs if the values' bits are random, in nanoseconds.
+
+    Real values share more words than random ones; that shows once the buckets are listed.
+    """
+    buckets = buckets_read(bits, radius)
+    entries, compared = work_per_row(bits, radius)
+    reading_ns = buckets * (LISTING_NS + BUCKET_NS * min(1.0, rows / BUCKETS))
+    return reading_ns + rows * (entries * ENTRY_NS + compared * CANDIDATE_NS)
 
 
 def scan_left(

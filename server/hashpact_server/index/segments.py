@@ -30,11 +30,11 @@ from hashpact.errors import HashpactError
 from hashpact_server.index.bitmap import alive_mask
 from hashpact_server.index.building import build_word
 from hashpact_server.index.kernel import scan
-from hashpact_server.index.multi_kernel import LISTING_NS, search_segment
+from hashpact_server.index.multi_kernel import search_segment
 from hashpact_server.index.packed_ids import blocks_of, choose_shift, find_rows, pack, unpack
 from hashpact_server.index.parts import LANES
-from hashpact_server.index.pigeonring import BUCKETS, FLIP_MASKS, MASKS_WITHIN, buckets_read, thresholds
-from hashpact_server.index.plans import linear_ns, scan_left
+from hashpact_server.index.pigeonring import BUCKETS, FLIP_MASKS, MASKS_WITHIN, thresholds
+from hashpact_server.index.plans import linear_ns, scan_left, tables_ns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -281,7 +281,7 @@ class Segment:
     def search(self, queries: Words, radius: int, dead: Bitmap) -> Hits:
         """Every living row within the radius of each query; rows of one query in no order."""
         budget_ns = linear_ns(queries.shape[0], self.count, queries.shape[1])
-        if LISTING_NS * buckets_read(self.bits, radius) >= budget_ns:
+        if tables_ns(self.bits, radius, self.count) >= budget_ns:
             return scan(queries, radius, self._values, self.count, dead)
         hits = search_segment(
             queries,
@@ -304,7 +304,7 @@ class Segment:
 
 
 def _anonymous(size: int) -> mmap.mmap:
-    memory = mmap.mmap(-1, size)
+    memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         memory.madvise(mmap.MADV_HUGEPAGE)  # random access over gigabytes: fewer page-table walks
     return memory

@@ -9,7 +9,7 @@ import numpy as np
 from hashpact_server.index.bitmap import alive_mask
 from hashpact_server.index.kernel import scan
 from hashpact_server.index.pigeonring import BUCKETS, FLIP_MASKS, MASKS_WITHIN, buckets_read, thresholds
-from hashpact_server.index.plans import scan_left
+from hashpact_server.index.plans import linear_ns, scan_left
 from hashpact_server.index.segments import Rows
 from hashpact_server.index.tail_kernel import link_rows, search_tail
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 TAIL_ROWS_MAX: Final = 16_384
 """Beyond it a sorted segment answers faster than chained buckets do."""
 
-LINEAR_BUCKETS_PER_ROW: Final = 0.25
-"""Reading four rows in order costs as much as looking into one bucket."""
+TAIL_BUCKET_NS: Final = 10.0
+"""Nanoseconds to look into a bucket, on a 2023 server core."""
 
 
 class Tail:
@@ -75,7 +75,7 @@ class Tail:
 
     def search(self, queries: Words, radius: int, count: int, dead: Bitmap) -> Hits:
         """Every living row below ``count`` within the radius of each query."""
-        if buckets_read(self._bits, radius) >= LINEAR_BUCKETS_PER_ROW * count:
+        if TAIL_BUCKET_NS * buckets_read(self._bits, radius) >= linear_ns(len(queries), count, self._words):
             return scan(queries, radius, self._values, count, dead)
         hits = search_tail(
             queries,

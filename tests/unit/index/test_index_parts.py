@@ -12,6 +12,7 @@ from hashpact_server.index.pigeonring import (
     WORD_BITS,
     buckets_read,
     thresholds,
+    work_per_row,
 )
 from hashpact_server.index.tail import TAIL_ROWS_MAX
 from hypothesis import given, settings
@@ -100,3 +101,16 @@ def test_merging_gives_back_removed_rows() -> None:
     assert due_merge([10**6], [249_999]) is None
     assert due_merge([10**6, 20_000], [0, 19_000]) == range(1, 2)
     assert due_merge([], []) is None
+
+
+def test_expected_work_is_what_random_values_cost() -> None:
+    """Counted over 20,000 random values: how many share a bucket that is read, and how many pass the filter."""
+    rng = np.random.default_rng(7)
+    distances = np.bitwise_count(rng.integers(0, 2**16, (20_000, 4), dtype=np.uint16)).astype(int)
+    limits = thresholds(64, 24)
+    pairs = distances + np.roll(distances, -1, axis=1)
+    inside = distances <= limits
+    passed = inside & (pairs <= limits + np.roll(limits, -1) + 1)
+    entries, compared = work_per_row(64, 24)
+    assert entries == pytest.approx(inside.sum() / 20_000, rel=0.1)
+    assert compared == pytest.approx(passed.sum() / 20_000, rel=0.2)
