@@ -1,0 +1,182 @@
+"""Indexes that are older than the store are caught up; indexes that are not this list's are built anew."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hashpact_server.config import Config
+from hashpact_server.core import INDEX_FOLDER, STORE_FOLDER
+from hashpact_server.engine import Engine
+from hashpact_server.ledger.entry import Kind
+from hashpact_server.shelf import CURRENT, perceptual_types
+
+from tests.listing import (
+    STEWARD_NAME,
+    contribution,
+    item_withdrawal,
+    picture,
+    record,
+    redaction,
+    steward_of,
+    withdrawal,
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    Engine.create(tmp_path, STEWARD_NAME)
+    return tmp_path
+
+
+def listed(engine: Engine) -> dict[int, dict[int, bytes]]:
+    """What the state lists, by type and signal id."""
+    with engine.state.read() as view:
+        return {
+            kind.code: {
+                signal: bytes(value)
+                for ids, _, values in view.value_blocks(kind.code)
+                for signal, value in zip(ids.tolist(), values, strict=True)
+            }
+            for kind in perceptual_types()
+        }
+
+
+def searchable(engine: Engine) -> dict[int, dict[int, bytes]]:
+    """What the indexes hold, read through a search for each listed value and through their counts."""
+    wanted = listed(engine)
+    found: dict[int, dict[int, bytes]] = {code: {} for code in wanted}
+    for code, values in wanted.items():
+        for value in values.values():
+            for signal, _, distance in engine.matcher.near(code, value, 0):
+                assert distance == 0
+                found[code][signal] = value
+    assert engine.matcher.counts() == {code: len(values) for code, values in wanted.items()}
+    return found
+
+
+def copied(folder: Path, to: Path) -> Path:
+    """The data directory as a crash would leave it now."""
+    (to / STORE_FOLDER).mkdir(parents=True)
+    shutil.copy(folder / STORE_FOLDER / "data.mdb", to / STORE_FOLDER)
+    shutil.copytree(folder / INDEX_FOLDER, to / INDEX_FOLDER)
+    return to
+
+
+def checkpoint(engine: Engine) -> None:
+    with engine.state.read() as view:
+        engine.matcher.checkpoint(view)
+
+
+def was_rebuilt(folder: Path) -> bool:
+    """Whether the indexes are of a later generation than the first."""
+    return (folder / INDEX_FOLDER / CURRENT).read_text().split()[0] != "1"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_older_indexes_are_caught_up(folder: Path, tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    dice = random.Random(seed)
+    engine = Engine.open(folder, Config())
+    member = steward_of(engine)
+    items = [record(engine, contribution(member, None, picture(number)))[0] for number in range(12)]
+    checkpoint(engine)
+    more = [record(engine, contribution(member, None, picture(100 + number)))[0] for number in range(3)]
+    for item in dice.sample(items + more, 6):
+        act = dice.choice(
+            [
+                lambda item: [withdrawal(member, item)],
+                lambda item: [item_withdrawal(member, item)],
+                lambda item: [redaction(member, item)],
+                lambda item: [redaction(member, item), item_withdrawal(member, item)],
+                lambda item: [item_withdrawal(member, item), redaction(member, item)],
+                lambda item: [
+                    contribution(member, item, picture(200 + item)[2:], kind=Kind.CONTRIBUTION_AMENDED),
+                ],
+            ]
+        )
+        record(engine, *act(item))
+    crashed = copied(folder, tmp_path_factory.mktemp("crashed") / "data")
+    expected = listed(engine)
+    engine.close()
+
+    again = Engine.open(crashed, Config())
+    assert listed(again) == expected
+    assert searchable(again) == expected
+    again.close()
+    assert not was_rebuilt(crashed)
+
+
+def test_what_was_listed_and_withdrawn_after_the_checkpoint_began_is_gone(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The indexes may hold more than their checkpoint says."""
+    engine = Engine.open(folder, Config())
+    member = steward_of(engine)
+    record(engine, contribution(member, None, picture(1)))
+    older = engine.matcher.sequence
+    (late,) = record(engine, contribution(member, None, picture(2)))
+    engine.matcher.sequence = older
+    checkpoint(engine)
+    engine.matcher.sequence = late
+    record(engine, item_withdrawal(member, late))
+    crashed = copied(folder, tmp_path_factory.mktemp("crashed") / "data")
+    expected = listed(engine)
+    engine.close()
+    again = Engine.open(crashed, Config())
+    assert searchable(again) == expected
+    again.close()
+
+
+def _another_list(folder: Path) -> None:
+    shutil.rmtree(folder / STORE_FOLDER)
+    Engine.create(folder, STEWARD_NAME)
+
+
+def _garbage(folder: Path) -> None:
+    (folder / INDEX_FOLDER / CURRENT).write_bytes(b"\xff\x00 ...")
+
+
+def _no_word(folder: Path) -> None:
+    (folder / INDEX_FOLDER / CURRENT).unlink()
+
+
+def _flipped(folder: Path) -> None:
+    path = folder / INDEX_FOLDER / "1" / "pdq" / "manifest"
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    path.write_bytes(damaged)
+
+
+@pytest.mark.parametrize("spoil", [_another_list, _garbage, _no_word, _flipped])
+def test_indexes_that_do_not_fit_are_built_anew(folder: Path, spoil: Callable[[Path], None]) -> None:
+    engine = Engine.open(folder, Config())
+    record(engine, *(contribution(steward_of(engine), None, picture(number)) for number in range(5)))
+    engine.close()
+    spoil(folder)
+    again = Engine.open(folder, Config())
+    assert searchable(again) == listed(again)
+    record(again, contribution(steward_of(again), None, picture(50)))
+    again.close()
+    assert was_rebuilt(folder)
+    last = Engine.open(folder, Config())
+    assert searchable(last) == listed(last)
+    last.close()
+
+
+def test_an_older_store_beside_newer_indexes(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    engine = Engine.open(folder, Config())
+    record(engine, contribution(steward_of(engine), None, picture(1)))
+    checkpoint(engine)
+    older = copied(folder, tmp_path_factory.mktemp("older") / "data")
+    record(engine, contribution(steward_of(engine), None, picture(2)))
+    engine.close()
+    shutil.rmtree(older / INDEX_FOLDER)
+    shutil.copytree(folder / INDEX_FOLDER, older / INDEX_FOLDER)
+    again = Engine.open(older, Config())
+    assert searchable(again) == listed(again)
+    record(again, contribution(steward_of(again), None, picture(3)))
+    assert searchable(again) == listed(again)
+    again.close()
