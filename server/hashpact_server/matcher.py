@@ -40,7 +40,7 @@ class Neighbours:
     """
 
     sequence: int
-    found: dict[Wanted, list[Near]] = field(default_factory=dict)
+    found: dict[Wanted, list[Near]] = field(default_factory=dict, repr=False)
 
 
 class Indexes:

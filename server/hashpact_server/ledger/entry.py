@@ -21,7 +21,7 @@ Private part: ``salt (32 bytes) || payload``.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
@@ -75,7 +75,7 @@ class Draft:
     subject: int | None = None
     classes: tuple[str, ...] = ()
     clear: bytes = b""
-    payload: bytes = b""
+    payload: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Entry:
     commitment: bytes
     clear: bytes
     public: bytes
-    private: bytes | None
+    private: bytes | None = field(repr=False)
 
     @property
     def payload(self) -> bytes | None:

@@ -28,7 +28,7 @@ whole row: its attestation and all of its labels; and the signals that *this* en
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from hashpact_server.ledger.codec import LayoutError, Reader, blob, text, texts, u8, u16, u32, u64
@@ -56,7 +56,7 @@ class ListedSignal:
     """
 
     code: int
-    value: bytes
+    value: bytes = field(repr=False)
     quality: int | None = None
     name: str = ""
 
@@ -208,7 +208,7 @@ class StandingClear:
 class TokenPayload:
     """Payload of TOKEN_ISSUED: SHA-256 of the token (32 bytes) and its expiry in ms (0: none)."""
 
-    token_hash: bytes
+    token_hash: bytes = field(repr=False)
     expiry_ms: int
 
     def encode(self) -> bytes:

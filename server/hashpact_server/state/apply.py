@@ -67,7 +67,7 @@ class Changes:
         people: whether members or tokens changed.
     """
 
-    added: list[tuple[int, int, int, bytes]] = field(default_factory=list)
+    added: list[tuple[int, int, int, bytes]] = field(default_factory=list, repr=False)
     removed: list[tuple[int, int]] = field(default_factory=list)
     people: bool = False
 

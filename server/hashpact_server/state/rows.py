@@ -5,7 +5,7 @@ Each class encodes to and decodes from the bytes of its row (``docs/formats.md``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from hashpact_server.ledger.codec import LayoutError, Reader, text, texts, u8, u64
@@ -88,7 +88,7 @@ class TokenRow:
 
     token_id: int
     pseudonym: bytes
-    token_hash: bytes
+    token_hash: bytes = field(repr=False)
     expiry_ms: int
 
     def encode(self) -> bytes:
