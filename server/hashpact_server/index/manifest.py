@@ -1,6 +1,6 @@
 """The manifest: one file that says what an index on disk consists of, swapped whole.
 
-Layout: an 8-byte magic, the length of the head (uint32), CRC-32 of all that follows (uint32), the head as
+Layout: an 8-byte magic, CRC-32 of all that follows (uint32), the length of the head (uint32), the head as
 JSON, and the blobs the head gives the lengths of: the tail's ids and values, and the bitmap of removed rows of
 each segment. A segment counts only if the manifest names it.
 
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 MANIFEST: Final = "manifest"
 MAGIC: Final = b"HPMANIF\n"
-_START: Final = struct.Struct("=8sII")
+_START: Final = struct.Struct("=8sI")
+_LENGTH: Final = struct.Struct("=I")
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,12 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
             "blob_bytes": [len(blob) for blob in blobs],
         }
     ).encode()
-    body = head + b"".join(blobs)
+    body = _LENGTH.pack(len(head)) + head + b"".join(blobs)
     beside = directory / (MANIFEST + ".new")
     try:
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as file:
-            file.write(_START.pack(MAGIC, len(head), zlib.crc32(body)) + body)
+            file.write(_START.pack(MAGIC, zlib.crc32(body)) + body)
             file.flush()
             os.fsync(file.fileno())  # crash before: the old manifest stands; a stale .new is overwritten
         beside.replace(directory / MANIFEST)
@@ -119,17 +120,17 @@ def read_manifest(directory: Path, bits: int) -> Manifest | None:
     except OSError as error:
         raise IndexDamagedError(f"the manifest cannot be read ({error}): rebuild the index") from error
     damaged = IndexDamagedError("the manifest is damaged or of another format: rebuild the index from state")
-    if len(content) < _START.size:
+    if len(content) < _START.size + _LENGTH.size:
         raise damaged
-    magic, head_bytes, crc = _START.unpack_from(content)
+    magic, crc = _START.unpack_from(content)
     body = content[_START.size :]
     if magic != MAGIC or zlib.crc32(body) != crc:
         raise damaged
-    head: dict[str, Any] = json.loads(body[:head_bytes])  # sound: its checksum fits
+    at = _LENGTH.size + _LENGTH.unpack_from(body)[0]
+    head: dict[str, Any] = json.loads(body[_LENGTH.size : at])  # sound: its checksum fits
     if head["format"] != FORMAT or head["bits"] != bits:
         raise damaged
     blobs = []
-    at = head_bytes
     for size in head["blob_bytes"]:
         blobs.append(body[at : at + size])
         at += size

@@ -331,3 +331,15 @@ def test_a_checkpoint_that_fails_leaves_the_old_or_the_new(
 def test_an_index_in_memory_has_no_checkpoints() -> None:
     with pytest.raises(ValueError, match="directory"):
         MultiIndex(64).checkpoint(1)
+
+
+def test_every_byte_of_a_manifest_is_checked(tmp_path: Path) -> None:
+    index = MultiIndex(64, tmp_path)
+    index.add(numbers(3), np.zeros((3, 8), np.uint8))
+    index.checkpoint(1)
+    sound = (tmp_path / MANIFEST).read_bytes()
+    for at in range(len(sound)):
+        damaged = bytearray(sound)
+        damaged[at] ^= 1
+        (tmp_path / MANIFEST).write_bytes(damaged)
+        assert MultiIndex(64, tmp_path).damage is not None, at
