@@ -18,6 +18,7 @@ from tests.listing import (
     STEWARD_NAME,
     contribution,
     item_withdrawal,
+    open_engine,
     picture,
     record,
     redaction,
@@ -109,18 +110,17 @@ def test_older_indexes_are_caught_up(folder: Path, tmp_path_factory: pytest.Temp
     assert not was_rebuilt(crashed)
 
 
-def test_what_was_listed_and_withdrawn_after_the_checkpoint_began_is_gone(
+def test_indexes_that_hold_more_than_their_checkpoint_says(
     folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """The indexes may hold more than their checkpoint says."""
     engine = Engine.open(folder, Config())
     member = steward_of(engine)
     record(engine, contribution(member, None, picture(1)))
     older = engine.matcher.sequence
-    (late,) = record(engine, contribution(member, None, picture(2)))
+    late, stays = record(engine, *(contribution(member, None, picture(number)) for number in (2, 3)))
     engine.matcher.sequence = older
     checkpoint(engine)
-    engine.matcher.sequence = late
+    engine.matcher.sequence = stays
     record(engine, item_withdrawal(member, late))
     crashed = copied(folder, tmp_path_factory.mktemp("crashed") / "data")
     expected = listed(engine)
@@ -131,8 +131,12 @@ def test_what_was_listed_and_withdrawn_after_the_checkpoint_began_is_gone(
 
 
 def _another_list(folder: Path) -> None:
+    """One with more entries than the list that the indexes were made for."""
     shutil.rmtree(folder / STORE_FOLDER)
     Engine.create(folder, STEWARD_NAME)
+    engine = open_engine(folder)
+    record(engine, *(contribution(steward_of(engine), None, picture(number)) for number in range(100, 120)))
+    engine.close()
 
 
 def _garbage(folder: Path) -> None:
