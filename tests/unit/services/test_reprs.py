@@ -10,6 +10,7 @@ from hashpact_server.rules.identity import Sighting
 from hashpact_server.rules.signals import sort_out
 from hashpact_server.state.apply import Changes
 from hashpact_server.state.rows import TokenRow
+
 from tests.forum import Forum, offer, signal
 
 SECRET = b"0123456789abcdef0123456789ABCDEF"
