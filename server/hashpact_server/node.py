@@ -101,7 +101,8 @@ class Node:
             undo.enter_context(DirectoryLock(self._data))
             self._listen(undo)
             started = time.monotonic()
-            self._open(undo)
+            with supervisor.starting():
+                self._open(undo)
             self._undo = undo.pop_all()
         event(
             _LOGGER,

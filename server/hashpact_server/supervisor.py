@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import threading
+from collections.abc import Iterator
 
 
 def notify(*states: str) -> bool:
@@ -19,3 +21,21 @@ def notify(*states: str) -> bool:
         out.sendall("\n".join(states).encode())
         return True
     return False
+
+
+@contextlib.contextmanager
+def starting(every_s: float = 20.0) -> Iterator[None]:
+    """While the block runs, ask the manager for more time to start: a large list takes a while to be read."""
+    done = threading.Event()
+
+    def ask() -> None:
+        while notify(f"EXTEND_TIMEOUT_USEC={round(3e6 * every_s)}") and not done.wait(every_s):
+            pass
+
+    thread = threading.Thread(target=ask, name="hashpact-starting", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

@@ -174,7 +174,7 @@ class Writer:
             return [self._waiting.popleft() for _ in range(size)]
 
     def _die(self, error: BaseException) -> None:
-        log.critical("the writer stops: %s", error, exc_info=error)
+        log.critical("the writer stops: %s", type(error).__name__, exc_info=error)
         with self._wake:
             self._fatal = error
             left = list(self._waiting)

@@ -24,6 +24,20 @@ def test_the_service_manager_hears_it(tmp_path: Path, monkeypatch: pytest.Monkey
         assert manager.recv(100) == b"READY=1\nSTATUS=well"
 
 
+def test_a_long_start_asks_for_time_until_it_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(30)
+        monkeypatch.setenv("NOTIFY_SOCKET", path)
+        with supervisor.starting(every_s=0.01):
+            assert [manager.recv(100) for _ in range(3)] == [b"EXTEND_TIMEOUT_USEC=30000"] * 3
+        manager.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                manager.recv(100)
+
+
 @pytest.mark.parametrize("address", ["", "relative", "/nowhere/at/all"])
 def test_nobody_listening_is_no_failure(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", address)
