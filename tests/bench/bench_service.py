@@ -154,7 +154,7 @@ def measure_lookups(running: Running, seconds: float) -> dict[str, Any]:
         echo_server(running) as echo_target,
         grpc.secure_channel(echo_target, credentials) as channel,
     ):
-        ping = channel.unary_unary(echo.METHOD)
+        ping = channel.unary_unary(echo.METHOD, request_serializer=None, response_deserializer=None)
         payload = bytes(120)
 
         def lookup(turn: int) -> int:

@@ -72,7 +72,8 @@ def machine_line(machine: dict[str, Any]) -> str:
     return (
         f"Measured on {machine['day']} on {machine['cores']} cores of an {machine['processor']}, "
         f"{machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}, commit `{machine['commit']}`; "
-        "client and server share the cores, over TLS. `make bench` repeats it. Machines differ and are noisy: read the ratios."
+        "client and server share the cores, over TLS. `make bench` repeats it. "
+        "Machines differ and are noisy: read the ratios."
     )
 
 

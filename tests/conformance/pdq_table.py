@@ -147,14 +147,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     data = find_shared_data()
     if data is None:
-        print("the reference pictures are absent: set HASHPACT_SHARED_DATA to their folder", file=sys.stderr)  # noqa: T201 - a command line tool
+        print("the reference pictures are absent: set HASHPACT_SHARED_DATA to their folder", file=sys.stderr)
         return 2
     text = markdown(reference_rows(data), reduced_rows(data))
     if options.write:
         before, _, rest = PAGE.read_text().partition(BEGIN)
         PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
     else:
-        print(text)  # noqa: T201 - a command line tool
+        print(text)
     return 0
 
 

@@ -25,7 +25,7 @@ def reduced() -> list[pdq_table.Reduced]:
 
 
 def test_reference_pictures() -> None:
-    print(pdq_table.markdown(rows(), reduced()))  # noqa: T201 - shown by pytest -s, and when a bound breaks
+    print(pdq_table.markdown(rows(), reduced()))
     good = [row for row in rows() if row.quality_binding >= PDQ_QUALITY_MIN]
     assert len(good) > 30
     assert [row for row in good if row.binding > 10] == []

@@ -183,7 +183,7 @@ class ContributionOutcome(_message.Message):
         RESULT_CORROBORATED: ContributionOutcome._Result.ValueType  # 2
         """The item was known: this member's judgement was added to it, with signals that were new."""
         RESULT_ATTACHED: ContributionOutcome._Result.ValueType  # 3
-        """This member already contributed to the item: new signals or labels were added."""
+        """This member already contributed to the item: new signals or labels were added, or its attestation was raised."""
         RESULT_UNCHANGED: ContributionOutcome._Result.ValueType  # 4
         """This member had already said exactly this."""
         RESULT_AMBIGUOUS: ContributionOutcome._Result.ValueType  # 5
@@ -201,7 +201,7 @@ class ContributionOutcome(_message.Message):
     RESULT_CORROBORATED: ContributionOutcome.Result.ValueType  # 2
     """The item was known: this member's judgement was added to it, with signals that were new."""
     RESULT_ATTACHED: ContributionOutcome.Result.ValueType  # 3
-    """This member already contributed to the item: new signals or labels were added."""
+    """This member already contributed to the item: new signals or labels were added, or its attestation was raised."""
     RESULT_UNCHANGED: ContributionOutcome.Result.ValueType  # 4
     """This member had already said exactly this."""
     RESULT_AMBIGUOUS: ContributionOutcome.Result.ValueType  # 5

@@ -177,7 +177,7 @@ class LedgerWriter(LedgerReader):
         self._tx.delete(PRIVATE, u64(sequence))
 
     def finish(self, edge: RightEdge) -> Tip:
-        """Write the tiles that changed and the new head; ``edge`` moves on and must be thrown away if the commit fails."""
+        """Write the tiles that changed and the new head; ``edge`` moves on: throw it away if the commit fails."""
         for level, index, hashes in edge.extend(self._leaves):
             self._tx.put(TILES, tile_key(level, index), hashes)
         tip = Tip(self.time_ms, self._start.frontier.extended(self._leaves))

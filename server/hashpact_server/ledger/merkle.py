@@ -2,8 +2,8 @@
 
 The *frontier* is the list of roots of the perfect subtrees that the tree falls into, largest first: all that is
 needed to append and to compute the root. *Tiles* follow C2SP tlog-tiles: tile (level L, index N) holds up to 256
-hashes, hash i of it being the root of the perfect subtree over the leaves from (256 N + i) * 256^L up to, but without,
-(256 N + i + 1) * 256^L. They are what proofs are made from. A row per node would cost 212 bytes an entry; tiles cost 48.
+hashes, hash i of it being the root of the perfect subtree over the leaves from (256 N + i) * 256^L up to, but
+without, (256 N + i + 1) * 256^L. Proofs are made from them. A row per node costs 212 bytes an entry, tiles cost 48.
 """
 
 from __future__ import annotations
