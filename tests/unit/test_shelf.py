@@ -11,7 +11,7 @@ import pytest
 from hashpact_server.config import Config
 from hashpact_server.core import INDEX_FOLDER, STORE_FOLDER
 from hashpact_server.engine import Engine
-from hashpact_server.ledger.entry import Kind
+from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.shelf import CURRENT, perceptual_types
 
 from tests.listing import (
@@ -86,19 +86,16 @@ def test_older_indexes_are_caught_up(folder: Path, tmp_path_factory: pytest.Temp
     checkpoint(engine)
     more = [record(engine, contribution(member, None, picture(100 + number)))[0] for number in range(3)]
     for item in dice.sample(items + more, 6):
-        act = dice.choice(
-            [
-                lambda item: [withdrawal(member, item)],
-                lambda item: [item_withdrawal(member, item)],
-                lambda item: [redaction(member, item)],
-                lambda item: [redaction(member, item), item_withdrawal(member, item)],
-                lambda item: [item_withdrawal(member, item), redaction(member, item)],
-                lambda item: [
-                    contribution(member, item, picture(200 + item)[2:], kind=Kind.CONTRIBUTION_AMENDED),
-                ],
-            ]
-        )
-        record(engine, *act(item))
+        variant = contribution(member, item, picture(200 + item)[2:], kind=Kind.CONTRIBUTION_AMENDED)
+        acts: list[list[Draft]] = [
+            [withdrawal(member, item)],
+            [item_withdrawal(member, item)],
+            [redaction(member, item)],
+            [redaction(member, item), item_withdrawal(member, item)],
+            [item_withdrawal(member, item), redaction(member, item)],
+            [variant],
+        ]
+        record(engine, *dice.choice(acts))
     crashed = copied(folder, tmp_path_factory.mktemp("crashed") / "data")
     expected = listed(engine)
     engine.close()
