@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hashpact_server.index.bitmap import count_rows
-from hashpact_server.index.manifest import NamedSegment, read_manifest
+from hashpact_server.index.manifest import Manifest, NamedSegment, read_manifest, write_manifest
 from hashpact_server.index.segments import IndexDamagedError, Segment
 from hashpact_server.index.view import Piece
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-    from hashpact_server.index.manifest import Manifest
+    from hashpact_server.index.view import View
 
 
 def segment_name(number: int) -> str:
@@ -38,6 +38,26 @@ def _open_piece(directory: Path, bits: int, named: NamedSegment) -> Piece:
     if segment.header_crc != named.header_crc:
         raise IndexDamagedError(f"{named.name} is not the segment that the manifest names: rebuild the index")
     return Piece(segment, named.dead, count_rows(named.dead))
+
+
+def save_view(directory: Path, bits: int, view: View, sequence: int, next_number: int) -> None:
+    """Make one moment of an index durable: its segments, and a manifest that names them.
+
+    Raises:
+        OSError: it could not be written; the manifest before stands.
+    """
+    for piece in view.pieces:
+        piece.segment.flush(directory)  # crash: no manifest names it yet
+    tail = view.tail_contents()
+    manifest = Manifest(
+        bits=bits,
+        sequence=sequence,
+        next_number=next_number,
+        segments=tuple(NamedSegment(piece.segment.name, piece.segment.header_crc, piece.dead) for piece in view.pieces),
+        tail_ids=tail.ids[tail.alive],
+        tail_values=tail.values[tail.alive],
+    )
+    write_manifest(directory, manifest)  # crash before: the last checkpoint; after: this one
 
 
 def delete_segments(directory: Path, kept: AbstractSet[str], number_end: int | None = None) -> None:

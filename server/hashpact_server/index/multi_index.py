@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -32,8 +33,8 @@ from hashpact_server.index.base import (
     check_values,
 )
 from hashpact_server.index.bitmap import alive_of, no_rows, with_rows
-from hashpact_server.index.folder import delete_segments, open_pieces, segment_name
-from hashpact_server.index.manifest import MANIFEST, Manifest, NamedSegment, write_manifest
+from hashpact_server.index.folder import delete_segments, open_pieces, save_view, segment_name
+from hashpact_server.index.manifest import MANIFEST
 from hashpact_server.index.merging import SEGMENTS_MAX, due_merge
 from hashpact_server.index.results import arrange
 from hashpact_server.index.segments import BuildCancelledError, IndexDamagedError, Rows, Segment
@@ -53,6 +54,7 @@ ENTRIES_BLOCK_ROWS: Final = 65_536
 HELPED_ROWS_MAX: Final = 65_536
 """While a large merge runs, the writer itself merges two small segments into at most this many rows (30 ms)."""
 MERGED_KEPT_S: Final = 0.2
+MERGE_RETRY_S: Final = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +88,7 @@ class MultiIndex:
         self._merging: tuple[Segment, ...] = ()  # what the merging thread is working on
         self._removed_meanwhile: list[Ids] = []  # removals since that began
         self._merger: threading.Thread | None = None
+        self._merge_not_before_s = 0.0
         self._closed = threading.Event()
         self._next_number = 1
         self._sequence = 0
@@ -256,14 +259,13 @@ class MultiIndex:
 
     def _sealed(self, view: View, bodies: Sequence[Rows]) -> View:
         """``view`` with ``bodies``, the tail among them, as a segment, and with a new tail."""
-        pieces = _by_size(view.pieces + self._build_now(bodies))
+        pieces = view.exchanged((), self._build_now(bodies)).pieces
         return View(pieces, Tail(self._bits), 0, no_rows(), 0)
 
     def _merged_now(self, view: View, pieces: Sequence[Piece]) -> View:
         """``view`` with some of its pieces merged, by the calling thread."""
         merged = self._build_now([piece.contents() for piece in pieces])
-        kept = tuple(piece for piece in view.pieces if piece not in pieces)
-        return replace(view, pieces=_by_size(kept + merged))
+        return view.exchanged([piece.segment for piece in pieces], merged)
 
     def _due(self) -> Sequence[Piece]:
         pieces = self._view.pieces
@@ -273,7 +275,7 @@ class MultiIndex:
     def _look_after_segments(self) -> None:
         """After a change, with the lock held: start the merging thread, or lend it a hand."""
         if self._merger is None:
-            if self._due() and not self._closed.is_set():
+            if self._due() and not self._closed.is_set() and time.monotonic() >= self._merge_not_before_s:
                 self._merger = threading.Thread(target=self._merge_until_done, name="index-merge", daemon=True)
                 self._merger.start()
             return
@@ -285,32 +287,37 @@ class MultiIndex:
 
     def _merge_until_done(self) -> None:
         """The merging thread: merge what is due, group by group, until nothing is."""
-        while True:
+        try:
+            while self._merge_once():
+                # Searches that still use the old segments end before this thread lets go of them: unmapping
+                # gigabytes takes a tenth of a second, which is nobody's look-up then.
+                self._closed.wait(MERGED_KEPT_S)
+        except (OSError, MemoryError, BuildCancelledError) as error:
+            # Searches go on over the segments as they are; a later change tries again.
+            _log.warning("index segments were not merged: %s", type(error).__name__)
+            self._merge_not_before_s = time.monotonic() + MERGE_RETRY_S
+        finally:
             with self._lock:
-                due = () if self._closed.is_set() else self._due()
-                if not due:
-                    self._merger = None
-                    return
-                self._merging = tuple(piece.segment for piece in due)
-                self._removed_meanwhile = []
-                path = self._new_path()
-            try:
-                merged = self._build([piece.contents() for piece in due], path, cancelled=self._closed)
-            except (OSError, MemoryError, BuildCancelledError) as error:
-                # Searches go on over the segments as they are; the next change tries again.
-                _log.warning("index segments were not merged: %s", type(error).__name__)
-                with self._lock:
+                if self._merger is threading.current_thread():
                     self._merging, self._merger = (), None
-                return
-            with self._lock:
-                kept = tuple(piece for piece in self._view.pieces if piece.segment not in self._merging)
-                for ids in self._removed_meanwhile:
-                    merged = tuple(piece.without(ids) for piece in merged)
-                self._merging = ()
-                self._view = replace(self._view, pieces=_by_size(kept + merged))
-            # Searches that still use the old segments end before this thread lets go of them: unmapping
-            # gigabytes takes a tenth of a second, which is nobody's look-up then.
-            self._closed.wait(MERGED_KEPT_S)
+
+    def _merge_once(self) -> Sequence[Piece]:
+        """One merge; returns what was merged away, nothing when nothing is due."""
+        with self._lock:
+            due = () if self._closed.is_set() else self._due()
+            if not due:
+                self._merger = None  # a change after this starts a new thread
+                return ()
+            self._merging = tuple(piece.segment for piece in due)
+            self._removed_meanwhile = []
+            path = self._new_path()
+        merged = self._build([piece.contents() for piece in due], path, cancelled=self._closed)
+        with self._lock:
+            for ids in self._removed_meanwhile:
+                merged = tuple(piece.without(ids) for piece in merged)
+            self._view = self._view.exchanged(self._merging, merged)
+            self._merging = ()
+        return due
 
     # -- disk
 
@@ -340,20 +347,7 @@ class MultiIndex:
             self._put_on_disk()
             with self._lock:
                 view, number_end = self._view, self._next_number
-            tail = view.tail_contents()
-            for piece in view.pieces:
-                piece.segment.flush(directory)  # crash: no manifest names it yet
-            manifest = Manifest(
-                bits=self._bits,
-                sequence=sequence,
-                next_number=number_end,
-                segments=tuple(
-                    NamedSegment(piece.segment.name, piece.segment.header_crc, piece.dead) for piece in view.pieces
-                ),
-                tail_ids=tail.ids[tail.alive],
-                tail_values=tail.values[tail.alive],
-            )
-            write_manifest(directory, manifest)  # crash before: the last checkpoint; after: this one
+            save_view(directory, self._bits, view, sequence, number_end)
             self._sequence = sequence
             self._delete_unnamed(directory, {piece.segment.name for piece in view.pieces}, number_end)
 
@@ -369,8 +363,7 @@ class MultiIndex:
             for piece in self._view.pieces:
                 if not piece.segment.name:
                     written = self._build([piece.contents()], self._new_path())
-                    kept = tuple(each for each in self._view.pieces if each is not piece)
-                    self._view = replace(self._view, pieces=_by_size(kept + written))
+                    self._view = self._view.exchanged([piece.segment], written)
 
     def _delete_unnamed(self, directory: Path, named: set[str], number_end: int) -> None:
         """Delete files of segments that were merged away. Crash: they are deleted when the index is opened."""
@@ -392,14 +385,10 @@ class MultiIndex:
             self._next_number, self._sequence = manifest.next_number, manifest.sequence
             tail = self._view.tail
             tail.append(manifest.tail_ids, manifest.tail_values)
-            self._view = View(_by_size(pieces), tail, tail.count, no_rows(), 0)
+            self._view = View((), tail, tail.count, no_rows(), 0).exchanged((), pieces)
         # Left by a crash, merged away, or damaged:
         delete_segments(directory, {piece.segment.name for piece in pieces})
 
 
 def _all_of(ids: Ids, values: Words) -> Rows:
     return Rows(ids, values, np.ones(ids.shape[0], np.bool_))
-
-
-def _by_size(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
-    return tuple(sorted(pieces, key=lambda piece: -piece.segment.count))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -27,6 +28,7 @@ def linear_ns(queries: int, rows: int, words: int) -> float:
     return rows * words * (SCAN_BATCH_NS if queries >= TURNED_QUERIES_MIN else SCAN_ALONE_NS)
 
 
+@lru_cache(maxsize=1024)
 def tables_ns(bits: int, radius: int, rows: int) -> float:
     """What a search through a segment's tables costs if the values' bits are random, in nanoseconds.
 

@@ -34,7 +34,11 @@ def arrange(queries: int, found: Sequence[Found]) -> RangeResult:
     else:
         hit_query, hit_distance = (np.concatenate([part[i] for part in found]) for i in (0, 1))
         hit_id = np.concatenate([part[2] for part in found])
-    order = np.lexsort((hit_id, hit_distance, hit_query))
     lims = np.zeros(queries + 1, np.int64)
-    np.cumsum(np.bincount(hit_query, minlength=queries), out=lims[1:])
+    if queries == 1:
+        lims[1] = hit_id.shape[0]
+        order = np.lexsort((hit_id, hit_distance))
+    else:
+        np.cumsum(np.bincount(hit_query, minlength=queries), out=lims[1:])
+        order = np.lexsort((hit_id, hit_distance, hit_query))
     return RangeResult(lims, hit_distance[order], hit_id[order])

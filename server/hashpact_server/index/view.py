@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hashpact_server.index.bitmap import alive_of, with_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hashpact_server.index.base import Ids
     from hashpact_server.index.bitmap import Bitmap
     from hashpact_server.index.segments import Rows, Segment
@@ -60,6 +62,11 @@ class View:
     def tail_contents(self) -> Rows:
         """The rows of the tail, and which are alive."""
         return self.tail.contents(self.tail_count, self.tail_dead)
+
+    def exchanged(self, old: Sequence[Segment], new: Sequence[Piece]) -> View:
+        """The same moment with other segments: ``new`` hold what was alive in ``old``."""
+        kept = [piece for piece in self.pieces if piece.segment not in old]
+        return replace(self, pieces=tuple(sorted([*kept, *new], key=lambda piece: -piece.segment.count)))
 
     def has_any(self, ids: Ids) -> bool:
         """Whether one of ``ids`` is present."""

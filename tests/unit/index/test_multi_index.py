@@ -343,3 +343,33 @@ def test_every_byte_of_a_manifest_is_checked(tmp_path: Path) -> None:
         damaged[at] ^= 1
         (tmp_path / MANIFEST).write_bytes(damaged)
         assert MultiIndex(64, tmp_path).damage is not None, at
+
+
+@pytest.mark.parametrize("fault", [OSError(errno.EIO, "Input/output error"), MemoryError(), RuntimeError()])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_merge_that_fails_loses_nothing_and_is_tried_again(
+    fault: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also a fault nobody thought of: the thread ends, and nobody waits for it for ever."""
+    real = segments.build_word
+
+    def failing(*args: object) -> None:
+        if threading.current_thread().name == "index-merge":
+            raise fault
+        real(*args)  # type: ignore[arg-type]
+
+    index = MultiIndex(64, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(segments, "build_word", failing)
+        for first in (1, 100):
+            index.add(numbers(50, first), np.zeros((50, 8), np.uint8))
+            index.seal()
+        index.wait()
+    assert index.segments == 2
+    assert len(index.range_search(np.zeros((1, 8), np.uint8), 0).ids) == 100
+    assert len(list(tmp_path.iterdir())) == 2
+    monkeypatch.setattr(index, "_merge_not_before_s", 0.0)
+    index.remove(numbers(1))
+    index.wait()
+    assert index.segments == 1
+    assert len(index) == 99
