@@ -6,6 +6,7 @@ The writer's thread is the only one that comes here.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from hashpact_server.index.kernel import scan
 from hashpact_server.matcher import Near
+from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS
 
 GENERATION_VALUES: Final = 2048
 """Values of one type that are kept at least; twice as many are scanned at most, in about 10 us."""
@@ -62,12 +64,17 @@ class _Strip:
         self._half = len(self._of)
         self.base, self._halved_at = self._halved_at, sequence
 
-    def near(self, value: bytes, radius: int) -> list[Near]:
-        if not self._of:
+    def near(self, value: bytes, radius: int, since: int) -> list[Near]:
+        # Signal ids begin with the sequence, and values come in the order of their ids.
+        start = bisect_left(self._of, ((since + 1) << SIGNAL_ORDINAL_BITS,))
+        count = len(self._of) - start
+        if not count:
             return []
         query = np.frombuffer(value, np.uint64).reshape(1, -1)
-        _, distances, rows = scan(query, radius, self._words.reshape(-1), len(self._of), _NONE_DEAD)
-        return [(*self._of[row], distance) for row, distance in zip(rows.tolist(), distances.tolist(), strict=True)]
+        _, distances, rows = scan(query, radius, self._words[start:].reshape(-1), count, _NONE_DEAD)
+        return [
+            (*self._of[start + row], distance) for row, distance in zip(rows.tolist(), distances.tolist(), strict=True)
+        ]
 
 
 class Recent:
@@ -103,6 +110,9 @@ class Recent:
         for strip in self._strips.values():
             strip.turn(sequence)
 
-    def near(self, code: int, value: bytes, radius: int) -> list[Near]:
-        """What was listed lately within ``radius`` bits of one value; what was unlisted meanwhile included."""
-        return self._strips[code].near(value, radius)
+    def near(self, code: int, value: bytes, radius: int, since: int) -> list[Near]:
+        """What was listed after the entry ``since`` within ``radius`` bits of one value, unlisted meanwhile or not.
+
+        The entry must be one that this covers.
+        """
+        return self._strips[code].near(value, radius, since)

@@ -90,12 +90,13 @@ class Scene(View):
             radius: in bits, inclusive.
             hint: what :meth:`Matcher.neighbours` found before; used where it is fresh enough.
         """
-        fresh = hint is not None and self._recent.covers(code, hint.sequence)
-        found = hint.found.get((code, value, radius)) if hint and fresh else None
+        since = hint.sequence if hint else -1
+        found = hint.found.get((code, value, radius)) if hint and self._recent.covers(code, since) else None
         if found is None:
+            since = self._matcher.sequence
             found = self._matcher.near(code, value, radius)
         best: dict[int, int] = {}
-        for signal, item, distance in (*found, *self._recent.near(code, value, radius)):
+        for signal, item, distance in (*found, *self._recent.near(code, value, radius, since)):
             if distance < best.get(item, radius + 1) and self.lists(code, signal):
                 best[item] = distance
         return sorted(best.items(), key=lambda pair: (pair[1], pair[0]))
