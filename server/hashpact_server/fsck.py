@@ -4,7 +4,7 @@ LMDB's pages have no checksums; what is stored is checked against what must be t
 place, every private part against its commitment, every tile and the frontier against the entries, every row of the
 state against ``state_digest``, and rows against each other. That the rows are the right ones, replay-check shows.
 
-Works offline, on a directory that no server has open, and changes nothing.
+Works offline, on a directory that no server has open, and changes nothing of the list; indexes are brought up to date.
 """
 
 from __future__ import annotations
@@ -16,17 +16,19 @@ from typing import Final
 from hashpact.signals import SIGNAL_TYPES_BY_CODE
 
 from hashpact_server import memory
-from hashpact_server.core import open_store
+from hashpact_server.core import INDEX_FOLDER, open_store, read_head
 from hashpact_server.ledger.codec import LayoutError, u64
 from hashpact_server.ledger.embedded import PRIVATE, PUBLIC, TILES, LedgerReader
 from hashpact_server.ledger.entry import Entry, Kind, check_private, leaf_hash, parse
 from hashpact_server.ledger.merkle import HASH_BYTES, TILE_WIDTH, Frontier, RightEdge, every_tile
 from hashpact_server.ledger.store import StoreError, Tx
 from hashpact_server.replay import Report
+from hashpact_server.shelf import Shelf
 from hashpact_server.state.digest import MODULUS, row_hash, state_digest
 from hashpact_server.state.row_store import StoredRows
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS, ContributionRow, ItemRow, MemberRow, TokenRow
 from hashpact_server.state.tables import Table
+from hashpact_server.state.view import View
 
 _LEAVES_AT_ONCE = 65_536
 
@@ -40,9 +42,23 @@ def run(data_dir: Path) -> Report:
     store = open_store(data_dir)
     try:
         with store.read() as tx:
-            return check_stored(tx)
+            report = check_stored(tx)
+            if report.ok:
+                _check_indexes(data_dir / INDEX_FOLDER, tx, report)
+            return report
     finally:
         store.close()
+
+
+def _check_indexes(folder: Path, tx: Tx, report: Report) -> None:
+    """The indexes that are kept between runs, caught up as a start would, hold exactly what the state lists."""
+    ledger, rows = LedgerReader(tx), StoredRows(tx)
+    shelf = Shelf(folder)
+    try:
+        for name in shelf.differing(View(rows, ledger, read_head(ledger, rows))):
+            report.say(f"the {name} index differs from the state: delete the folder index; a start builds it anew")
+    finally:
+        shelf.close()
 
 
 def check_stored(tx: Tx) -> Report:

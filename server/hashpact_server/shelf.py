@@ -154,9 +154,36 @@ class Shelf:
         # Crash before: the older word is good for newer files too. After: this one is.
         _Current(self._generation, entry.sequence, leaf_hash(entry.public).hex()).write(self._root)
 
+    def differing(self, view: View) -> list[str]:
+        """Names of the signal types whose kept index says otherwise than the state; none when nothing usable is kept.
+
+        Brings what is kept up to date, as a start does, and compares every id and value.
+        """
+        current = None if self._root is None or not self._root.is_dir() else _Current.read(self._root)
+        if self._root is None or current is None or not current.fits(view):
+            return []
+        if not self._take_up(self._root, current, view):
+            return []
+        return [kind.name for kind in perceptual_types() if not _agrees(self._indexes[kind.code], kind.code, view)]
+
     def close(self) -> None:
         """Let go of the indexes."""
         _close(self._indexes)
+
+
+def _agrees(index: MultiIndex, code: int, view: View) -> bool:
+    held = list(index.entries())
+    ids = np.concatenate([np.empty(0, np.uint64), *(block for block, _ in held)])
+    order = np.argsort(ids)
+    ids = ids[order]
+    values = np.concatenate([np.empty((0, index.bits // 8), np.uint8), *(block for _, block in held)])[order]
+    start = 0
+    for listed_ids, _, listed_values in view.value_blocks(code):
+        end = start + len(listed_ids)
+        if not (np.array_equal(ids[start:end], listed_ids) and np.array_equal(values[start:end], listed_values)):
+            return False
+        start = end
+    return start == len(ids)
 
 
 def _close(indexes: Mapping[int, MultiIndex]) -> None:

@@ -7,10 +7,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hashpact_server import fsck
 from hashpact_server.config import Config
 from hashpact_server.core import INDEX_FOLDER, STORE_FOLDER
 from hashpact_server.engine import Engine
+from hashpact_server.index import MultiIndex
 from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.shelf import CURRENT, perceptual_types
 
@@ -181,3 +184,28 @@ def test_an_older_store_beside_newer_indexes(folder: Path, tmp_path_factory: pyt
     record(again, contribution(steward_of(again), None, picture(3)))
     assert searchable(again) == listed(again)
     again.close()
+
+
+def test_fsck_compares_indexes_with_the_state(folder: Path) -> None:
+    engine = Engine.open(folder, Config())
+    member = steward_of(engine)
+    items = record(engine, *(contribution(member, None, picture(number)) for number in range(5)))
+    engine.close()
+    assert fsck.run(folder).ok
+
+    # One value that the state does not list, and one that is missing: what a bug in following the state would leave.
+    stray = MultiIndex(256, folder / INDEX_FOLDER / "1" / "pdq")
+    sequence = stray.sequence
+    stray.add(np.array([7], np.uint64), np.zeros((1, 32), np.uint8))
+    stray.checkpoint(sequence)
+    stray.close()
+    assert any("pdq" in problem for problem in fsck.run(folder).problems)
+
+    stray = MultiIndex(256, folder / INDEX_FOLDER / "1" / "pdq")
+    stray.remove(np.array([7, (items[0] << 16) + 2], np.uint64))
+    stray.checkpoint(sequence)
+    stray.close()
+    assert any("pdq" in problem for problem in fsck.run(folder).problems)
+
+    shutil.rmtree(folder / INDEX_FOLDER)
+    assert fsck.run(folder).ok
