@@ -108,9 +108,79 @@ def count_turned(
     return count
 
 
+@part
+def gather(
+    values: Words,
+    begin: int,
+    end: int,
+    queries: Words,
+    query: int,
+    radius: int,
+    dead: NDArray[np.uint8],
+    hit_query: NDArray[np.int32],
+    hit_distance: NDArray[np.int32],
+    hit_row: NDArray[np.int64],
+    hits: int,
+) -> int:
+    """Write the living rows of a block within the radius behind the first ``hits``; returns how many there are."""
+    for row in range(begin, end):
+        distance = distance_at(values, row, queries, query)
+        if distance <= np.uint64(radius) and not is_dead(dead, row):
+            hit_query[hits], hit_distance[hits], hit_row[hits] = query, distance, row
+            hits += 1
+    return hits
+
+
 @kernel(WORDS_2D, types.int64, WORDS_1D, types.int64, BITMAP)
+def scan_few(queries: Words, radius: int, values: Words, rows: int, dead: NDArray[np.uint8]) -> Hits:
+    """:func:`scan` for a few queries: rows are read as they lie."""
+    rows = min(rows, values.shape[0] // queries.shape[1])
+    hit_query = np.empty(HITS_START, np.int32)
+    hit_distance = np.empty(HITS_START, np.int32)
+    hit_row = np.empty(HITS_START, np.int64)
+    hits = 0
+    for begin in range(0, rows, BLOCK_ROWS):
+        end = min(begin + BLOCK_ROWS, rows)
+        for query in range(queries.shape[0]):
+            if count_rows(values, begin, end, queries, query, radius) == 0:
+                continue
+            if hits + BLOCK_ROWS > hit_row.shape[0]:
+                size = 2 * hits + BLOCK_ROWS
+                hit_query, hit_distance = grown(hit_query, size), grown(hit_distance, size)
+                hit_row = grown(hit_row, size)
+            hits = gather(values, begin, end, queries, query, radius, dead, hit_query, hit_distance, hit_row, hits)
+    return hit_query[:hits], hit_distance[:hits], hit_row[:hits]
+
+
+@kernel(WORDS_2D, types.int64, WORDS_1D, types.int64, BITMAP)
+def scan_many(queries: Words, radius: int, values: Words, rows: int, dead: NDArray[np.uint8]) -> Hits:
+    """:func:`scan` for many queries: each block is turned into columns first."""
+    words = queries.shape[1]
+    rows = min(rows, values.shape[0] // words)
+    columns = np.empty(words * BLOCK_ROWS, np.uint64)
+    scratch = np.empty(BLOCK_ROWS, np.uint64)
+    hit_query = np.empty(HITS_START, np.int32)
+    hit_distance = np.empty(HITS_START, np.int32)
+    hit_row = np.empty(HITS_START, np.int64)
+    hits = 0
+    for begin in range(0, rows, BLOCK_ROWS):
+        end = min(begin + BLOCK_ROWS, rows)
+        turn_block(values, begin, end, words, columns)
+        for query in range(queries.shape[0]):
+            if count_turned(columns, end - begin, queries, query, radius, scratch) == 0:
+                continue
+            if hits + BLOCK_ROWS > hit_row.shape[0]:
+                size = 2 * hits + BLOCK_ROWS
+                hit_query, hit_distance = grown(hit_query, size), grown(hit_distance, size)
+                hit_row = grown(hit_row, size)
+            hits = gather(values, begin, end, queries, query, radius, dead, hit_query, hit_distance, hit_row, hits)
+    return hit_query[:hits], hit_distance[:hits], hit_row[:hits]
+
+
 def scan(queries: Words, radius: int, values: Words, rows: int, dead: NDArray[np.uint8]) -> Hits:
     """Every living row within the radius of each query.
+
+    Two kernels, not one with a branch: LLVM would compile every loop for either side and take seconds.
 
     Args:
         queries: uint64 [q, words].
@@ -122,33 +192,5 @@ def scan(queries: Words, radius: int, values: Words, rows: int, dead: NDArray[np
     Returns:
         Hits; for each query its rows come in increasing order.
     """
-    words = queries.shape[1]
-    rows = min(rows, values.shape[0] // words)
-    turn = queries.shape[0] >= TURNED_QUERIES_MIN and words > 1
-    columns = np.empty(words * BLOCK_ROWS if turn else 0, np.uint64)
-    scratch = np.empty(BLOCK_ROWS, np.uint64)
-    hit_query = np.empty(HITS_START, np.int32)
-    hit_distance = np.empty(HITS_START, np.int32)
-    hit_row = np.empty(HITS_START, np.int64)
-    hits = 0
-    for begin in range(0, rows, BLOCK_ROWS):
-        end = min(begin + BLOCK_ROWS, rows)
-        if turn:
-            turn_block(values, begin, end, words, columns)
-        for query in range(queries.shape[0]):
-            if turn:
-                near = count_turned(columns, end - begin, queries, query, radius, scratch)
-            else:
-                near = count_rows(values, begin, end, queries, query, radius)
-            if near == 0:
-                continue
-            if hits + BLOCK_ROWS > hit_row.shape[0]:
-                size = 2 * hits + BLOCK_ROWS
-                hit_query, hit_distance = grown(hit_query, size), grown(hit_distance, size)
-                hit_row = grown(hit_row, size)
-            for row in range(begin, end):
-                distance = distance_at(values, row, queries, query)
-                if distance <= np.uint64(radius) and not is_dead(dead, row):
-                    hit_query[hits], hit_distance[hits], hit_row[hits] = query, distance, row
-                    hits += 1
-    return hit_query[:hits], hit_distance[:hits], hit_row[:hits]
+    turn = queries.shape[0] >= TURNED_QUERIES_MIN and queries.shape[1] > 1
+    return (scan_many if turn else scan_few)(queries, radius, values, rows, dead)

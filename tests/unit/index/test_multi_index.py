@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hashpact_server.index import IndexInputError, LinearIndex, MultiIndex, multi_index, segments
+from hashpact_server.index import IndexInputError, LinearIndex, MultiIndex, multi_index, segments, tail
+from hashpact_server.index.bitmap import no_rows
 from hashpact_server.index.manifest import MANIFEST
 from hashpact_server.index.segments import Segment, _Layout
 from hashpact_server.index.tail import TAIL_ROWS_MAX
@@ -73,6 +74,17 @@ def test_values_that_share_their_words_are_left_to_the_scan(monkeypatch: pytest.
     assert scanned == [3]
     assert_same(multi, linear, rng.integers(0, 256, (5, 32), dtype=np.uint8), (31,))
     assert scanned == [3, 0]
+
+
+def test_a_search_of_the_tail_sees_no_row_newer_than_its_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail, "TAIL_BUCKET_NS", 0.0)  # through the tables, however few rows
+    values = np.random.default_rng(8).integers(0, 2**64, (100, 4), dtype=np.uint64)
+    body = tail.Tail(256)
+    body.append(numbers(60), values[:60])
+    body.append(numbers(40, 61), values[60:])
+    query, distance, row = body.search(values, 0, 50, no_rows())
+    assert query.tolist() == row.tolist() == list(range(50))
+    assert not distance.any()
 
 
 def test_memory_of_a_million_values_is_within_its_budget() -> None:
