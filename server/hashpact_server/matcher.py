@@ -23,6 +23,10 @@ from hashpact_server.state.view import View
 
 _ORDINAL_BITS: Final = np.uint64(SIGNAL_ORDINAL_BITS)
 
+NEAR_HITS_MAX: Final = 64
+"""Closest hits of one value that a rule gets to see, beside all at distance 0: near-duplicates are told, not counted,
+but identity hangs on equal values. Every contribution would otherwise pay for each of thousands of look-alikes."""
+
 Wanted = tuple[int, bytes, int]
 """(signal type code, value, radius in bits)."""
 
@@ -99,12 +103,13 @@ class Indexes:
         return sequences
 
     def near(self, code: int, values: Sequence[bytes], radius: int) -> Iterator[list[Near]]:
-        """What lies within ``radius`` of each value."""
+        """What lies closest within ``radius`` of each value, as :data:`NEAR_HITS_MAX` says."""
         size = self._by_code[code].bits // 8
         queries = np.frombuffer(b"".join(values), dtype=np.uint8).reshape(len(values), size)
         lims, distances, ids = self.search(code, queries, radius)
         for query in range(len(values)):
             start, end = int(lims[query]), int(lims[query + 1])
+            end = start + told_hits(distances[start:end])
             yield [
                 (signal, self.item_of(signal), distance)
                 for signal, distance in zip(ids[start:end].tolist(), distances[start:end].tolist(), strict=True)
@@ -113,6 +118,12 @@ class Indexes:
     def counts(self) -> dict[int, int]:
         """Number of values per signal type code."""
         return {code: len(index) for code, index in self._by_code.items()}
+
+
+def told_hits(distances: NDArray[np.int32]) -> int:
+    """How many of one value's hits, sorted by distance, a rule gets to see."""
+    equal = int(np.searchsorted(distances, 1))
+    return min(len(distances), max(equal, NEAR_HITS_MAX))
 
 
 class Matcher:
@@ -180,7 +191,7 @@ class Matcher:
         return answer
 
     def near(self, code: int, value: bytes, radius: int) -> list[Near]:
-        """Everything listed within ``radius`` bits of one value."""
+        """What is listed closest within ``radius`` bits of one value, as :data:`NEAR_HITS_MAX` says."""
         return next(self._indexes.near(code, [value], radius))
 
     def counts(self) -> dict[int, int]:

@@ -15,7 +15,7 @@ from hashpact.signals import SIGNAL_TYPES
 from numpy.typing import NDArray
 
 from hashpact_server.index.kernel import scan
-from hashpact_server.matcher import Near
+from hashpact_server.matcher import Near, told_hits
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS
 
 GENERATION_VALUES: Final = 2048
@@ -72,8 +72,13 @@ class _Strip:
             return []
         query = np.frombuffer(value, np.uint64).reshape(1, -1)
         _, distances, rows = scan(query, radius, self._words[start:].reshape(-1), count, _NONE_DEAD)
+        if not rows.size:
+            return []
+        order = np.argsort(distances, kind="stable")
+        order = order[: told_hits(distances[order])]
         return [
-            (*self._of[start + row], distance) for row, distance in zip(rows.tolist(), distances.tolist(), strict=True)
+            (*self._of[start + row], distance)
+            for row, distance in zip(rows[order].tolist(), distances[order].tolist(), strict=True)
         ]
 
 
@@ -111,7 +116,9 @@ class Recent:
             strip.turn(sequence)
 
     def near(self, code: int, value: bytes, radius: int, since: int) -> list[Near]:
-        """What was listed after the entry ``since`` within ``radius`` bits of one value, unlisted meanwhile or not.
+        """What was listed after the entry ``since`` closest within ``radius`` bits of one value.
+
+        As many as the matcher would tell; what was unlisted meanwhile is included.
 
         The entry must be one that this covers.
         """

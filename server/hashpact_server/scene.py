@@ -6,8 +6,12 @@ the ledger and applied to the state at once, so that the next rule of the same g
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from hashpact.v1 import error_reason_pb2
 
 from hashpact_server.ledger.base import Committed, Head
 from hashpact_server.ledger.embedded import LedgerWriter
@@ -16,6 +20,7 @@ from hashpact_server.ledger.merkle import EMPTY_ROOT
 from hashpact_server.ledger.store import WriteTx
 from hashpact_server.matcher import Matcher, Neighbours
 from hashpact_server.recent import Recent
+from hashpact_server.refusal import Refusal
 from hashpact_server.state.apply import Changes, Scope, apply
 from hashpact_server.state.row_store import WritableRows
 from hashpact_server.state.view import View
@@ -48,6 +53,7 @@ class Scene(View):
         self._recent = recent
         self._epoch = head.epoch
         self.changes = Changes()
+        self.deadline = math.inf
 
     @property
     def head(self) -> Head:
@@ -61,6 +67,20 @@ class Scene(View):
     def now_ms(self) -> int:
         """The time that the next entry will carry, in Unix ms."""
         return self._appending.now_ms()
+
+    def check_deadline(self) -> None:
+        """Give up when the act's time is over: a rule asks before each piece of work that may be one of very many.
+
+        There is one writer, so an act that goes on for ever would keep everybody's writes from happening.
+
+        Raises:
+            Refusal: DEADLINE_EXCEEDED; the act is undone.
+        """
+        if time.monotonic() > self.deadline:
+            raise Refusal(
+                error_reason_pb2.ERROR_REASON_DEADLINE_EXCEEDED,
+                "the deadline passed while the write was decided; nothing was written, send less at once",
+            )
 
     def record(self, draft: Draft) -> Entry:
         """Append an entry and let it take effect."""
@@ -82,7 +102,9 @@ class Scene(View):
             self._epoch += 1
 
     def near(self, code: int, value: bytes, radius: int, hint: Neighbours | None = None) -> list[tuple[int, int]]:
-        """Live items with a signal of this type within ``radius`` bits, as (item, distance), closest first.
+        """The closest live items with a signal of this type within ``radius`` bits, as (item, distance), closest first.
+
+        All that have this very value, and beside them as many as ``matcher.NEAR_HITS_MAX`` lets through.
 
         Args:
             code: code of a perceptual signal type.

@@ -51,7 +51,7 @@ class Act:
         request_id: remembered with the answer when not empty.
         fingerprint: SHA-256 of the request without its request_id (32 bytes): tells a retry from a reuse.
         validate_only: decide, answer, and write nothing.
-        deadline: ``time.monotonic()`` after which the act is not begun.
+        deadline: ``time.monotonic()`` after which the act is not begun, and given up where the rule asks.
     """
 
     decide: Callable[[Scene], Encode]
@@ -274,6 +274,7 @@ class Writer:
 
     def _decide(self, act: Act, opened: Opened) -> bytes:
         scene, answer = opened.scene, b""
+        scene.deadline = act.deadline
         with scene.trial():
             before = scene.head.sequence
             encode = act.decide(scene)

@@ -26,7 +26,7 @@ class Sighting:
     Attributes:
         signal: the signal.
         listed_on: live items that this very value is listed on.
-        near: for perceptual types, (item, distance) of live items within the type's default radius, closest first.
+        near: for perceptual types, (item, distance) of the closest live items within the type's default radius.
         clashes: a digest that begins like another one (see :func:`look`): it must not be listed.
     """
 
@@ -67,10 +67,14 @@ def look(scene: Scene, signals: Sequence[FitSignal], hint: Neighbours | None) ->
 
     The state knows a digest by its first 16 bytes and keeps the rest beside them. Two SHA-256 values that begin alike
     do not happen; they can be made up, though, to push a listed digest out of its row. They are told apart here.
+
+    Raises:
+        Refusal: DEADLINE_EXCEEDED.
     """
     sightings = []
     rows: dict[bytes, bytes] = {}
     for signal in signals:
+        scene.check_deadline()
         kind = signal.kind
         if kind.exact:
             first = rows.setdefault(digest_key(kind.code, signal.value), signal.value)

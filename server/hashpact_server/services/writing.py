@@ -20,6 +20,8 @@ from hashpact_server.writer import Act
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _HINT_VALUES_MAX: Final = 256
+_HINT_HITS_MAX: Final = 250_000
+"""Hits that are held for a rule, about 40 MB of them; where there are more, the writer searches for the rest itself."""
 
 R = TypeVar("R", bound=Message)
 
@@ -74,6 +76,7 @@ def neighbours(engine: Engine, caller: Caller, wanted: Sequence[Wanted]) -> Neig
         Refusal: DEADLINE_EXCEEDED; nothing was written.
     """
     found: Neighbours | None = None
+    hits = 0
     for start in range(0, len(wanted), _HINT_VALUES_MAX):
         if time.monotonic() > caller.deadline:
             raise Refusal(
@@ -85,4 +88,7 @@ def neighbours(engine: Engine, caller: Caller, wanted: Sequence[Wanted]) -> Neig
             found = part  # its sequence is the oldest of all parts, which is what the whole can vouch for
         else:
             found.found.update(part.found)
+        hits += sum(map(len, part.found.values()))
+        if hits > _HINT_HITS_MAX:
+            break
     return found or engine.matcher.neighbours(())
