@@ -86,8 +86,14 @@ class OrderedMap(Generic[In, Out]):
     def _submit(self, one: In) -> Future[Out]:
         if not self._processes:
             return self._pool.submit(self._function, one)
-        with interrupts_deferred():  # The pool starts its processes while it takes the first inputs.
-            return self._pool.submit(self._function, one)
+        try:
+            with interrupts_deferred():  # The pool starts its processes while it takes the first inputs.
+                return self._pool.submit(self._function, one)
+        except BrokenProcessPool as broken:
+            # A process died over an earlier input whose turn has not come yet. This one waits for its own turn too.
+            failed: Future[Out] = Future()
+            failed.set_exception(broken)
+            return failed
 
     def __iter__(self) -> Iterator[tuple[In, Out]]:
         try:

@@ -60,6 +60,20 @@ def test_a_process_that_dies_costs_one_input() -> None:
     assert found == [(number, -1 if number == 13 else 2 * number) for number in range(20)]
 
 
+def test_an_input_that_comes_after_a_process_died_waits_for_its_turn() -> None:
+    """The pool refuses work from the moment of the death, which may be before the input that killed has its turn."""
+    work: OrderedMap[int, int]
+
+    def inputs() -> Iterator[int]:
+        yield from (1, 13)
+        killed = work._pending[0][1]
+        assert killed.exception(60) is not None
+        yield 2
+
+    work = OrderedMap(die_of_13, inputs(), workers=1, processes_from=1, on_crash=lambda _: -1)
+    assert list(work) == [(1, 2), (13, -1), (2, 4)]
+
+
 def test_abandoning_names_what_is_left() -> None:
     work = OrderedMap(double, range(10), workers=2)
     results = iter(work)
