@@ -156,11 +156,7 @@ class Gate:
         """When the call has to be done, as ``time.monotonic()``: the caller's deadline, or ours when it is sooner."""
         left: float | None = context.time_remaining()
         if left is not None and left <= 0:
-            raise Refusal(
-                reasons.ERROR_REASON_DEADLINE_EXCEEDED,
-                "the deadline had passed before the work began",
-                metadata={"limit": "deadline_s_max", "limit_value": str(self._deadline_s_max)},
-            )
+            raise Refusal(reasons.ERROR_REASON_DEADLINE_EXCEEDED, "the deadline had passed before the work began")
         return time.monotonic() + min(self._deadline_s_max, self._deadline_s_max if left is None else left)
 
     def record(self, call: _Call) -> None:

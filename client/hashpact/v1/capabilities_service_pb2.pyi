@@ -136,7 +136,9 @@ Global___SignalTypeInfo: _TypeAlias = SignalTypeInfo  # noqa: Y015
 
 @_typing.final
 class Limits(_message.Message):
-    """Limits in force; each is stated with its unit. Over a limit, the answer is `LIMIT_EXCEEDED` with the limit in it."""
+    """Limits in force; each is stated with its unit. A request over a limit is answered with `LIMIT_EXCEEDED` and the limit in
+    it, save where the limit says otherwise.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -159,7 +161,7 @@ class Limits(_message.Message):
     REQUEST_ID_TTL_S_FIELD_NUMBER: _builtins.int
     STORE_BYTES_MAX_FIELD_NUMBER: _builtins.int
     message_bytes_max: _builtins.int
-    """Largest message that the server reads, in bytes."""
+    """Largest message that the server reads, in bytes. gRPC itself refuses larger ones, with `RESOURCE_EXHAUSTED`."""
     lookup_probes_max: _builtins.int
     """Probes in one Lookup."""
     lookup_values_max: _builtins.int
@@ -169,31 +171,33 @@ class Limits(_message.Message):
     matches_default: _builtins.int
     """Items in the answer for one probe, if the caller does not say."""
     matches_max: _builtins.int
-    """Items in the answer for one probe, at most."""
+    """Items in the answer for one probe, at most. Who asks for more gets as many."""
     contributions_max: _builtins.int
     """Contributions in one Contribute."""
     contribution_signals_max: _builtins.int
-    """Signals in one contribution or amendment."""
+    """Signals in one contribution (else its outcome is `SIGNALS_INVALID`) or amendment."""
     labels_max: _builtins.int
-    """Labels in one contribution."""
+    """Labels that one member gives an item (else the outcome is `LABELS_INVALID`; `FIELD_INVALID` for Amend)."""
     near_duplicates_max: _builtins.int
     """Near-duplicates named in one outcome."""
     page_size_max: _builtins.int
-    """Items or members on one page."""
+    """Items or members on one page. Who asks for more gets as many."""
     deadline_s_max: _builtins.int
-    """Longest time that the server works on one call, in seconds; a shorter deadline of the caller is kept."""
+    """Longest time that the server works on one call, in seconds; a shorter deadline of the caller is kept. Then:
+    `DEADLINE_EXCEEDED`.
+    """
     requests_max: _builtins.int
-    """Calls in flight, of all members together."""
+    """Calls in flight, of all members together. Over it: `TOO_MANY_REQUESTS`."""
     member_requests_max: _builtins.int
-    """Calls in flight of one member."""
+    """Calls in flight of one member. Over it: `TOO_MANY_REQUESTS`."""
     streams_max: _builtins.int
-    """Open streams, of all members together."""
+    """Open streams, of all members together. Over it: `TOO_MANY_REQUESTS`. No method of this version streams."""
     member_tokens_max: _builtins.int
     """Live tokens of one member."""
     request_id_ttl_s: _builtins.int
     """Time for which a `request_id` is remembered at least, in seconds."""
     store_bytes_max: _builtins.int
-    """Size of the store at which writes are refused, in bytes."""
+    """Size of the store at which writes are refused with `STORE_FULL`, in bytes."""
     def __init__(
         self,
         *,

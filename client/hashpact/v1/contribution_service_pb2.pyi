@@ -75,7 +75,7 @@ class Contribution(_message.Message):
     @_builtins.property
     def signals(self) -> _containers.RepeatedCompositeFieldContainer[_signal_pb2.Signal]:
         """What describes it: at least one, at most `contribution_signals_max`. At least one MUST be of a type that
-        identifies (`sha256`, `md5` or `pdq`).
+        identifies (`sha256`, `md5` or `pdq`), unless `attach_to` names the item.
         """
 
     @_builtins.property
@@ -185,7 +185,7 @@ class ContributionOutcome(_message.Message):
         RESULT_ATTACHED: ContributionOutcome._Result.ValueType  # 3
         """This member already contributed to the item: new signals or labels were added, or its attestation was raised."""
         RESULT_UNCHANGED: ContributionOutcome._Result.ValueType  # 4
-        """This member had already said exactly this."""
+        """This member had already said all of this."""
         RESULT_AMBIGUOUS: ContributionOutcome._Result.ValueType  # 5
         """The signals identify several items, named in `candidates`. Nothing was written."""
         RESULT_REFUSED: ContributionOutcome._Result.ValueType  # 6
@@ -203,7 +203,7 @@ class ContributionOutcome(_message.Message):
     RESULT_ATTACHED: ContributionOutcome.Result.ValueType  # 3
     """This member already contributed to the item: new signals or labels were added, or its attestation was raised."""
     RESULT_UNCHANGED: ContributionOutcome.Result.ValueType  # 4
-    """This member had already said exactly this."""
+    """This member had already said all of this."""
     RESULT_AMBIGUOUS: ContributionOutcome.Result.ValueType  # 5
     """The signals identify several items, named in `candidates`. Nothing was written."""
     RESULT_REFUSED: ContributionOutcome.Result.ValueType  # 6
@@ -220,11 +220,13 @@ class ContributionOutcome(_message.Message):
     result: Global___ContributionOutcome.Result.ValueType
     """The result."""
     item: _builtins.int
-    """The item; 0 for `AMBIGUOUS` and `REFUSED`, and for `CREATED` under `validate_only`."""
+    """The item; 0 for `AMBIGUOUS` and `REFUSED`, and under `validate_only` for an item that the batch itself would create."""
     status: _item_pb2.ItemStatus.ValueType
-    """Where the item stands now."""
+    """Where the item stands now; unspecified for `AMBIGUOUS` and `REFUSED`."""
     reason: _error_reason_pb2.ErrorReason.ValueType
-    """Why it was refused; unspecified otherwise."""
+    """Why it was refused; unspecified otherwise: `SIGNALS_INVALID`, `NO_IDENTITY`, `SIGNAL_TAKEN`, `LABELS_INVALID`,
+    `ATTESTATION_MISSING`, `FIELD_INVALID` (the attestation's time or role), or for `attach_to` `ITEM_NOT_FOUND`, `ITEM_CLOSED`.
+    """
     message: _builtins.str
     """One sentence for people about the refusal. Never contains a hash value."""
     @_builtins.property
@@ -234,7 +236,7 @@ class ContributionOutcome(_message.Message):
     @_builtins.property
     def near_duplicates(self) -> _containers.RepeatedCompositeFieldContainer[Global___NearDuplicate]:
         """Other items with a signal within its type's default radius, closest first, at most `near_duplicates_max`: likely
-        variants, which `attach_to` would keep under one item.
+        variants, which `attach_to` would keep under one item. None for `REFUSED`.
         """
 
     @_builtins.property
@@ -443,7 +445,7 @@ class WithdrawResponse(_message.Message):
     status: _item_pb2.ItemStatus.ValueType
     """Where the item stands now: withdrawn, or what it is while others' contributions stand."""
     contributions_left: _builtins.int
-    """Contributions of other members that still stand."""
+    """Contributions of other members that keep the item on the list; 0 when it is withdrawn."""
     as_of: _builtins.str
     """Token of the state after this write. Opaque."""
     def __init__(
@@ -569,7 +571,9 @@ class ListItemsResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Token of the next page; empty on the last."""
+    """Token of the next page; empty on the last. A page may be short, even empty, and have a next one: the server looks at a
+    bounded number of items per call.
+    """
     as_of: _builtins.str
     """Position in history that this answer reflects at least. Opaque."""
     @_builtins.property

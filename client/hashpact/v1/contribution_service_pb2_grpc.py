@@ -36,8 +36,9 @@ class ContributionServiceStub(object):
 
     Idempotency. A write MAY carry a `request_id` (8 to 64 characters of `A-Z a-z 0-9 - _`), unique per member. The same
     request sent again with it returns the first answer, also after a restart of the server; another request
-    with it is refused with `REQUEST_ID_REUSED`. Ids are remembered for at least `request_id_ttl_s`. Clients
-    MUST NOT retry a write that carries none.
+    with it is refused with `REQUEST_ID_REUSED`. Ids are remembered for at least `request_id_ttl_s`. A request that ended in
+    an error, or was only validated, left nothing to remember and is decided afresh. Clients MUST NOT retry a write that
+    carries none.
     """
 
     def __init__(self, channel):
@@ -84,8 +85,9 @@ class ContributionServiceServicer(object):
 
     Idempotency. A write MAY carry a `request_id` (8 to 64 characters of `A-Z a-z 0-9 - _`), unique per member. The same
     request sent again with it returns the first answer, also after a restart of the server; another request
-    with it is refused with `REQUEST_ID_REUSED`. Ids are remembered for at least `request_id_ttl_s`. Clients
-    MUST NOT retry a write that carries none.
+    with it is refused with `REQUEST_ID_REUSED`. Ids are remembered for at least `request_id_ttl_s`. A request that ended in
+    an error, or was only validated, left nothing to remember and is decided afresh. Clients MUST NOT retry a write that
+    carries none.
     """
 
     def Contribute(self, request, context):
@@ -94,14 +96,13 @@ class ContributionServiceServicer(object):
 
         Roles: `contribute`.
 
-        Errors (of the batch as a whole; everything else is an outcome):
+        Errors (of the batch as a whole; everything else is an outcome), besides those that `ErrorReason` names for every call:
         * `INVALID_ARGUMENT` / `FIELD_INVALID`: no contributions, or a `request_id` of another shape.
         * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `contributions_max` in a batch.
         * `RESOURCE_EXHAUSTED` / `STORE_FULL`: the store has reached `store_bytes_max`, or the disk is full.
         * `RESOURCE_EXHAUSTED` / `TOO_MANY_REQUESTS`: the write queue is full; carries `RetryInfo`.
         * `ABORTED` / `REQUEST_ID_REUSED`.
         * `UNAVAILABLE` / `WRITE_OUTCOME_UNKNOWN`: the disk failed while committing. Ask again with the same `request_id`.
-        * `UNAUTHENTICATED`, `PERMISSION_DENIED`: see `ErrorReason`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -113,10 +114,12 @@ class ContributionServiceServicer(object):
         Roles: `contribute`, and a standing contribution of the caller to the item.
 
         Errors: as `Contribute`, and
+        * `INVALID_ARGUMENT` / `FIELD_INVALID`: a label of another shape, or more than `labels_max`.
+        * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `contribution_signals_max` signals.
         * `NOT_FOUND` / `ITEM_NOT_FOUND`.
         * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item.
         * `FAILED_PRECONDITION` / `ITEM_CLOSED`: it is withdrawn or expired.
-        * `FAILED_PRECONDITION` / `SIGNAL_TAKEN`: a signal identifies another item.
+        * `FAILED_PRECONDITION` / `SIGNAL_TAKEN`: a signal identifies another item. Nothing was written.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -124,12 +127,15 @@ class ContributionServiceServicer(object):
 
     def Withdraw(self, request, context):
         """Takes back. A contributor takes back its own contribution, and the item is withdrawn when none is left;
-        a steward withdraws the item for everybody. A withdrawn item matches nothing from the acknowledgement on.
-        Withdrawing what is already withdrawn succeeds and changes nothing.
+        a steward, whether it contributed or not, withdraws the item for everybody. A withdrawn item matches nothing from the
+        acknowledgement on. Withdrawing an item that is withdrawn or expired already succeeds and changes nothing.
 
         Roles: `contribute` (own contributions) or `steward`.
 
-        Errors: as `Contribute`, and `ITEM_NOT_FOUND`, `NOT_CONTRIBUTOR`.
+        Errors: as `Contribute`, and
+        * `INVALID_ARGUMENT` / `FIELD_INVALID`: a reason that the server does not know.
+        * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+        * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item, or has none any more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,7 +148,7 @@ class ContributionServiceServicer(object):
 
         Errors:
         * `NOT_FOUND` / `ITEM_NOT_FOUND`.
-        * `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
+        * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,8 +161,10 @@ class ContributionServiceServicer(object):
         Roles: any of `contribute`, `review`, `replicate`, `steward`, `audit`.
 
         Errors:
+        * `INVALID_ARGUMENT` / `FIELD_INVALID`: a status that the server does not know, or a label of another shape.
+        * `NOT_FOUND` / `MEMBER_NOT_FOUND`: no member has the name that is filtered for.
         * `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`: not a token of this server, or of a request with other filters.
-        * `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
+        * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -209,8 +217,9 @@ class ContributionService(object):
 
     Idempotency. A write MAY carry a `request_id` (8 to 64 characters of `A-Z a-z 0-9 - _`), unique per member. The same
     request sent again with it returns the first answer, also after a restart of the server; another request
-    with it is refused with `REQUEST_ID_REUSED`. Ids are remembered for at least `request_id_ttl_s`. Clients
-    MUST NOT retry a write that carries none.
+    with it is refused with `REQUEST_ID_REUSED`. Ids are remembered for at least `request_id_ttl_s`. A request that ended in
+    an error, or was only validated, left nothing to remember and is decided afresh. Clients MUST NOT retry a write that
+    carries none.
     """
 
     @staticmethod

@@ -37,8 +37,9 @@ class ContributionServiceStub:
 
     Idempotency. A write MAY carry a `request_id` (8 to 64 characters of `A-Z a-z 0-9 - _`), unique per member. The same
     request sent again with it returns the first answer, also after a restart of the server; another request
-    with it is refused with `REQUEST_ID_REUSED`. Ids are remembered for at least `request_id_ttl_s`. Clients
-    MUST NOT retry a write that carries none.
+    with it is refused with `REQUEST_ID_REUSED`. Ids are remembered for at least `request_id_ttl_s`. A request that ended in
+    an error, or was only validated, left nothing to remember and is decided afresh. Clients MUST NOT retry a write that
+    carries none.
     """
 
     @_typing.overload
@@ -51,14 +52,13 @@ class ContributionServiceStub:
 
     Roles: `contribute`.
 
-    Errors (of the batch as a whole; everything else is an outcome):
+    Errors (of the batch as a whole; everything else is an outcome), besides those that `ErrorReason` names for every call:
      * `INVALID_ARGUMENT` / `FIELD_INVALID`: no contributions, or a `request_id` of another shape.
      * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `contributions_max` in a batch.
      * `RESOURCE_EXHAUSTED` / `STORE_FULL`: the store has reached `store_bytes_max`, or the disk is full.
      * `RESOURCE_EXHAUSTED` / `TOO_MANY_REQUESTS`: the write queue is full; carries `RetryInfo`.
      * `ABORTED` / `REQUEST_ID_REUSED`.
      * `UNAVAILABLE` / `WRITE_OUTCOME_UNKNOWN`: the disk failed while committing. Ask again with the same `request_id`.
-     * `UNAUTHENTICATED`, `PERMISSION_DENIED`: see `ErrorReason`.
     """
     Amend: _grpc.UnaryUnaryMultiCallable[_contribution_service_pb2.AmendRequest, _contribution_service_pb2.AmendResponse]
     """Changes what the calling member says about an item: its labels, or more signals that describe it.
@@ -66,19 +66,24 @@ class ContributionServiceStub:
     Roles: `contribute`, and a standing contribution of the caller to the item.
 
     Errors: as `Contribute`, and
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: a label of another shape, or more than `labels_max`.
+     * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `contribution_signals_max` signals.
      * `NOT_FOUND` / `ITEM_NOT_FOUND`.
      * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item.
      * `FAILED_PRECONDITION` / `ITEM_CLOSED`: it is withdrawn or expired.
-     * `FAILED_PRECONDITION` / `SIGNAL_TAKEN`: a signal identifies another item.
+     * `FAILED_PRECONDITION` / `SIGNAL_TAKEN`: a signal identifies another item. Nothing was written.
     """
     Withdraw: _grpc.UnaryUnaryMultiCallable[_contribution_service_pb2.WithdrawRequest, _contribution_service_pb2.WithdrawResponse]
     """Takes back. A contributor takes back its own contribution, and the item is withdrawn when none is left;
-    a steward withdraws the item for everybody. A withdrawn item matches nothing from the acknowledgement on.
-    Withdrawing what is already withdrawn succeeds and changes nothing.
+    a steward, whether it contributed or not, withdraws the item for everybody. A withdrawn item matches nothing from the
+    acknowledgement on. Withdrawing an item that is withdrawn or expired already succeeds and changes nothing.
 
     Roles: `contribute` (own contributions) or `steward`.
 
-    Errors: as `Contribute`, and `ITEM_NOT_FOUND`, `NOT_CONTRIBUTOR`.
+    Errors: as `Contribute`, and
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: a reason that the server does not know.
+     * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+     * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item, or has none any more.
     """
     GetItem: _grpc.UnaryUnaryMultiCallable[_contribution_service_pb2.GetItemRequest, _contribution_service_pb2.GetItemResponse]
     """Returns one item, withdrawn ones too.
@@ -87,7 +92,7 @@ class ContributionServiceStub:
 
     Errors:
      * `NOT_FOUND` / `ITEM_NOT_FOUND`.
-     * `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
+     * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
     """
     ListItems: _grpc.UnaryUnaryMultiCallable[_contribution_service_pb2.ListItemsRequest, _contribution_service_pb2.ListItemsResponse]
     """Lists items by growing id. Pages are stable: an item that stays is seen exactly once, however much is
@@ -96,8 +101,10 @@ class ContributionServiceStub:
     Roles: any of `contribute`, `review`, `replicate`, `steward`, `audit`.
 
     Errors:
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: a status that the server does not know, or a label of another shape.
+     * `NOT_FOUND` / `MEMBER_NOT_FOUND`: no member has the name that is filtered for.
      * `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`: not a token of this server, or of a request with other filters.
-     * `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
+     * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
     """
 
 @_typing.type_check_only
@@ -112,8 +119,9 @@ class ContributionServiceAsyncStub(ContributionServiceStub):
 
     Idempotency. A write MAY carry a `request_id` (8 to 64 characters of `A-Z a-z 0-9 - _`), unique per member. The same
     request sent again with it returns the first answer, also after a restart of the server; another request
-    with it is refused with `REQUEST_ID_REUSED`. Ids are remembered for at least `request_id_ttl_s`. Clients
-    MUST NOT retry a write that carries none.
+    with it is refused with `REQUEST_ID_REUSED`. Ids are remembered for at least `request_id_ttl_s`. A request that ended in
+    an error, or was only validated, left nothing to remember and is decided afresh. Clients MUST NOT retry a write that
+    carries none.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -123,14 +131,13 @@ class ContributionServiceAsyncStub(ContributionServiceStub):
 
     Roles: `contribute`.
 
-    Errors (of the batch as a whole; everything else is an outcome):
+    Errors (of the batch as a whole; everything else is an outcome), besides those that `ErrorReason` names for every call:
      * `INVALID_ARGUMENT` / `FIELD_INVALID`: no contributions, or a `request_id` of another shape.
      * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `contributions_max` in a batch.
      * `RESOURCE_EXHAUSTED` / `STORE_FULL`: the store has reached `store_bytes_max`, or the disk is full.
      * `RESOURCE_EXHAUSTED` / `TOO_MANY_REQUESTS`: the write queue is full; carries `RetryInfo`.
      * `ABORTED` / `REQUEST_ID_REUSED`.
      * `UNAVAILABLE` / `WRITE_OUTCOME_UNKNOWN`: the disk failed while committing. Ask again with the same `request_id`.
-     * `UNAUTHENTICATED`, `PERMISSION_DENIED`: see `ErrorReason`.
     """
     Amend: _aio.UnaryUnaryMultiCallable[_contribution_service_pb2.AmendRequest, _contribution_service_pb2.AmendResponse]  # type: ignore[assignment]
     """Changes what the calling member says about an item: its labels, or more signals that describe it.
@@ -138,19 +145,24 @@ class ContributionServiceAsyncStub(ContributionServiceStub):
     Roles: `contribute`, and a standing contribution of the caller to the item.
 
     Errors: as `Contribute`, and
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: a label of another shape, or more than `labels_max`.
+     * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `contribution_signals_max` signals.
      * `NOT_FOUND` / `ITEM_NOT_FOUND`.
      * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item.
      * `FAILED_PRECONDITION` / `ITEM_CLOSED`: it is withdrawn or expired.
-     * `FAILED_PRECONDITION` / `SIGNAL_TAKEN`: a signal identifies another item.
+     * `FAILED_PRECONDITION` / `SIGNAL_TAKEN`: a signal identifies another item. Nothing was written.
     """
     Withdraw: _aio.UnaryUnaryMultiCallable[_contribution_service_pb2.WithdrawRequest, _contribution_service_pb2.WithdrawResponse]  # type: ignore[assignment]
     """Takes back. A contributor takes back its own contribution, and the item is withdrawn when none is left;
-    a steward withdraws the item for everybody. A withdrawn item matches nothing from the acknowledgement on.
-    Withdrawing what is already withdrawn succeeds and changes nothing.
+    a steward, whether it contributed or not, withdraws the item for everybody. A withdrawn item matches nothing from the
+    acknowledgement on. Withdrawing an item that is withdrawn or expired already succeeds and changes nothing.
 
     Roles: `contribute` (own contributions) or `steward`.
 
-    Errors: as `Contribute`, and `ITEM_NOT_FOUND`, `NOT_CONTRIBUTOR`.
+    Errors: as `Contribute`, and
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: a reason that the server does not know.
+     * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+     * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item, or has none any more.
     """
     GetItem: _aio.UnaryUnaryMultiCallable[_contribution_service_pb2.GetItemRequest, _contribution_service_pb2.GetItemResponse]  # type: ignore[assignment]
     """Returns one item, withdrawn ones too.
@@ -159,7 +171,7 @@ class ContributionServiceAsyncStub(ContributionServiceStub):
 
     Errors:
      * `NOT_FOUND` / `ITEM_NOT_FOUND`.
-     * `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
+     * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
     """
     ListItems: _aio.UnaryUnaryMultiCallable[_contribution_service_pb2.ListItemsRequest, _contribution_service_pb2.ListItemsResponse]  # type: ignore[assignment]
     """Lists items by growing id. Pages are stable: an item that stays is seen exactly once, however much is
@@ -168,8 +180,10 @@ class ContributionServiceAsyncStub(ContributionServiceStub):
     Roles: any of `contribute`, `review`, `replicate`, `steward`, `audit`.
 
     Errors:
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: a status that the server does not know, or a label of another shape.
+     * `NOT_FOUND` / `MEMBER_NOT_FOUND`: no member has the name that is filtered for.
      * `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`: not a token of this server, or of a request with other filters.
-     * `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
+     * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
     """
 
 class ContributionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -183,8 +197,9 @@ class ContributionServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Idempotency. A write MAY carry a `request_id` (8 to 64 characters of `A-Z a-z 0-9 - _`), unique per member. The same
     request sent again with it returns the first answer, also after a restart of the server; another request
-    with it is refused with `REQUEST_ID_REUSED`. Ids are remembered for at least `request_id_ttl_s`. Clients
-    MUST NOT retry a write that carries none.
+    with it is refused with `REQUEST_ID_REUSED`. Ids are remembered for at least `request_id_ttl_s`. A request that ended in
+    an error, or was only validated, left nothing to remember and is decided afresh. Clients MUST NOT retry a write that
+    carries none.
     """
 
     @_abc_1.abstractmethod
@@ -198,14 +213,13 @@ class ContributionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Roles: `contribute`.
 
-        Errors (of the batch as a whole; everything else is an outcome):
+        Errors (of the batch as a whole; everything else is an outcome), besides those that `ErrorReason` names for every call:
          * `INVALID_ARGUMENT` / `FIELD_INVALID`: no contributions, or a `request_id` of another shape.
          * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `contributions_max` in a batch.
          * `RESOURCE_EXHAUSTED` / `STORE_FULL`: the store has reached `store_bytes_max`, or the disk is full.
          * `RESOURCE_EXHAUSTED` / `TOO_MANY_REQUESTS`: the write queue is full; carries `RetryInfo`.
          * `ABORTED` / `REQUEST_ID_REUSED`.
          * `UNAVAILABLE` / `WRITE_OUTCOME_UNKNOWN`: the disk failed while committing. Ask again with the same `request_id`.
-         * `UNAUTHENTICATED`, `PERMISSION_DENIED`: see `ErrorReason`.
         """
 
     @_abc_1.abstractmethod
@@ -219,10 +233,12 @@ class ContributionServiceServicer(metaclass=_abc_1.ABCMeta):
         Roles: `contribute`, and a standing contribution of the caller to the item.
 
         Errors: as `Contribute`, and
+         * `INVALID_ARGUMENT` / `FIELD_INVALID`: a label of another shape, or more than `labels_max`.
+         * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `contribution_signals_max` signals.
          * `NOT_FOUND` / `ITEM_NOT_FOUND`.
          * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item.
          * `FAILED_PRECONDITION` / `ITEM_CLOSED`: it is withdrawn or expired.
-         * `FAILED_PRECONDITION` / `SIGNAL_TAKEN`: a signal identifies another item.
+         * `FAILED_PRECONDITION` / `SIGNAL_TAKEN`: a signal identifies another item. Nothing was written.
         """
 
     @_abc_1.abstractmethod
@@ -232,12 +248,15 @@ class ContributionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_contribution_service_pb2.WithdrawResponse, _abc.Awaitable[_contribution_service_pb2.WithdrawResponse]]:
         """Takes back. A contributor takes back its own contribution, and the item is withdrawn when none is left;
-        a steward withdraws the item for everybody. A withdrawn item matches nothing from the acknowledgement on.
-        Withdrawing what is already withdrawn succeeds and changes nothing.
+        a steward, whether it contributed or not, withdraws the item for everybody. A withdrawn item matches nothing from the
+        acknowledgement on. Withdrawing an item that is withdrawn or expired already succeeds and changes nothing.
 
         Roles: `contribute` (own contributions) or `steward`.
 
-        Errors: as `Contribute`, and `ITEM_NOT_FOUND`, `NOT_CONTRIBUTOR`.
+        Errors: as `Contribute`, and
+         * `INVALID_ARGUMENT` / `FIELD_INVALID`: a reason that the server does not know.
+         * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+         * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item, or has none any more.
         """
 
     @_abc_1.abstractmethod
@@ -252,7 +271,7 @@ class ContributionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
          * `NOT_FOUND` / `ITEM_NOT_FOUND`.
-         * `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
+         * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
         """
 
     @_abc_1.abstractmethod
@@ -267,8 +286,10 @@ class ContributionServiceServicer(metaclass=_abc_1.ABCMeta):
         Roles: any of `contribute`, `review`, `replicate`, `steward`, `audit`.
 
         Errors:
+         * `INVALID_ARGUMENT` / `FIELD_INVALID`: a status that the server does not know, or a label of another shape.
+         * `NOT_FOUND` / `MEMBER_NOT_FOUND`: no member has the name that is filtered for.
          * `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`: not a token of this server, or of a request with other filters.
-         * `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
+         * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
         """
 
 def add_ContributionServiceServicer_to_server(servicer: ContributionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

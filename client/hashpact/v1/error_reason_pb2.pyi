@@ -41,7 +41,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "TOO_MANY_REQUESTS", "domain": "hashpact", "metadata": {"limit": "requests_max", "limit_value": "64"}}
     """
     ERROR_REASON_STORE_FULL: _ErrorReason.ValueType  # 4
-    """`RESOURCE_EXHAUSTED`. The store is at `store_bytes_max` or the disk is full. Look-ups go on; an operator has to make room.
+    """`RESOURCE_EXHAUSTED`. The store is at `store_bytes_max`, or the disk is full (then without metadata). Look-ups go on; an
+    operator has to make room.
 
     {"reason": "STORE_FULL", "domain": "hashpact", "metadata": {"limit": "store_bytes_max", "limit_value": "1073741824"}}
     """
@@ -132,9 +133,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "NOT_SERVING", "domain": "hashpact"}
     """
     ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 22
-    """`DEADLINE_EXCEEDED`. The deadline passed before the work was done; a write was not begun.
+    """`DEADLINE_EXCEEDED`. The deadline, the caller's or `deadline_s_max`, passed before the work was done; nothing was written.
 
-    {"reason": "DEADLINE_EXCEEDED", "domain": "hashpact", "metadata": {"limit": "deadline_s_max", "limit_value": "30"}}
+    {"reason": "DEADLINE_EXCEEDED", "domain": "hashpact"}
     """
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 23
     """`INTERNAL`. Our fault; the log has the details under the request's id.
@@ -149,21 +150,27 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_SIGNAL_TYPE_UNKNOWN: _ErrorReason.ValueType  # 40
     """Outcome. This server does not know the signal type; Capabilities lists those it knows."""
     ERROR_REASON_SIGNAL_MALFORMED: _ErrorReason.ValueType  # 41
-    """Outcome. The value is absent, not hex, or of a length that its type does not have."""
+    """Outcome. The value is absent, not hex, or of a length that its type does not have; its quality is over 100; or a probe
+    has a second set of its type.
+    """
     ERROR_REASON_SIGNAL_QUALITY_TOO_LOW: _ErrorReason.ValueType  # 42
-    """Outcome. The value describes too little of the picture: it would match unrelated content."""
+    """Outcome. The value describes too little of the picture, so that it would match unrelated content; or its quality is not
+    stated, though its type needs one.
+    """
     ERROR_REASON_SIGNAL_DEGENERATE: _ErrorReason.ValueType  # 43
     """Outcome. The value carries no picture (all bits equal, a repeating pattern, the digest of no bytes)."""
     ERROR_REASON_SIGNAL_TAKEN: _ErrorReason.ValueType  # 44
-    """Outcome; `FAILED_PRECONDITION` for Amend. The value identifies another item already."""
+    """Outcome; `FAILED_PRECONDITION` for Amend. The value identifies another item already, or is a digest made to begin as
+    another one on the list does.
+    """
     ERROR_REASON_NO_IDENTITY: _ErrorReason.ValueType  # 45
     """Outcome. No signal is left that identifies an item: at least one good `sha256`, `md5` or `pdq` is needed."""
     ERROR_REASON_LABELS_INVALID: _ErrorReason.ValueType  # 46
-    """Outcome. No labels, too many, or one of another shape."""
+    """Outcome. No labels, too many (those that the member gave before included), or one of another shape."""
     ERROR_REASON_ATTESTATION_MISSING: _ErrorReason.ValueType  # 47
     """Outcome. The attestation is missing or its basis is unspecified."""
     ERROR_REASON_SIGNALS_INVALID: _ErrorReason.ValueType  # 48
-    """Outcome. More signals than `contribution_signals_max`, or none."""
+    """Outcome. More signals than `contribution_signals_max`, none, or with `attach_to` none that is good."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reason of an error, or of a refused member of a batch.
@@ -172,6 +179,12 @@ class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     `google.rpc.ErrorInfo {reason: "<name without the prefix ERROR_REASON_>", domain: "hashpact"}`; for invalid fields also a
     `google.rpc.BadRequest`, where waiting helps a `google.rpc.RetryInfo`, over a limit a `google.rpc.QuotaFailure`.
     Messages and metadata never contain hash values or tokens.
+
+    Every call can end with `TOKEN_MISSING`, `TOKEN_INVALID`, `MEMBER_SUSPENDED`, `ROLE_MISSING`, `TOO_MANY_REQUESTS`,
+    `DEADLINE_EXCEEDED`, `NOT_SERVING`, `INTERNAL`, and with `FIELD_INVALID` for bytes that are no message of its type; the
+    `Errors:` of an rpc list what else it can end with. What gRPC itself refuses carries no reason: `RESOURCE_EXHAUSTED` for a
+    message over `message_bytes_max` or more calls than the server can queue, `UNIMPLEMENTED` for a method that it does not know,
+    `CANCELLED` for a call whose message did not come before the deadline.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
@@ -193,7 +206,8 @@ ERROR_REASON_TOO_MANY_REQUESTS: ErrorReason.ValueType  # 3
 {"reason": "TOO_MANY_REQUESTS", "domain": "hashpact", "metadata": {"limit": "requests_max", "limit_value": "64"}}
 """
 ERROR_REASON_STORE_FULL: ErrorReason.ValueType  # 4
-"""`RESOURCE_EXHAUSTED`. The store is at `store_bytes_max` or the disk is full. Look-ups go on; an operator has to make room.
+"""`RESOURCE_EXHAUSTED`. The store is at `store_bytes_max`, or the disk is full (then without metadata). Look-ups go on; an
+operator has to make room.
 
 {"reason": "STORE_FULL", "domain": "hashpact", "metadata": {"limit": "store_bytes_max", "limit_value": "1073741824"}}
 """
@@ -284,9 +298,9 @@ ERROR_REASON_NOT_SERVING: ErrorReason.ValueType  # 21
 {"reason": "NOT_SERVING", "domain": "hashpact"}
 """
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 22
-"""`DEADLINE_EXCEEDED`. The deadline passed before the work was done; a write was not begun.
+"""`DEADLINE_EXCEEDED`. The deadline, the caller's or `deadline_s_max`, passed before the work was done; nothing was written.
 
-{"reason": "DEADLINE_EXCEEDED", "domain": "hashpact", "metadata": {"limit": "deadline_s_max", "limit_value": "30"}}
+{"reason": "DEADLINE_EXCEEDED", "domain": "hashpact"}
 """
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 23
 """`INTERNAL`. Our fault; the log has the details under the request's id.
@@ -301,19 +315,25 @@ ERROR_REASON_TOKEN_MALFORMED: ErrorReason.ValueType  # 24
 ERROR_REASON_SIGNAL_TYPE_UNKNOWN: ErrorReason.ValueType  # 40
 """Outcome. This server does not know the signal type; Capabilities lists those it knows."""
 ERROR_REASON_SIGNAL_MALFORMED: ErrorReason.ValueType  # 41
-"""Outcome. The value is absent, not hex, or of a length that its type does not have."""
+"""Outcome. The value is absent, not hex, or of a length that its type does not have; its quality is over 100; or a probe
+has a second set of its type.
+"""
 ERROR_REASON_SIGNAL_QUALITY_TOO_LOW: ErrorReason.ValueType  # 42
-"""Outcome. The value describes too little of the picture: it would match unrelated content."""
+"""Outcome. The value describes too little of the picture, so that it would match unrelated content; or its quality is not
+stated, though its type needs one.
+"""
 ERROR_REASON_SIGNAL_DEGENERATE: ErrorReason.ValueType  # 43
 """Outcome. The value carries no picture (all bits equal, a repeating pattern, the digest of no bytes)."""
 ERROR_REASON_SIGNAL_TAKEN: ErrorReason.ValueType  # 44
-"""Outcome; `FAILED_PRECONDITION` for Amend. The value identifies another item already."""
+"""Outcome; `FAILED_PRECONDITION` for Amend. The value identifies another item already, or is a digest made to begin as
+another one on the list does.
+"""
 ERROR_REASON_NO_IDENTITY: ErrorReason.ValueType  # 45
 """Outcome. No signal is left that identifies an item: at least one good `sha256`, `md5` or `pdq` is needed."""
 ERROR_REASON_LABELS_INVALID: ErrorReason.ValueType  # 46
-"""Outcome. No labels, too many, or one of another shape."""
+"""Outcome. No labels, too many (those that the member gave before included), or one of another shape."""
 ERROR_REASON_ATTESTATION_MISSING: ErrorReason.ValueType  # 47
 """Outcome. The attestation is missing or its basis is unspecified."""
 ERROR_REASON_SIGNALS_INVALID: ErrorReason.ValueType  # 48
-"""Outcome. More signals than `contribution_signals_max`, or none."""
+"""Outcome. More signals than `contribution_signals_max`, none, or with `attach_to` none that is good."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

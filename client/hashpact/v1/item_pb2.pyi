@@ -105,7 +105,9 @@ class Attestation(_message.Message):
     basis: Global___AttestationBasis.ValueType
     """How the member knows."""
     observer_role: _builtins.str
-    """Function of the person who looked, e.g. `reviewer`, `counsel`: never a name. At most 64 characters."""
+    """Function of the person who looked, e.g. `reviewer`, `counsel`: never a name. At most 64 printable characters; blanks
+    around it are trimmed.
+    """
     @_builtins.property
     def observed_time(self) -> _timestamp_pb2.Timestamp:
         """When the person looked, or the list was imported. Optional; MUST NOT be in the future by more than 5 minutes."""
@@ -137,7 +139,7 @@ class ItemContribution(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
     member: _builtins.str
-    """Name of the contributing member."""
+    """Name of the contributing member; empty when that was redacted."""
     sequence: _builtins.int
     """Sequence of the ledger entry that recorded it."""
     @_builtins.property
@@ -239,7 +241,7 @@ class Item(_message.Message):
 
     @_builtins.property
     def signals(self) -> _containers.RepeatedCompositeFieldContainer[Global___ItemSignal]:
-        """Signals that describe it. Only `GetItem` fills this."""
+        """Signals that describe it; none of an item that is withdrawn or expired. Only `GetItem` fills this."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:

@@ -72,8 +72,8 @@ class Probe(_message.Message):
     SIGNAL_SETS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def signal_sets(self) -> _containers.RepeatedCompositeFieldContainer[_signal_pb2.SignalSet]:
-        """Its signals, one set per signal type. A set of an unknown type or a wrong length is reported in
-        `LookupResponse.problems`; the other sets are still looked up.
+        """Its signals, one set per signal type. A set of an unknown type or a wrong length, or a second one of a type, is
+        reported in `LookupResponse.problems`; the other sets are still looked up.
         """
 
     def __init__(
@@ -204,7 +204,9 @@ class Match(_message.Message):
 
     @_builtins.property
     def agreements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Agreement]:
-        """Which signals agreed: the closest per signal type."""
+        """Which signals agreed: the closest per signal type, of several that are equally close the first; in the order in which
+        Capabilities names the types.
+        """
 
     def __init__(
         self,

@@ -56,9 +56,11 @@ class LookupServiceStub:
      * `INVALID_ARGUMENT` / `FIELD_INVALID`: no probes; a radius named twice, for an unknown or exact type, or over `radius_max`.
      * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `lookup_probes_max` probes, `probe_values_max` values in one
        probe, or `lookup_values_max` values in all.
-     * `RESOURCE_EXHAUSTED` / `TOO_MANY_REQUESTS`: `requests_max` calls in flight; carries `RetryInfo`.
-     * `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see `at_least_as_fresh`.
-     * `UNAUTHENTICATED`, `PERMISSION_DENIED`: see `ErrorReason`.
+     * `RESOURCE_EXHAUSTED` / `TOO_MANY_REQUESTS`: `requests_max` or `member_requests_max` calls in flight; carries
+       `RetryInfo`.
+     * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
+       `at_least_as_fresh`.
+     * what `ErrorReason` names for every call.
     """
 
 @_typing.type_check_only
@@ -89,9 +91,11 @@ class LookupServiceAsyncStub(LookupServiceStub):
      * `INVALID_ARGUMENT` / `FIELD_INVALID`: no probes; a radius named twice, for an unknown or exact type, or over `radius_max`.
      * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `lookup_probes_max` probes, `probe_values_max` values in one
        probe, or `lookup_values_max` values in all.
-     * `RESOURCE_EXHAUSTED` / `TOO_MANY_REQUESTS`: `requests_max` calls in flight; carries `RetryInfo`.
-     * `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see `at_least_as_fresh`.
-     * `UNAUTHENTICATED`, `PERMISSION_DENIED`: see `ErrorReason`.
+     * `RESOURCE_EXHAUSTED` / `TOO_MANY_REQUESTS`: `requests_max` or `member_requests_max` calls in flight; carries
+       `RetryInfo`.
+     * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
+       `at_least_as_fresh`.
+     * what `ErrorReason` names for every call.
     """
 
 class LookupServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -125,9 +129,11 @@ class LookupServiceServicer(metaclass=_abc_1.ABCMeta):
          * `INVALID_ARGUMENT` / `FIELD_INVALID`: no probes; a radius named twice, for an unknown or exact type, or over `radius_max`.
          * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `lookup_probes_max` probes, `probe_values_max` values in one
            probe, or `lookup_values_max` values in all.
-         * `RESOURCE_EXHAUSTED` / `TOO_MANY_REQUESTS`: `requests_max` calls in flight; carries `RetryInfo`.
-         * `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see `at_least_as_fresh`.
-         * `UNAUTHENTICATED`, `PERMISSION_DENIED`: see `ErrorReason`.
+         * `RESOURCE_EXHAUSTED` / `TOO_MANY_REQUESTS`: `requests_max` or `member_requests_max` calls in flight; carries
+           `RetryInfo`.
+         * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
+           `at_least_as_fresh`.
+         * what `ErrorReason` names for every call.
         """
 
 def add_LookupServiceServicer_to_server(servicer: LookupServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

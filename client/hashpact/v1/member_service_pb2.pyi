@@ -92,7 +92,7 @@ class Member(_message.Message):
 
     @_builtins.property
     def tokens(self) -> _containers.RepeatedCompositeFieldContainer[Global___MemberToken]:
-        """Its tokens that were not revoked, without the secrets."""
+        """Its tokens that were not revoked, expired ones included, without the secrets."""
 
     def __init__(
         self,

@@ -32,8 +32,10 @@ class MemberServiceStub(object):
     shown once, and stored as a hash. Every right is apart: `steward` governs members and withdraws items, and
     neither looks up nor contributes.
 
-    Every write takes effect for calls that start after its acknowledgement; open streams of a suspended member are cut.
-    `request_id` works as in ContributionService, save that the token of `IssueToken` is not shown again.
+    Every write takes effect for calls that start after its acknowledgement. `request_id` works as in ContributionService;
+    `IssueToken` takes none, since a token is never shown again, and `RevokeToken` needs none. Besides the errors that it
+    lists, a write can end as `ContributionService.Contribute` can: `STORE_FULL`, `TOO_MANY_REQUESTS`, `REQUEST_ID_REUSED`,
+    `WRITE_OUTCOME_UNKNOWN`.
     """
 
     def __init__(self, channel):
@@ -81,8 +83,10 @@ class MemberServiceServicer(object):
     shown once, and stored as a hash. Every right is apart: `steward` governs members and withdraws items, and
     neither looks up nor contributes.
 
-    Every write takes effect for calls that start after its acknowledgement; open streams of a suspended member are cut.
-    `request_id` works as in ContributionService, save that the token of `IssueToken` is not shown again.
+    Every write takes effect for calls that start after its acknowledgement. `request_id` works as in ContributionService;
+    `IssueToken` takes none, since a token is never shown again, and `RevokeToken` needs none. Besides the errors that it
+    lists, a write can end as `ContributionService.Contribute` can: `STORE_FULL`, `TOO_MANY_REQUESTS`, `REQUEST_ID_REUSED`,
+    `WRITE_OUTCOME_UNKNOWN`.
     """
 
     def CreateMember(self, request, context):
@@ -143,6 +147,7 @@ class MemberServiceServicer(object):
         * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
         * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: the member has `member_tokens_max` live tokens.
         * `INVALID_ARGUMENT` / `FIELD_INVALID`: an expiry in the past.
+        * `PERMISSION_DENIED` / `ROLE_MISSING`: it is for another member, and the caller is no steward.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -153,7 +158,9 @@ class MemberServiceServicer(object):
 
         Roles: `steward` for any token; every member for its own.
 
-        Errors: `NOT_FOUND` / `TOKEN_NOT_FOUND`.
+        Errors:
+        * `NOT_FOUND` / `TOKEN_NOT_FOUND`.
+        * `PERMISSION_DENIED` / `ROLE_MISSING`: it is another member's token, and the caller is no steward.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -207,8 +214,10 @@ class MemberService(object):
     shown once, and stored as a hash. Every right is apart: `steward` governs members and withdraws items, and
     neither looks up nor contributes.
 
-    Every write takes effect for calls that start after its acknowledgement; open streams of a suspended member are cut.
-    `request_id` works as in ContributionService, save that the token of `IssueToken` is not shown again.
+    Every write takes effect for calls that start after its acknowledgement. `request_id` works as in ContributionService;
+    `IssueToken` takes none, since a token is never shown again, and `RevokeToken` needs none. Besides the errors that it
+    lists, a write can end as `ContributionService.Contribute` can: `STORE_FULL`, `TOO_MANY_REQUESTS`, `REQUEST_ID_REUSED`,
+    `WRITE_OUTCOME_UNKNOWN`.
     """
 
     @staticmethod

@@ -33,8 +33,10 @@ class MemberServiceStub:
     shown once, and stored as a hash. Every right is apart: `steward` governs members and withdraws items, and
     neither looks up nor contributes.
 
-    Every write takes effect for calls that start after its acknowledgement; open streams of a suspended member are cut.
-    `request_id` works as in ContributionService, save that the token of `IssueToken` is not shown again.
+    Every write takes effect for calls that start after its acknowledgement. `request_id` works as in ContributionService;
+    `IssueToken` takes none, since a token is never shown again, and `RevokeToken` needs none. Besides the errors that it
+    lists, a write can end as `ContributionService.Contribute` can: `STORE_FULL`, `TOO_MANY_REQUESTS`, `REQUEST_ID_REUSED`,
+    `WRITE_OUTCOME_UNKNOWN`.
     """
 
     @_typing.overload
@@ -83,13 +85,16 @@ class MemberServiceStub:
      * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
      * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: the member has `member_tokens_max` live tokens.
      * `INVALID_ARGUMENT` / `FIELD_INVALID`: an expiry in the past.
+     * `PERMISSION_DENIED` / `ROLE_MISSING`: it is for another member, and the caller is no steward.
     """
     RevokeToken: _grpc.UnaryUnaryMultiCallable[_member_service_pb2.RevokeTokenRequest, _member_service_pb2.RevokeTokenResponse]
     """Revokes a token at once. Revoking a revoked token succeeds and changes nothing.
 
     Roles: `steward` for any token; every member for its own.
 
-    Errors: `NOT_FOUND` / `TOKEN_NOT_FOUND`.
+    Errors:
+     * `NOT_FOUND` / `TOKEN_NOT_FOUND`.
+     * `PERMISSION_DENIED` / `ROLE_MISSING`: it is another member's token, and the caller is no steward.
     """
 
 @_typing.type_check_only
@@ -100,8 +105,10 @@ class MemberServiceAsyncStub(MemberServiceStub):
     shown once, and stored as a hash. Every right is apart: `steward` governs members and withdraws items, and
     neither looks up nor contributes.
 
-    Every write takes effect for calls that start after its acknowledgement; open streams of a suspended member are cut.
-    `request_id` works as in ContributionService, save that the token of `IssueToken` is not shown again.
+    Every write takes effect for calls that start after its acknowledgement. `request_id` works as in ContributionService;
+    `IssueToken` takes none, since a token is never shown again, and `RevokeToken` needs none. Besides the errors that it
+    lists, a write can end as `ContributionService.Contribute` can: `STORE_FULL`, `TOO_MANY_REQUESTS`, `REQUEST_ID_REUSED`,
+    `WRITE_OUTCOME_UNKNOWN`.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -147,13 +154,16 @@ class MemberServiceAsyncStub(MemberServiceStub):
      * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
      * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: the member has `member_tokens_max` live tokens.
      * `INVALID_ARGUMENT` / `FIELD_INVALID`: an expiry in the past.
+     * `PERMISSION_DENIED` / `ROLE_MISSING`: it is for another member, and the caller is no steward.
     """
     RevokeToken: _aio.UnaryUnaryMultiCallable[_member_service_pb2.RevokeTokenRequest, _member_service_pb2.RevokeTokenResponse]  # type: ignore[assignment]
     """Revokes a token at once. Revoking a revoked token succeeds and changes nothing.
 
     Roles: `steward` for any token; every member for its own.
 
-    Errors: `NOT_FOUND` / `TOKEN_NOT_FOUND`.
+    Errors:
+     * `NOT_FOUND` / `TOKEN_NOT_FOUND`.
+     * `PERMISSION_DENIED` / `ROLE_MISSING`: it is another member's token, and the caller is no steward.
     """
 
 class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -163,8 +173,10 @@ class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
     shown once, and stored as a hash. Every right is apart: `steward` governs members and withdraws items, and
     neither looks up nor contributes.
 
-    Every write takes effect for calls that start after its acknowledgement; open streams of a suspended member are cut.
-    `request_id` works as in ContributionService, save that the token of `IssueToken` is not shown again.
+    Every write takes effect for calls that start after its acknowledgement. `request_id` works as in ContributionService;
+    `IssueToken` takes none, since a token is never shown again, and `RevokeToken` needs none. Besides the errors that it
+    lists, a write can end as `ContributionService.Contribute` can: `STORE_FULL`, `TOO_MANY_REQUESTS`, `REQUEST_ID_REUSED`,
+    `WRITE_OUTCOME_UNKNOWN`.
     """
 
     @_abc_1.abstractmethod
@@ -238,6 +250,7 @@ class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
          * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
          * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: the member has `member_tokens_max` live tokens.
          * `INVALID_ARGUMENT` / `FIELD_INVALID`: an expiry in the past.
+         * `PERMISSION_DENIED` / `ROLE_MISSING`: it is for another member, and the caller is no steward.
         """
 
     @_abc_1.abstractmethod
@@ -250,7 +263,9 @@ class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Roles: `steward` for any token; every member for its own.
 
-        Errors: `NOT_FOUND` / `TOKEN_NOT_FOUND`.
+        Errors:
+         * `NOT_FOUND` / `TOKEN_NOT_FOUND`.
+         * `PERMISSION_DENIED` / `ROLE_MISSING`: it is another member's token, and the caller is no steward.
         """
 
 def add_MemberServiceServicer_to_server(servicer: MemberServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

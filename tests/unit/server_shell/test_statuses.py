@@ -59,3 +59,19 @@ def test_fields_limits_and_waits_have_details_of_their_own() -> None:
 
 def test_an_outcome_that_is_raised_for_a_whole_request_is_the_requests_fault() -> None:
     assert code_of(Refusal(reasons.ERROR_REASON_NO_IDENTITY, "no")) == code_pb2.INVALID_ARGUMENT
+
+
+def test_the_errors_of_every_rpc_are_reasons_with_their_codes() -> None:
+    """``CODE / REASON, REASON`` in an ``Errors:`` list: the reasons exist, and have that code."""
+    pairs = 0
+    for path in sorted((ROOT / "proto" / "hashpact" / "v1").glob("*_service.proto")):
+        lists = re.findall(r"^  // Errors.*\n(?:^  //.*\n)*", path.read_text(), re.MULTILINE)
+        for stated in lists:
+            words = " ".join(line.strip(" /") for line in stated.splitlines())
+            for code, listed in re.findall(r"`([A-Z_]+)` / ((?:`[A-Z_]+`(?:, )?)+)", words):
+                for reason in re.findall(r"`([A-Z_]+)`", listed):
+                    if reason in CANONICAL and f"ERROR_REASON_{reason}" not in reasons.ErrorReason.keys():  # noqa: SIM118 - not a dict
+                        continue  # the code of the pair that follows in the same sentence
+                    assert code_name(CODES[reasons.ErrorReason.Value(f"ERROR_REASON_{reason}")]) == code, (path, reason)
+                    pairs += 1
+    assert pairs > 30
