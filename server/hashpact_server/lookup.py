@@ -38,6 +38,18 @@ from hashpact_server.state.view import View
 SEARCH_VALUES_MAX: Final = 1024
 """Values in one search of an index; between two the deadline is looked at."""
 
+SEARCH_VALUES_FIRST: Final = 128
+SEARCH_HITS_GOOD: Final = 500_000
+"""Searches begin small and grow while they give no more hits than this: near thousands of look-alikes a full search
+would hold gigabytes."""
+
+ANSWER_MATCHES_MAX: Final = 40_960
+"""Matches in one answer. When they are used up, each further probe gets its closest one, and is told that there are
+more: a full batch at ``matches_default`` is never cut, and no answer outgrows what clients read."""
+
+_SPARE_ITEMS: Final = 32
+"""Items kept beside twice those asked for: some may have been withdrawn a moment ago."""
+
 _DIGEST: Final = -1
 """Rank of a digest that agrees: before distance 0."""
 
@@ -124,7 +136,10 @@ def look_up(
         matches_max: items per probe.
         exact_distances: whether the caller may see distances. If not, distances are coarsened *before* anything is
             chosen or ordered, so that neither the order of items nor the value that is named tells more than they do.
-        deadline: ``time.monotonic()`` after which no further search begins.
+        deadline: ``time.monotonic()`` after which no further search begins, and no further probe is answered.
+
+    Of more look-alikes than anybody asked for, the farthest are forgotten per signal type: an item that is named can
+    then lack the agreement of a type in which it is one of very many.
 
     Raises:
         Refusal: DEADLINE_EXCEEDED.
@@ -133,13 +148,14 @@ def look_up(
     for batch in batches:
         if not batch.kind.exact:
             radius = radii.get(batch.kind.code, batch.kind.radius_default)
-            hits.extend(_near(engine, batch, radius, exact_distances, deadline))
+            near = _near(engine, batch, radius, exact_distances, deadline)
+            hits.extend(_closest(part, 2 * matches_max + _SPARE_ITEMS) for part in near)
     digests = [batch for batch in batches if batch.kind.exact]
     if not hits and not digests:
         return []
     with engine.state.read() as view:
         hits.extend(found for batch in digests if (found := _equal(view, batch)) is not None)
-        return list(_answer(view, _joined(hits), matches_max, exact_distances)) if hits else []
+        return list(_answer(view, _joined(hits), matches_max, exact_distances, deadline)) if hits else []
 
 
 def shown_distances(distances: Numbers, radius: int) -> Numbers:
@@ -150,18 +166,26 @@ def shown_distances(distances: Numbers, radius: int) -> Numbers:
 
 def _near(engine: Engine, batch: Batch, radius: int, exact_distances: bool, deadline: float) -> Iterator[_Hits]:
     queries = np.frombuffer(batch.values, dtype=np.uint8).reshape(-1, batch.kind.size_bytes)
-    for start in range(0, len(queries), SEARCH_VALUES_MAX):
-        if time.monotonic() > deadline:
-            raise Refusal(
-                error_reason_pb2.ERROR_REASON_DEADLINE_EXCEEDED,
-                "the deadline passed before all values were looked up; send fewer at once",
-            )
-        part = queries[start : start + SEARCH_VALUES_MAX]
+    start, size = 0, SEARCH_VALUES_FIRST
+    while start < len(queries):
+        _check_deadline(deadline)
+        part = queries[start : start + size]
         lims, distances, ids = engine.matcher.search(batch.kind.code, part, radius)
         if ids.size:
             rows = np.repeat(np.arange(start, start + len(part)), np.diff(lims))
             items, wide = engine.matcher.items_of(ids), distances.astype(np.int64)
             yield _hits(batch, rows, items, wide if exact_distances else shown_distances(wide, radius))
+        start += len(part)
+        good = SEARCH_HITS_GOOD * len(part) // max(1, ids.size)
+        size = max(1, min(SEARCH_VALUES_MAX, 2 * size, good))
+
+
+def _check_deadline(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise Refusal(
+            error_reason_pb2.ERROR_REASON_DEADLINE_EXCEEDED,
+            "the deadline passed before all values were looked up; send fewer at once",
+        )
 
 
 def _equal(view: View, batch: Batch) -> _Hits | None:
@@ -184,6 +208,16 @@ def _hits(batch: Batch, rows: Numbers, items: NDArray[np.uint64], distances: Num
     hits = _Hits(probes, items, np.full(len(rows), batch.kind.code), values, distances)
     hits = hits.take(np.lexsort((values, distances, items, probes)))
     return hits.take(_group_starts(hits))
+
+
+def _closest(hits: _Hits, items_max: int) -> _Hits:
+    """Per probe the closest ``items_max`` items; hits name each item once per probe, sorted by probe."""
+    counts = np.diff(np.append(np.flatnonzero(np.append(True, hits.probes[1:] != hits.probes[:-1])), len(hits.probes)))
+    if counts.max() <= items_max:
+        return hits
+    order = np.lexsort((hits.items, hits.distances, hits.probes))
+    ranks = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return hits.take(order[ranks < items_max])
 
 
 def _joined(hits: Sequence[_Hits]) -> _Hits:
@@ -210,8 +244,9 @@ def _group_starts(hits: _Hits, codes: Numbers | None = None) -> NDArray[np.intp]
     return np.flatnonzero(fresh)
 
 
-def _answer(view: View, hits: _Hits, matches_max: int, exact_distances: bool) -> Iterator[Found]:
+def _answer(view: View, hits: _Hits, matches_max: int, exact_distances: bool, deadline: float) -> Iterator[Found]:
     """Turn hits into matches: per probe the closest items that are still listed, at most ``matches_max``."""
+    left = ANSWER_MATCHES_MAX
     starts = _group_starts(hits)
     ends = np.append(starts[1:], len(hits.probes))
     probes, items = hits.probes[starts], hits.items[starts]
@@ -220,6 +255,7 @@ def _answer(view: View, hits: _Hits, matches_max: int, exact_distances: bool) ->
     bounds = [*np.flatnonzero(np.append(True, of_probe[1:] != of_probe[:-1])).tolist(), len(order)]
     known: dict[int, tuple[Status, tuple[str, ...]] | None] = {}
     for first, last in itertools.pairwise(bounds):
+        _check_deadline(deadline)
         matches: list[Match] = []
         truncated = False
         for group in order[first:last].tolist():
@@ -228,7 +264,7 @@ def _answer(view: View, hits: _Hits, matches_max: int, exact_distances: bool) ->
                 known[item] = _listed(view, item)
             if (standing := known[item]) is None:
                 continue
-            if len(matches) == matches_max:
+            if len(matches) == min(matches_max, max(1, left)):
                 truncated = True
                 break
             agreements = tuple(
@@ -237,6 +273,7 @@ def _answer(view: View, hits: _Hits, matches_max: int, exact_distances: bool) ->
             status, labels = standing
             advice = advise(status, labels, [agreement.signal_type for agreement in agreements])
             matches.append(Match(item, status, labels, advice, agreements))
+        left -= len(matches)
         if matches:
             yield Found(int(of_probe[first]), tuple(matches), truncated)
 
