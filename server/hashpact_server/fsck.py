@@ -68,6 +68,8 @@ def check_stored(tx: Tx) -> Report:
         _check_ledger(tx, report)
         _check_state(tx, report)
         _check_answers(tx, report)
+        if tx.strangers():
+            report.say("there are tables that this version does not know, or whose names are damaged")
     except StoreError as error:
         # LMDB itself could not read on: one of its pages points into the void.
         report.say(str(error))

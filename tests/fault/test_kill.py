@@ -4,8 +4,8 @@
 
 A *chain* is a few rounds on the same list: start ``hashpact-server serve``, let four clients write (contribute,
 corroborate, amend, withdraw, admit, suspend, resume, issue tokens), kill the server at a random moment, check the
-store, start again. Clients then ask once more for what had no answer. ``HASHPACT_KILL_SEED`` repeats the clients' choices; the
-moment of the kill is the machine's as well.
+store, start again. Clients then ask once more for what had no answer. ``HASHPACT_KILL_SEED`` repeats what they choose;
+the moment of the kill is the machine's as well.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import random
 import time
 from pathlib import Path
 
+import grpc
 import pytest
 from hashpact_server import fsck, memory, replay
 from hashpact_server.core import Core, open_store
@@ -63,9 +64,10 @@ class Chain:
         with ServerProcess(self.forum) as server:
             server.ready()
             members = [server.member(client.name) for client in self.clients]
-            threads = workload.start(list(zip(self.clients, members, strict=True)))
             for member in members:
-                member.patient = False
+                grpc.channel_ready_future(member.channel).result(WAIT_S)
+                member.patient = False  # once the server is gone, it is gone
+            threads = workload.start(list(zip(self.clients, members, strict=True)))
             reached = workload.wait_for(self.random.randint(*ANSWERS_BEFORE_KILL), WAIT_S)
             time.sleep(self.random.uniform(0, DELAY_S_MAX))  # a random moment is the point; nothing waits for it
             server.kill()

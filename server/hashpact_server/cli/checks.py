@@ -68,11 +68,12 @@ def doctor(
 
 def _report(name: str, path: Path, check: Callable[[Path], Report], *, as_json: bool) -> None:
     with offline(path) as data:
+        from hashpact_server.apart import run_apart  # noqa: PLC0415 - as above
         from hashpact_server.ledger.store import StoreError  # noqa: PLC0415 - as above
 
         started = time.monotonic()
         try:
-            report = check(data.path)
+            report = run_apart(check, data.path)
         except StoreError as error:
             raise Trouble(f"cannot open the store in {data.path}: {error}") from error
         seconds = time.monotonic() - started

@@ -9,38 +9,49 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
+_U8 = struct.Struct(">B")
 _U16 = struct.Struct(">H")
 _U32 = struct.Struct(">I")
 _U64 = struct.Struct(">Q")
 
 
 class LayoutError(ValueError):
-    """Bytes that do not follow their layout: damage, or a version of the format that is not known here."""
+    """Bytes that do not follow their layout, or a value that does not fit it.
+
+    Damage, a mistake of ours, or a version of the format that is not known here.
+    """
+
+
+def _packed(number: struct.Struct, value: int) -> bytes:
+    try:
+        return number.pack(value)
+    except struct.error as error:
+        raise LayoutError(f"a number does not fit in {number.size} bytes") from error
 
 
 def u8(value: int) -> bytes:
-    """One byte."""
-    return value.to_bytes(1, "big")
+    """One byte; LayoutError for a value that does not fit, as in all of these."""
+    return _packed(_U8, value)
 
 
 def u16(value: int) -> bytes:
     """Two bytes."""
-    return _U16.pack(value)
+    return _packed(_U16, value)
 
 
 def u32(value: int) -> bytes:
     """Four bytes."""
-    return _U32.pack(value)
+    return _packed(_U32, value)
 
 
 def u64(value: int) -> bytes:
     """Eight bytes."""
-    return _U64.pack(value)
+    return _packed(_U64, value)
 
 
 def blob(value: bytes) -> bytes:
     """A u16 length and the bytes."""
-    return _U16.pack(len(value)) + value
+    return u16(len(value)) + value
 
 
 def text(value: str) -> bytes:
@@ -51,7 +62,7 @@ def text(value: str) -> bytes:
 def texts(values: Iterable[str]) -> bytes:
     """A u16 count and as many texts."""
     encoded = [text(value) for value in values]
-    return _U16.pack(len(encoded)) + b"".join(encoded)
+    return u16(len(encoded)) + b"".join(encoded)
 
 
 class Reader:

@@ -81,12 +81,18 @@ class LedgerReader:
         public = self._tx.get(PUBLIC, key)
         if public is None:
             raise KeyError(f"no entry {sequence}")
-        return parse(public, self._tx.get(PRIVATE, key))
+        return self._parse(key, public)
 
     def entries(self, start: int = 0) -> Iterator[Entry]:
         """Entries in order, from ``start`` on."""
         for key, public in self._tx.scan(PUBLIC, start=u64(start)):
-            yield parse(public, self._tx.get(PRIVATE, key))
+            yield self._parse(key, public)
+
+    def _parse(self, key: bytes, public: bytes) -> Entry:
+        entry = parse(public, self._tx.get(PRIVATE, key))
+        if entry.sequence != int.from_bytes(key, "big"):
+            raise LayoutError(f"entry {entry.sequence} stands in another one's place")
+        return entry
 
     def tile(self, level: int, index: int) -> bytes | None:
         """The hashes of a tile, or None."""

@@ -144,6 +144,11 @@ class Tx:
         with _translated(), self._txn.cursor(db=self._dbs[table]) as cursor:
             return cast("tuple[bytes, bytes]", cursor.item()) if cursor.last() else None
 
+    def strangers(self) -> int:
+        """Number of tables in the store that nobody opened: of another version, or with a damaged name."""
+        with _translated():
+            return int(self._txn.stat()["entries"]) - len(self._dbs)
+
     def count(self, table: str) -> int:
         """Number of rows."""
         with _translated():
