@@ -37,6 +37,8 @@ def arrange(queries: int, found: Sequence[Found]) -> RangeResult:
     lims = np.zeros(queries + 1, np.int64)
     if queries == 1:
         lims[1] = hit_id.shape[0]
+        if hit_id.shape[0] == 1:
+            return RangeResult(lims, hit_distance, hit_id)
         order = np.lexsort((hit_id, hit_distance))
     else:
         np.cumsum(np.bincount(hit_query, minlength=queries), out=lims[1:])
