@@ -17,10 +17,15 @@ from rich.console import Console
 from rich.table import Table
 
 from hashpact_server.cli.common import DataOption, JsonOption, opened, say
+from hashpact_server.ledger.entry import PSEUDONYM_BYTES, SERVICE
+from hashpact_server.state.rows import Role
+from hashpact_server.tokens import member_token_hash, new_member_token
 
 if TYPE_CHECKING:
     from hashpact_server.engine import Engine
     from hashpact_server.scene import Scene
+
+# What needs numba (rules, scene, writer) is imported inside the commands, once its cache has a place: see ``opened``.
 
 app = typer.Typer(help="Admit members and give tokens while no server runs.", no_args_is_help=True)
 
@@ -43,7 +48,10 @@ class RoleName(StrEnum):
 def add(
     name: NameArgument,
     *,
-    role: Annotated[list[RoleName], typer.Option(help="A right; may be repeated.", show_default=False)],
+    role: Annotated[
+        list[RoleName],
+        typer.Option(metavar="ROLE", help=f"A right: {', '.join(RoleName)}; again for more.", show_default=False),
+    ],
     data: DataOption,
     group: Annotated[
         str, typer.Option(metavar="G", help="Corporate group; members of one count once. Default: its own.")
@@ -51,10 +59,7 @@ def add(
 ) -> None:
     """Admit a member, and print its token, which is shown once and stored nowhere."""
     with opened(data, instead=f"hashpact member add {name}") as (engine, config):
-        from hashpact_server.ledger.entry import PSEUDONYM_BYTES, SERVICE  # noqa: PLC0415 - needs numba
-        from hashpact_server.rules import members as rules  # noqa: PLC0415 - as above
-        from hashpact_server.state.rows import Role  # noqa: PLC0415 - as above
-        from hashpact_server.tokens import member_token_hash, new_member_token  # noqa: PLC0415 - as above
+        from hashpact_server.rules import members as rules  # noqa: PLC0415 - needs numba
 
         rules.check_name("NAME", name)
         group = rules.check_name("--group", group or name)
@@ -63,14 +68,13 @@ def add(
 
         def decide(scene: Scene) -> None:
             rules.create_member(scene, SERVICE, pseudonym=pseudonym, name=name, roles=roles, group=group)
-            _issue(scene, pseudonym, member_token_hash(token))
-
-        def _issue(scene: Scene, owner: bytes, token_hash: bytes) -> None:
-            rules.issue_token(scene, SERVICE, owner, token_hash=token_hash, expiry_ms=0, limits=config.limits)
+            rules.issue_token(
+                scene, SERVICE, pseudonym, token_hash=member_token_hash(token), expiry_ms=0, limits=config.limits
+            )
 
         _act(engine, decide)
     say(f"{name} is a member ({', '.join(each.value for each in role)}). Its token, shown once and stored nowhere:")
-    typer.echo(f"token: {token}")
+    typer.echo(token)
 
 
 @app.command("token")
@@ -84,9 +88,7 @@ def give_token(
 ) -> None:
     """Give a member one more token: the way back when a steward lost its own. Printed once and stored nowhere."""
     with opened(data, instead=f"hashpact member token {name}") as (engine, config):
-        from hashpact_server.ledger.entry import SERVICE  # noqa: PLC0415 - needs numba
-        from hashpact_server.rules import members as rules  # noqa: PLC0415 - as above
-        from hashpact_server.tokens import member_token_hash, new_member_token  # noqa: PLC0415 - as above
+        from hashpact_server.rules import members as rules  # noqa: PLC0415 - needs numba
 
         token = new_member_token()
 
@@ -101,16 +103,13 @@ def give_token(
 
         _act(engine, decide)
     say(f"A new token of {name}, shown once and stored nowhere:")
-    typer.echo(f"token: {token}")
+    typer.echo(token)
 
 
 @app.command("list")
 def show(*, data: DataOption, as_json: JsonOption = False) -> None:
     """List the members."""
     with opened(data, instead="hashpact member list") as (engine, _), engine.state.read() as view:
-        from hashpact_server.rules.members import all_members  # noqa: PLC0415 - needs numba
-        from hashpact_server.state.rows import Role  # noqa: PLC0415 - as above
-
         tokens = [token.pseudonym for token in view.tokens()]
         rows = [
             {
@@ -120,7 +119,7 @@ def show(*, data: DataOption, as_json: JsonOption = False) -> None:
                 "suspended": member.suspended,
                 "tokens": tokens.count(member.pseudonym),
             }
-            for member in all_members(view)
+            for member in sorted(view.every_member(), key=lambda member: member.name)
         ]
     if as_json:
         for row in rows:
@@ -137,8 +136,7 @@ def show(*, data: DataOption, as_json: JsonOption = False) -> None:
 
 def _act(engine: Engine, decide: Callable[[Scene], None]) -> None:
     """Carry out an act of the service itself; raises Refusal."""
-    from hashpact_server.ledger.entry import SERVICE  # noqa: PLC0415 - needs numba
-    from hashpact_server.writer import Act  # noqa: PLC0415 - as above
+    from hashpact_server.writer import Act  # noqa: PLC0415 - needs numba
 
     def carry_out(scene: Scene) -> Callable[[str], bytes]:
         decide(scene)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from hashpact.v1 import error_reason_pb2
@@ -16,9 +16,8 @@ from hashpact_server.scene import Scene
 from hashpact_server.state.rows import MemberRow, Role, TokenRow
 from hashpact_server.state.view import View
 
-NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _NAME_SHAPE: Final = "1 to 64 characters of a-z 0-9 -, starting with a letter or digit"
-_PAGE: Final = 256
 
 
 def check_name(field: str, name: str) -> str:
@@ -27,7 +26,7 @@ def check_name(field: str, name: str) -> str:
     Raises:
         Refusal: FIELD_INVALID.
     """
-    if not NAME.fullmatch(name):
+    if not _NAME.fullmatch(name):
         raise invalid_field(field, _NAME_SHAPE)
     return name
 
@@ -169,13 +168,5 @@ def _token_owner(view: View, token_id: int) -> bytes | None:
 def _has_other_steward(view: View, row: MemberRow) -> bool:
     return any(
         Role.STEWARD in other.roles and not other.suspended and other.pseudonym != row.pseudonym
-        for other in all_members(view)
+        for other in view.every_member()
     )
-
-
-def all_members(view: View) -> Iterator[MemberRow]:
-    """Every member, by name."""
-    after = ""
-    while page := view.members(after=after, limit=_PAGE):
-        yield from page
-        after = page[-1].name
