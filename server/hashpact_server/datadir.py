@@ -6,6 +6,7 @@
       layout               its presence says that ``init`` came to its end; holds the number of this layout
       config.toml          settings, optional
       store/               ledger and state (LMDB)
+      index/               what is searched by distance; may be deleted while no server runs, and is built anew
       lock                 held by the process that uses the directory
       ca.pem  ca.key       the authority that signed the server's certificate; members need ca.pem
       server.pem .key      the server's certificate and key

@@ -22,13 +22,12 @@ from hashpact.errors import ConfigError
 from hashpact_server import addresses, tls, versions
 from hashpact_server.config import Config, load
 from hashpact_server.datadir import DataDirectory, file_system, is_remote
+from hashpact_server.ledger.store import DISK_RESERVE_BYTES, MAP_BYTES
 from hashpact_server.lock import DirectoryLock, DirectoryLockedError
 from hashpact_server.probe import ask_health
 from hashpact_server.trouble import Trouble
 
-DISK_FREE_BYTES_MIN: Final = 64 << 20
 DISK_FREE_BYTES_GOOD: Final = 1 << 30
-MAP_BYTES: Final = 1 << 40
 FILES_GOOD: Final = 4096
 EXPIRY_DAYS_GOOD: Final = 30
 HEALTH_TIMEOUT_S: Final = 4.0
@@ -83,7 +82,7 @@ def examine(data: DataDirectory, target: str = "") -> Iterator[Finding]:
 
 def _permissions(data: DataDirectory) -> Finding:
     wrong = []
-    for name in ("", "store", "numba-cache", *_PRIVATE):
+    for name in ("", "store", "index", "numba-cache", *_PRIVATE):
         path = data.file(name)
         try:
             found = path.stat()
@@ -106,7 +105,7 @@ def _disk(data: DataDirectory) -> Finding:
     text = f"{free / (1 << 30):.1f} GiB free on {kind or 'an unknown file system'}"
     if is_remote(kind):
         return Finding("disk", Verdict.BAD, f"{kind} is a network file system; use a local disk")
-    if free < DISK_FREE_BYTES_MIN:
+    if free < DISK_RESERVE_BYTES:
         return Finding("disk", Verdict.BAD, f"{text}: writes are refused; make room")
     return Finding("disk", Verdict.FINE if free >= DISK_FREE_BYTES_GOOD else Verdict.WARN, text)
 
