@@ -57,7 +57,7 @@ class Patience:
                 if self._closed:
                     return
                 now = time.monotonic()
-                over = [number for number, (deadline, _) in self._waits.items() if deadline <= now]
-                cuts = [self._waits.pop(number)[1] for number in over]
+                over = sorted((deadline, number) for number, (deadline, _) in self._waits.items() if deadline <= now)
+                cuts = [self._waits.pop(number)[1] for _, number in over]
             for cut in cuts:
                 cut()
