@@ -93,7 +93,7 @@ class Signal:
         quality: 0-100 where the algorithm states one (PDQ), else None.
 
     Raises:
-        InvalidSignalError: the length does not fit the type, or quality is outside 0-100.
+        InvalidSignalError: the value is not bytes, its length does not fit the type, or quality is outside 0-100.
     """
 
     signal_type: str
@@ -101,6 +101,10 @@ class Signal:
     quality: int | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.value, bytes):
+            raise InvalidSignalError(
+                f"a value is bytes, not {type(self.value).__name__}: Signal.from_hex() takes hex digits"
+            )
         kind = SIGNAL_TYPES.get(self.signal_type)
         if kind is not None and len(self.value) != kind.size_bytes:
             raise InvalidSignalError(
@@ -161,7 +165,7 @@ class ImageSignals:
         md5: digest of the file's bytes; None when a decoded picture was given.
         pdq: PDQ with quality.
         pdq_dihedral: the 8 PDQ values of the rotated and mirrored picture, in the order of
-            ``docs/formats.md``; ``()`` unless asked for. The first equals ``pdq``.
+            ``docs/hashing.md``; ``()`` unless asked for. The first equals ``pdq``.
         phash: 64-bit pHash.
         phash256: 256-bit pHash.
         width_px: width as displayed, after EXIF orientation.
