@@ -147,7 +147,7 @@ def _item_created(entry: Entry, scope: Scope) -> None:
 
 
 def _item_contributed(entry: Entry, scope: Scope) -> None:
-    _require_item(entry, scope)
+    _require_open_item(entry, scope)
     _set_status(scope, entry.subject, _stated_status(entry))
     scope.rows.put(Table.ITEM_ENTRIES, item_entry_key(entry.subject, entry.sequence), b"")
     _contribute(entry, scope)
@@ -189,7 +189,7 @@ def _list_signals(entry: Entry, payload: ContributionPayload, scope: Scope) -> N
 
 
 def _contribution_withdrawn(entry: Entry, scope: Scope) -> None:
-    _require_item(entry, scope)
+    _require_open_item(entry, scope)
     status = _stated_status(entry)
     scope.rows.delete(Table.CONTRIBUTIONS, contribution_key(entry.subject, entry.member))
     _set_status(scope, entry.subject, status)
@@ -198,7 +198,7 @@ def _contribution_withdrawn(entry: Entry, scope: Scope) -> None:
 
 
 def _item_withdrawn(entry: Entry, scope: Scope) -> None:
-    _require_item(entry, scope)
+    _require_open_item(entry, scope)
     _set_status(scope, entry.subject, Status.WITHDRAWN)
     _unlist_item(entry.subject, scope)
 
@@ -244,9 +244,11 @@ def _stated_status(entry: Entry) -> Status:
         raise UnknownEntryError(f"entry {entry.sequence} states status {number}: upgrade") from error
 
 
-def _require_item(entry: Entry, scope: Scope) -> None:
-    if scope.rows.get(Table.ITEMS, u64(entry.subject)) is None:
-        raise ContradictionError(f"entry {entry.sequence} is about an item that does not exist")
+def _require_open_item(entry: Entry, scope: Scope) -> None:
+    # What was unlisted stays so: an item that is closed is not opened again by somebody's speaking about it.
+    value = scope.rows.get(Table.ITEMS, u64(entry.subject))
+    if value is None or not ItemRow.decode(entry.subject, value).status.matches:
+        raise ContradictionError(f"entry {entry.sequence} is about an item that does not exist or is closed")
 
 
 def _set_status(scope: Scope, item: int, status: Status) -> None:
