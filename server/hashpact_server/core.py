@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hashpact_server import memory
+from hashpact_server import idempotency
 from hashpact_server.ledger import embedded
 from hashpact_server.ledger.base import Head
 from hashpact_server.ledger.embedded import LedgerReader, LedgerWriter, Tip
@@ -30,7 +30,7 @@ from hashpact_server.state.view import View
 
 STORE_FOLDER: Final = "store"
 INDEX_FOLDER: Final = "index"
-STORE_TABLES: Final = (*embedded.TABLES, *tables.TABLES, *memory.TABLES)
+STORE_TABLES: Final = (*embedded.TABLES, *tables.TABLES, *idempotency.TABLES)
 
 
 def wall_clock_ms() -> int:

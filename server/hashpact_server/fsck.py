@@ -15,7 +15,7 @@ from typing import Final
 
 from hashpact.signals import SIGNAL_TYPES_BY_CODE
 
-from hashpact_server import memory
+from hashpact_server import idempotency
 from hashpact_server.core import INDEX_FOLDER, open_store, read_head
 from hashpact_server.ledger.codec import LayoutError, u64
 from hashpact_server.ledger.embedded import PRIVATE, PUBLIC, TILES, LedgerReader
@@ -201,16 +201,16 @@ def _check_row(rows: StoredRows, table: Table, key: bytes, value: bytes, report:
 def _check_answers(tx: Tx, report: Report) -> None:
     """What is remembered of answers: each whole, and known by its time as well."""
     kept = 0
-    for key, value in tx.scan(memory.REQUESTS):
+    for key, value in tx.scan(idempotency.REQUESTS):
         kept += 1
         try:
-            time_ms, _, _ = memory.unpack(value)
+            time_ms, _, _ = idempotency.unpack(value)
         except LayoutError as error:
             report.say(f"an answer that was kept {error}")
             continue
-        if tx.get(memory.TIMES, u64(time_ms) + key) is None:
+        if tx.get(idempotency.TIMES, u64(time_ms) + key) is None:
             report.say("an answer that was kept would never be forgotten")
-    if tx.count(memory.TIMES) != kept:
+    if tx.count(idempotency.TIMES) != kept:
         report.say("there are times of answers that were not kept")
 
 

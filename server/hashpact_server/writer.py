@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final
 
 from hashpact.v1 import error_reason_pb2 as reasons
 
-from hashpact_server import memory
+from hashpact_server import idempotency
 from hashpact_server.ledger.store import CommitUnknownError, StoreError, StoreFullError
 from hashpact_server.refusal import Refusal
 from hashpact_server.scene import Scene, Undo
@@ -234,7 +234,7 @@ class Writer:
             if not opened.dirty:
                 opened.tx.abort()
                 return answers
-            memory.forget(opened.tx, opened.scene.now_ms - self._request_id_ttl_ms)
+            idempotency.forget(opened.tx, opened.scene.now_ms - self._request_id_ttl_ms)
             sealed = core.seal(opened)
         except BaseException:
             opened.tx.abort()
@@ -261,7 +261,7 @@ class Writer:
             )
         try:
             if act.request_id:
-                known = memory.remembered(opened.tx, act.member, act.request_id, act.fingerprint)
+                known = idempotency.remembered(opened.tx, act.member, act.request_id, act.fingerprint)
                 if known is not None:
                     return known
             return self._decide(act, opened)
@@ -284,7 +284,7 @@ class Writer:
             answer = encode(scene.head.position().encode())
             opened.dirty = opened.dirty or scene.head.sequence != before
         if act.request_id and not act.validate_only:
-            memory.remember(opened.tx, act.member, act.request_id, act.fingerprint, answer, scene.now_ms)
+            idempotency.remember(opened.tx, act.member, act.request_id, act.fingerprint, answer, scene.now_ms)
             opened.dirty = True
         return answer
 
@@ -293,7 +293,7 @@ class Writer:
         try:
             if act.request_id:
                 with self._core.store.read() as tx:
-                    known = memory.remembered(tx, act.member, act.request_id, act.fingerprint)
+                    known = idempotency.remembered(tx, act.member, act.request_id, act.fingerprint)
                 if known is not None:
                     return known
         except Refusal as refusal:

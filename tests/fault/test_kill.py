@@ -17,7 +17,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from hashpact_server import fsck, memory, replay
+from hashpact_server import fsck, idempotency, replay
 from hashpact_server.core import Core, open_store
 from hashpact_server.services.writing import fingerprint
 
@@ -91,7 +91,7 @@ class Chain:
                 for client, deed in deeds:
                     if deed.answer is not None and deed.repeatable:
                         request_id, shape = deed.request.request_id, fingerprint(deed.request)
-                        kept = memory.remembered(tx, client.pseudonym, request_id, shape)
+                        kept = idempotency.remembered(tx, client.pseudonym, request_id, shape)
                         assert kept is not None
                         assert type(deed.answer).FromString(kept) == deed.answer
             assert Core(store).published.head.sequence == facts.count - 1
