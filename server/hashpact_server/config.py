@@ -91,6 +91,12 @@ class Config:
     open_calls_max: int = setting(
         32, "Calls in flight that need no token: health checks and reflection.", least=1, most=1024
     )
+    host_open_calls_max: int = setting(
+        8,
+        "Of these, from one address (IPv6: from one /64), so that a stranger cannot take them all.",
+        least=1,
+        most=1024,
+    )
     connection_streams_max: int = setting(
         256, "Calls in flight on one connection; a client waits before it starts more.", least=1, most=65_536
     )

@@ -24,19 +24,22 @@ class Kind(enum.Enum):
 class InFlight:
     """Counts calls and refuses those over a limit. Every admitted call is released exactly once."""
 
-    def __init__(self, limits: dict[Kind, int], member_requests_max: int) -> None:
+    def __init__(self, limits: dict[Kind, int], member_requests_max: int, host_open_calls_max: int) -> None:
         self._limits = limits
-        self._member_requests_max = member_requests_max
+        self._shares = {
+            Kind.REQUEST: ("member_requests_max", member_requests_max),
+            Kind.OPEN: ("host_open_calls_max", host_open_calls_max),
+        }
         self._changed = threading.Condition()
         self._counts = dict.fromkeys(Kind, 0)
-        self._members: dict[bytes, int] = {}
+        self._callers: dict[tuple[Kind, bytes], int] = {}
 
-    def admit(self, kind: Kind, member: bytes) -> None:
+    def admit(self, kind: Kind, caller: bytes) -> None:
         """Count a call in.
 
         Args:
             kind: what it takes from.
-            member: the caller's pseudonym; empty for calls without one.
+            caller: the member's pseudonym; for open calls, the host that they come from.
 
         Raises:
             Refusal: TOO_MANY_REQUESTS, with the limit that is reached.
@@ -44,20 +47,21 @@ class InFlight:
         with self._changed:
             if self._counts[kind] >= self._limits[kind]:
                 raise _too_many(kind.value, self._limits[kind])
-            if kind is Kind.REQUEST:
-                if self._members.get(member, 0) >= self._member_requests_max:
-                    raise _too_many("member_requests_max", self._member_requests_max)
-                self._members[member] = self._members.get(member, 0) + 1
+            if kind in self._shares:
+                name, share = self._shares[kind]
+                if self._callers.get((kind, caller), 0) >= share:
+                    raise _too_many(name, share)
+                self._callers[kind, caller] = self._callers.get((kind, caller), 0) + 1
             self._counts[kind] += 1
 
-    def release(self, kind: Kind, member: bytes) -> None:
+    def release(self, kind: Kind, caller: bytes) -> None:
         """Count a call out."""
         with self._changed:
             self._counts[kind] -= 1
-            if kind is Kind.REQUEST:
-                self._members[member] -= 1
-                if not self._members[member]:
-                    del self._members[member]
+            if kind in self._shares:
+                self._callers[kind, caller] -= 1
+                if not self._callers[kind, caller]:
+                    del self._callers[kind, caller]
             self._changed.notify_all()
 
     def count(self, kind: Kind) -> int:

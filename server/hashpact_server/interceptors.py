@@ -13,9 +13,11 @@ counted, before its message is waited for, and the wait has an end.
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import secrets
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -91,6 +93,7 @@ class Gate:
                 Kind.OPEN: config.open_calls_max,
             },
             limits.member_requests_max,
+            config.host_open_calls_max,
         )
 
     def open(self, roster: Callable[[], Roster]) -> None:
@@ -210,8 +213,9 @@ class _Call:
         gate, kind = self._gate, self.method.kind
         if kind is Kind.OPEN:
             self._deadline = min(gate.deadline_of(self._context), time.monotonic() + OPEN_CALL_S_MAX)
-            gate.in_flight.admit(kind, b"")
-            self._admitted = b""
+            host = host_of(self._context.peer())
+            gate.in_flight.admit(kind, host)
+            self._admitted = host
             return
         member = gate.member_of(self._context)
         self.member = member.name
@@ -268,6 +272,19 @@ class _Call:
         if self.code == "OK" and code is not None:
             self.code = code.name
         self._gate.record(self)
+
+
+def host_of(peer: str) -> bytes:
+    """The host that a call comes from, as gRPC names peers: without the port; of IPv6 the /64, which one host has."""
+    kind, _, place = peer.partition(":")
+    if kind not in ("ipv4", "ipv6"):
+        return kind.encode()
+    host = urllib.parse.unquote(place).rpartition(":")[0].strip("[]").partition("%")[0]
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host.encode()
+    return address.packed[:8] if isinstance(address, ipaddress.IPv6Address) else address.packed
 
 
 def bearer_token(metadata: Any) -> str:

@@ -246,6 +246,17 @@ def test_open_calls_have_a_limit_of_their_own(forum: Forum) -> None:
         assert server.health() == "SERVING"
 
 
+def test_one_host_cannot_take_all_open_calls(forum: Forum) -> None:
+    with_limits(forum, "open_calls_max = 4\nhost_open_calls_max = 2\n")
+    with ServerInside(forum) as server:
+        check = "/grpc.health.v1.Health/Check"
+        with held(server, "acme", "acme", kind=Kind.OPEN, path=check):
+            with refused("TOO_MANY_REQUESTS") as found:
+                server.bearer(None).raw(check)
+            assert found[0].metadata == {"limit": "host_open_calls_max", "limit_value": "2"}
+        assert server.health() == "SERVING"
+
+
 def test_the_callers_shorter_deadline_is_kept(forum: Forum) -> None:
     # The message never comes, so only a deadline can end the call, and the server's own is far away.
     with_limits(forum, "[limits]\ndeadline_s_max = 3600\n")
