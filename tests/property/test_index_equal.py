@@ -6,7 +6,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pytest
@@ -228,17 +228,14 @@ class TornMachine(MultiMachine):
     }
 
 
-class TestLinear(IndexMachine.TestCase):
-    settings = settings(max_examples=effort(20), stateful_step_count=15, deadline=None)
+def _examined(machine: type[RuleBasedStateMachine], examples: int) -> Any:
+    """The test that runs a machine; ``Any``, because Hypothesis makes the class as it goes."""
+    case: Any = machine.TestCase
+    case.settings = settings(max_examples=effort(examples), stateful_step_count=15, deadline=None)
+    return case
 
 
-class TestMulti(MultiMachine.TestCase):
-    settings = settings(max_examples=effort(20), stateful_step_count=15, deadline=None)
-
-
-class TestMultiTables(TablesMachine.TestCase):
-    settings = settings(max_examples=effort(10), stateful_step_count=15, deadline=None)
-
-
-class TestMultiTorn(TornMachine.TestCase):
-    settings = settings(max_examples=effort(10), stateful_step_count=15, deadline=None)
+TestLinear = _examined(IndexMachine, 20)
+TestMulti = _examined(MultiMachine, 20)
+TestMultiTables = _examined(TablesMachine, 10)
+TestMultiTorn = _examined(TornMachine, 10)

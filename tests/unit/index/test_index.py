@@ -43,7 +43,7 @@ def by_hand(present: dict[int, bytes], queries: np.ndarray, radius: int) -> list
 
 def answers(index: Index, queries: np.ndarray, radius: int) -> list[list[tuple[int, int]]]:
     lims, distances, ids = index.range_search(queries, radius)
-    assert (lims.dtype, distances.dtype, ids.dtype) == (np.int64, np.int32, np.uint64)
+    assert [str(array.dtype) for array in (lims, distances, ids)] == ["int64", "int32", "uint64"]
     assert lims.shape == (len(queries) + 1,)
     pairs = list(zip(distances.tolist(), ids.tolist(), strict=True))
     return [pairs[lims[i] : lims[i + 1]] for i in range(len(queries))]
