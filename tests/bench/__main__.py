@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 
-from tests.bench import bench_hashing, bench_service, machine, report
+from tests.bench import bench_hashing, bench_index, bench_service, machine, report
 
 
 def main(quick: bool) -> None:
@@ -18,9 +18,14 @@ def main(quick: bool) -> None:
     results = {
         "machine": machine.describe(),
         "hashing": bench_hashing.run(rounds=1) if quick else bench_hashing.run(),
+        "index": bench_index.run((10_000,)) if quick else bench_index.run(),
         "service": bench_service.run(sizes, seconds),
     }
-    rows = [*report.hashing_rows(results["hashing"]), *report.service_rows(results["service"])]
+    rows = [
+        *report.service_rows(results["service"]),
+        *report.index_rows(results["index"]),
+        *report.hashing_rows(results["hashing"]),
+    ]
     print(report.machine_line(results["machine"]))
     print(report.table(rows))
     if not quick:

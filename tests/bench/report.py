@@ -45,6 +45,37 @@ def service_rows(figures: dict[str, Any]) -> Iterator[Row]:
             )
 
 
+def index_rows(figures: dict[str, Any]) -> Iterator[Row]:
+    """One query per call on one core, beside the linear twin and faiss; sizes, memory, start."""
+    for found in [*figures["sizes"], figures["short"]]:
+        size = f"{found['signals']:,} signals of {found['bits']} bits"
+        for key, timing in found.items():
+            if not key.startswith("radius_"):
+                continue
+            _, radius, kind = key.split("_")
+            ours = timing["multi"]["median_us"]
+            beside = ", ".join(
+                f"{timing[peer]['median_us'] / ours:.1f} x {name}"
+                for peer, name in (
+                    ("linear", "our linear twin"),
+                    ("faiss_flat", "faiss IndexBinaryFlat"),
+                    ("faiss_multi_hash", "faiss IndexBinaryMultiHash"),
+                )
+                if peer in timing
+            )
+            yield (
+                f"one look-up in the index, radius {radius}, {kind}, {size}, one core",
+                f"{ours:.0f} us (p99 {timing['multi']['p99_us']:.0f} us; {timing['multi_batch_us']:.0f} us in a batch)",
+                beside,
+            )
+        yield (
+            f"index of {size}: build, reopen, memory",
+            f"{found['build_s']:.1f} s, {found['reopen_s']:.2f} s, {found['bytes_per_signal']:.0f} bytes a signal",
+            f"{found['equal']['different_answers']} answers differ from the linear twin's "
+            f"in {found['equal']['pairs']:,} comparisons",
+        )
+
+
 def hashing_rows(figures: dict[str, Any]) -> Iterator[Row]:
     """Pictures hashed on one core, beside the peers."""
     for key, about in (("large_jpeg", "large JPEG"), ("small_jpeg", "small JPEG")):
