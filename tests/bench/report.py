@@ -71,8 +71,10 @@ def index_rows(figures: dict[str, Any]) -> Iterator[Row]:
         yield (
             f"index of {size}: build, reopen, memory",
             f"{found['build_s']:.1f} s, {found['reopen_s']:.2f} s, {found['bytes_per_signal']:.0f} bytes a signal",
-            f"{found['equal']['different_answers']} answers differ from the linear twin's "
-            f"in {found['equal']['pairs']:,} comparisons",
+            (
+                f"{found['equal']['different_answers']} answers differ from the linear twin's "
+                f"in {found['equal']['pairs']:,} comparisons"
+            ),
         )
 
 
