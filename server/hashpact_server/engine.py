@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from hashpact_server.config import Config
 from hashpact_server.core import INDEX_FOLDER, Core, Published, open_store, wall_clock_ms
@@ -30,7 +31,7 @@ from hashpact_server.state.rows import Role
 from hashpact_server.tokens import member_token_hash, new_member_token
 from hashpact_server.writer import Writer
 
-LEDGER_ID_BYTES = 16
+LEDGER_ID_BYTES: Final = 16
 
 
 class Engine:

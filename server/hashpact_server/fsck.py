@@ -33,7 +33,7 @@ from hashpact_server.state.view import View
 _LEAVES_AT_ONCE = 65_536
 
 
-def run(data_dir: Path) -> Report:
+def check(data_dir: Path) -> Report:
     """Check the store of a data directory.
 
     Raises:

@@ -88,11 +88,6 @@ class Scene(View):
         if not isinstance(outcome, Committed):
             raise AssertionError("nobody else appends to an embedded ledger")
         entry = outcome.entries[0]
-        self.take_over(entry)
-        return entry
-
-    def take_over(self, entry: Entry) -> None:
-        """Let an appended entry take effect."""
         added = len(self.changes.added)
         apply(entry, Scope(self._writable, self._appending, self.changes))
         self._recent.add(self.changes.added[added:])
@@ -100,6 +95,7 @@ class Scene(View):
             self._appending.redact(entry.subject)
         elif entry.kind == Kind.EPOCH_STARTED:
             self._epoch += 1
+        return entry
 
     def near(self, code: int, value: bytes, radius: int, hint: Neighbours | None = None) -> list[tuple[int, int]]:
         """The closest live items with a signal of this type within ``radius`` bits, as (item, distance), closest first.

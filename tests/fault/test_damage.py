@@ -134,7 +134,7 @@ def opened(data_dir: Path) -> Report:
     return Report()
 
 
-EXAMINATIONS = (dump, fsck.run, replay.check, opened)
+EXAMINATIONS = (dump, fsck.check, replay.check, opened)
 
 
 @pytest.fixture(scope="module")
@@ -168,19 +168,19 @@ def test_whatever_is_read_differently_is_reported(patient: Patient, damage: Dama
 
 
 def test_an_empty_file_is_no_list(patient: Patient) -> None:
-    for check in (fsck.run, replay.check, opened):
+    for check in (fsck.check, replay.check, opened):
         assert "no list" in patient.apart(check, b"")
 
 
 @pytest.mark.parametrize("data", [b"\x00" * 8192, b"not a store " * 4096, bytes(range(256)) * 64], ids=len)
 def test_garbage_is_no_store(patient: Patient, data: bytes) -> None:
-    for check in (fsck.run, replay.check, opened):
+    for check in (fsck.check, replay.check, opened):
         assert patient.apart(check, data).startswith("the store failed: ")
 
 
 def test_without_its_lock_file(patient: Patient) -> None:
     """``lock.mdb`` holds nothing that lasts; it is made again."""
-    for check in (fsck.run, replay.check, opened):
+    for check in (fsck.check, replay.check, opened):
         assert not patient.apart(check, patient.whole)
 
 
@@ -193,14 +193,14 @@ def test_a_damaged_entry_at_start(patient: Patient, tmp_path: Path) -> None:
     """The command tells it in words, with an exit code of its own; nothing that LMDB says reaches the reader."""
     script = (
         "import sys; from pathlib import Path; from hashpact_server import fsck; from hashpact_server.apart import *;"
-        "print(run_apart(fsck.run, Path(sys.argv[1])).problems)"
+        "print(run_apart(fsck.check, Path(sys.argv[1])).problems)"
     )
     (tmp_path / STORE_FOLDER).mkdir()
     choice = random.Random(1)
     for _ in range(40):
         data = bytearray(patient.whole)
         blank_a_page(data, choice)
-        if "ended the process" in patient.apart(fsck.run, data):
+        if "ended the process" in patient.apart(fsck.check, data):
             break
     else:
         pytest.skip("no page of this store ends the process")

@@ -79,7 +79,7 @@ class Chain:
 
     def check(self) -> int:
         """Hold the store against what the clients were told; the number of entries there."""
-        assert fsck.run(self.forum.data).problems == []
+        assert fsck.check(self.forum.data).problems == []
         assert replay.check(self.forum.data).problems == []
         store = open_store(self.forum.data)
         try:

@@ -25,7 +25,6 @@ from tests.fault.failing_store import Plan, failing_store
 from tests.listing import assert_sound, contribution, open_engine, picture, recording, sequences, together
 
 Pair = tuple[Engine, Plan]
-NOT_WRITTEN = (reasons.ERROR_REASON_STORE_FULL, reasons.ERROR_REASON_NOT_SERVING)
 UNKNOWN = reasons.ERROR_REASON_WRITE_OUTCOME_UNKNOWN
 
 

@@ -44,7 +44,7 @@ PDQ = bytes(range(32))
 
 def judge(forum: Forum) -> None:
     """fsck and replay-check, on a directory that nobody uses."""
-    for report in (fsck.run(forum.data), replay.check(forum.data)):
+    for report in (fsck.check(forum.data), replay.check(forum.data)):
         assert report.ok, report.problems
 
 

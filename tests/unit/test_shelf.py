@@ -191,7 +191,7 @@ def test_fsck_compares_indexes_with_the_state(folder: Path) -> None:
     member = steward_of(engine)
     items = record(engine, *(contribution(member, None, picture(number)) for number in range(5)))
     engine.close()
-    assert fsck.run(folder).ok
+    assert fsck.check(folder).ok
 
     # One value that the state does not list, and one that is missing: what a bug in following the state would leave.
     stray = MultiIndex(256, folder / INDEX_FOLDER / "1" / "pdq")
@@ -199,13 +199,13 @@ def test_fsck_compares_indexes_with_the_state(folder: Path) -> None:
     stray.add(np.array([7], np.uint64), np.zeros((1, 32), np.uint8))
     stray.checkpoint(sequence)
     stray.close()
-    assert any("pdq" in problem for problem in fsck.run(folder).problems)
+    assert any("pdq" in problem for problem in fsck.check(folder).problems)
 
     stray = MultiIndex(256, folder / INDEX_FOLDER / "1" / "pdq")
     stray.remove(np.array([7, (items[0] << 16) + 2], np.uint64))
     stray.checkpoint(sequence)
     stray.close()
-    assert any("pdq" in problem for problem in fsck.run(folder).problems)
+    assert any("pdq" in problem for problem in fsck.check(folder).problems)
 
     shutil.rmtree(folder / INDEX_FOLDER)
-    assert fsck.run(folder).ok
+    assert fsck.check(folder).ok

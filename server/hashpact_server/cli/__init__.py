@@ -16,12 +16,11 @@ from hashpact.errors import ConfigError, HashpactError
 
 from hashpact_server import versions
 from hashpact_server.cli import checks, init, members, renew, serve
-from hashpact_server.cli.common import complain
+from hashpact_server.cli.common import EXIT_FAILED, complain
 from hashpact_server.logs import where
 from hashpact_server.refusal import Refusal
 
 EXIT_USAGE: Final = 2
-EXIT_FAILED: Final = 3
 EXIT_BUG: Final = 70
 EXIT_INTERRUPTED: Final = 130
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from hashpact_server.cli.common import DataOption, JsonOption, offline, say
+from hashpact_server.cli.common import EXIT_FAILED, DataOption, JsonOption, offline, say
 from hashpact_server.datadir import DataDirectory
 from hashpact_server.doctor import Verdict, examine
 from hashpact_server.trouble import Trouble
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from hashpact_server.replay import Report
 
 _STYLES = {Verdict.FINE: "green", Verdict.WARN: "yellow", Verdict.BAD: "red"}
-_EXIT_WRONG = 3
 
 
 def fsck(data: DataOption, *, as_json: JsonOption = False) -> None:
@@ -30,7 +29,7 @@ def fsck(data: DataOption, *, as_json: JsonOption = False) -> None:
     def check(path: Path) -> Report:
         from hashpact_server import fsck as module  # noqa: PLC0415 - needs numba, see prepare_kernels
 
-        return module.run(path)
+        return module.check(path)
 
     _report("fsck", data, check, as_json=as_json)
 
@@ -63,7 +62,7 @@ def doctor(
             console.print(f"{finding.verdict:<6}", style=_STYLES[finding.verdict], end="")
             console.print(f"{finding.topic:<12} {finding.text}", markup=False)
     if bad:
-        raise typer.Exit(_EXIT_WRONG)
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _report(name: str, path: Path, check: Callable[[Path], Report], *, as_json: bool) -> None:
@@ -86,4 +85,4 @@ def _report(name: str, path: Path, check: Callable[[Path], Report], *, as_json: 
         verdict = "clean" if report.ok else f"{len(report.problems)} problems"
         say(f"{name}: {verdict} ({report.entries} entries, {report.rows} rows, {seconds:.1f} s)")
     if not report.ok:
-        raise typer.Exit(_EXIT_WRONG)
+        raise typer.Exit(EXIT_FAILED)

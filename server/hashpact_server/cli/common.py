@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -18,6 +18,9 @@ from hashpact_server.trouble import Trouble
 
 if TYPE_CHECKING:
     from hashpact_server.engine import Engine
+
+EXIT_FAILED: Final = 3
+"""It could not be done, or a check found something wrong."""
 
 DataOption = Annotated[Path, typer.Option("--data", metavar="DIR", help="The data directory.", show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]

@@ -160,16 +160,6 @@ class LedgerWriter(LedgerReader):
             entries.append(entry)
         return Committed(tuple(entries))
 
-    def append_sealed(self, entry: Entry) -> None:
-        """Append an entry of another copy of this ledger as it is.
-
-        Raises:
-            LayoutError: it is not the next one, or its time runs backwards.
-        """
-        if entry.sequence != self.sequence + 1 or entry.time_ms < self.time_ms:
-            raise LayoutError(f"entry {entry.sequence} does not follow entry {self.sequence}")
-        self._append(entry)
-
     def _append(self, entry: Entry) -> None:
         key = u64(entry.sequence)
         self._tx.put(PUBLIC, key, entry.public, append=True)

@@ -32,12 +32,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from hashpact_server.ledger.codec import LayoutError, Reader, blob, text, texts, u8, u16, u32, u64
-from hashpact_server.ledger.entry import PSEUDONYM_BYTES
+from hashpact_server.ledger.entry import PSEUDONYM_BYTES, Kind
 
 _U16: Final = struct.Struct(">H")
 _HEAD: Final = struct.Struct(">BQ")
 _SIGNAL: Final = struct.Struct(">HBH")
 """Signal type, quality and length of the value, of a signal without a name."""
+
+CONTRIBUTING: Final = (Kind.ITEM_CREATED, Kind.ITEM_CORROBORATED, Kind.CONTRIBUTION_AMENDED)
+"""Kinds whose payload is a contribution."""
 
 QUALITY_NONE: Final = 255
 OPAQUE: Final = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from hashpact.v1 import error_reason_pb2, member_service_pb2_grpc
 from hashpact.v1 import member_service_pb2 as pb
@@ -31,6 +31,9 @@ from hashpact_server.state.view import View
 from hashpact_server.tokens import member_token_hash, new_member_token
 
 _SCOPE: Final = b"ListMembers"
+
+Standing = TypeVar("Standing", pb.SuspendMemberResponse, pb.ResumeMemberResponse)
+"""The answers that say how a member stands now."""
 
 
 class MemberService(member_service_pb2_grpc.MemberServiceServicer):
@@ -79,27 +82,25 @@ class MemberService(member_service_pb2_grpc.MemberServiceServicer):
         self, request: pb.SuspendMemberRequest, context: Any
     ) -> pb.SuspendMemberResponse:
         """Suspend a member."""
-        caller = current_caller()
-
-        def decide(scene: Scene) -> Callable[[str], pb.SuspendMemberResponse]:
-            row = members.set_suspended(scene, caller.pseudonym, request.member, suspended=True)
-            member = _encode_member(scene, row, scene.tokens())
-            return lambda as_of: pb.SuspendMemberResponse(member=member, as_of=as_of)
-
-        return write(self._engine, caller, request, pb.SuspendMemberResponse, decide)
+        return self._set_suspended(request, pb.SuspendMemberResponse, suspended=True)
 
     def ResumeMember(  # noqa: N802 - the name in the wire
         self, request: pb.ResumeMemberRequest, context: Any
     ) -> pb.ResumeMemberResponse:
         """Let a suspended member take part again."""
+        return self._set_suspended(request, pb.ResumeMemberResponse, suspended=False)
+
+    def _set_suspended(
+        self, request: pb.SuspendMemberRequest | pb.ResumeMemberRequest, answer: type[Standing], *, suspended: bool
+    ) -> Standing:
         caller = current_caller()
 
-        def decide(scene: Scene) -> Callable[[str], pb.ResumeMemberResponse]:
-            row = members.set_suspended(scene, caller.pseudonym, request.member, suspended=False)
+        def decide(scene: Scene) -> Callable[[str], Standing]:
+            row = members.set_suspended(scene, caller.pseudonym, request.member, suspended=suspended)
             member = _encode_member(scene, row, scene.tokens())
-            return lambda as_of: pb.ResumeMemberResponse(member=member, as_of=as_of)
+            return lambda as_of: answer(member=member, as_of=as_of)
 
-        return write(self._engine, caller, request, pb.ResumeMemberResponse, decide)
+        return write(self._engine, caller, request, answer, decide)
 
     def IssueToken(  # noqa: N802 - the name in the wire
         self, request: pb.IssueTokenRequest, context: Any

@@ -28,6 +28,7 @@ from hashpact_server.ledger.base import Reading
 from hashpact_server.ledger.codec import Reader, u32, u64
 from hashpact_server.ledger.entry import FORMAT, Entry, Kind
 from hashpact_server.ledger.payloads import (
+    CONTRIBUTING,
     OPAQUE,
     ContributionPayload,
     EpochClear,
@@ -181,6 +182,7 @@ def _list_signals(entry: Entry, payload: ContributionPayload, scope: Scope) -> N
         if kind.exact:
             value = digest_value(identity, entry.subject, signal.value)
             previous = scope.rows.put(Table.DIGESTS, digest_key(kind.code, signal.value), value)
+            # The same entry may list one twice; the first 6 bytes of a row are the sequence that listed it.
             if previous is not None and previous[:6] != value[:6]:
                 raise ContradictionError(f"entry {entry.sequence} lists a digest that another one lists")
         else:
@@ -206,7 +208,7 @@ def _item_withdrawn(entry: Entry, scope: Scope) -> None:
 def _redacted(entry: Entry, scope: Scope) -> None:
     """Undo what the private part of an earlier entry wrote. On replay it was never there, and nothing happens."""
     target = scope.ledger.entry(entry.subject)
-    if target.kind in _CONTRIBUTIONS:
+    if target.kind in CONTRIBUTING:
         _unlist_entry(target, scope)
         key = contribution_key(target.subject, target.member)
         value = scope.rows.get(Table.CONTRIBUTIONS, key)
@@ -287,8 +289,6 @@ def signal_entries(item: int, rows: RowReader) -> Iterator[int]:
     for key, _ in list(rows.scan(Table.ITEM_ENTRIES, prefix=u64(item))):
         yield int.from_bytes(key[8:], "big")
 
-
-_CONTRIBUTIONS: Final = (Kind.ITEM_CREATED, Kind.ITEM_CORROBORATED, Kind.CONTRIBUTION_AMENDED)
 
 _APPLY: Final[Mapping[tuple[int, int], Callable[[Entry, Scope], None]]] = {
     (Kind.GENESIS, 1): _genesis,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Final
 
 from hashpact_server.ledger.codec import LayoutError, Reader, text, texts, u8, u64
 
@@ -157,7 +158,7 @@ class ContributionRow:
         return row
 
 
-SIGNAL_ORDINAL_BITS = 16
+SIGNAL_ORDINAL_BITS: Final = 16
 """Low bits of a signal id: the signal's position in its entry. High bits: the entry's sequence."""
 
 
