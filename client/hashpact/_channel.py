@@ -9,7 +9,7 @@ from typing import Final
 import grpc
 import grpc.aio
 
-from hashpact._target import load_ca, require_plaintext_allowed, require_target, require_token
+from hashpact._target import is_local, load_ca, require_plaintext_allowed, require_target, require_token
 from hashpact._wire import service_config
 from hashpact.errors import ConfigError
 
@@ -58,14 +58,19 @@ class Endpoint:
     def open(self) -> grpc.Channel:
         """A channel; it connects when the first call is made."""
         if self.plaintext:
-            return grpc.insecure_channel(self.target, options=channel_options())
-        return grpc.secure_channel(self.target, grpc.ssl_channel_credentials(self.ca), options=channel_options())
+            return grpc.insecure_channel(self.target, options=self._options)
+        return grpc.secure_channel(self.target, grpc.ssl_channel_credentials(self.ca), options=self._options)
 
     def open_async(self) -> grpc.aio.Channel:
         """The same for the running event loop."""
         if self.plaintext:
-            return grpc.aio.insecure_channel(self.target, options=channel_options())
-        return grpc.aio.secure_channel(self.target, grpc.ssl_channel_credentials(self.ca), options=channel_options())
+            return grpc.aio.insecure_channel(self.target, options=self._options)
+        return grpc.aio.secure_channel(self.target, grpc.ssl_channel_credentials(self.ca), options=self._options)
+
+    @property
+    def _options(self) -> list[tuple[str, int | str]]:
+        # What stays on this machine must not be sent to the proxy that http_proxy names, the token in clear before all.
+        return [*channel_options(), ("grpc.enable_http_proxy", 0)] if is_local(self.target) else channel_options()
 
 
 def channel_options() -> list[tuple[str, int | str]]:

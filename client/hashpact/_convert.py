@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from hashpact.errors import InvalidRequestError
+from hashpact.errors import InvalidRequestError, ServiceError
 from hashpact.items import ContributionOutcome, Item, ItemContribution, ItemSignal, NearDuplicate
 from hashpact.membership import Capabilities, Limits, Member, MemberToken, SignalTypeInfo
 from hashpact.probes import Probe
@@ -78,12 +78,38 @@ def _reason(number: int) -> str:
     return _REASONS.word(number).upper()
 
 
+def nonsense(what: str) -> ServiceError:
+    """The error for an answer that no Hashpact server gives: ours must not be an ``IndexError`` of somebody's loop."""
+    return ServiceError(
+        f"the service answered something that makes no sense ({what}): it is broken, or no Hashpact server",
+        reason="ANSWER_INVALID",
+    )
+
+
 def time_of(message: Any, name: str) -> datetime | None:
-    """A timestamp field as UTC, or None when it is absent."""
+    """A timestamp field as UTC, or None when it is absent.
+
+    Raises:
+        ServiceError: a time that does not exist.
+    """
     if not message.HasField(name):
         return None
     stamp: Timestamp = getattr(message, name)
-    return stamp.ToDatetime(tzinfo=UTC)
+    try:
+        return stamp.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise nonsense(f"{name} is no time") from error
+
+
+def next_page(page_token: str, answered: str) -> str:
+    """The token of the page after the one asked for by ``page_token``.
+
+    Raises:
+        ServiceError: the same page again, which would go on for ever.
+    """
+    if answered and answered == page_token:
+        raise nonsense("a page that is followed by itself")
+    return answered
 
 
 def timestamp(time: datetime, field: str) -> Timestamp:
@@ -144,7 +170,14 @@ def match_of(message: lookup_service_pb2.Match) -> Match:
 
 
 def probe_results(response: lookup_service_pb2.LookupResponse, probes: int) -> list[ProbeResult]:
-    """One result per probe of the request: the answer names only those that matched."""
+    """One result per probe of the request: the answer names only those that matched.
+
+    Raises:
+        ServiceError: it names a probe that was not asked about.
+    """
+    named = (*(one.probe_index for one in response.problems), *(one.probe_index for one in response.matched))
+    if any(index >= probes for index in named):
+        raise nonsense("a probe that was not asked about")
     results = [ProbeResult()] * probes
     problems: dict[int, list[Problem]] = {}
     for one in response.problems:

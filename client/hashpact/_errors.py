@@ -18,6 +18,7 @@ from hashpact import errors
 
 DOMAIN: Final = "hashpact"
 _DETAILS_KEY: Final = "grpc-status-details-bin"
+_DIGITS_MAX: Final = 20
 
 REASONS: Final[dict[str, type[errors.ServiceError]]] = {
     "FIELD_INVALID": errors.InvalidRequestError,
@@ -169,13 +170,14 @@ def _build(
     if issubclass(kind, errors.LimitExceededError):
         retry = error_details_pb2.RetryInfo()
         waiting_helps = _unpack(status, retry)
-        value = info.metadata.get("limit_value", "")
+        value, pause = info.metadata.get("limit_value", ""), retry.retry_delay
         return kind(
             message,
             reason=info.reason,
             limit_name=info.metadata.get("limit", ""),
-            limit=int(value) if value.isascii() and value.isdigit() else 0,
-            retry_after_s=retry.retry_delay.ToTimedelta().total_seconds() if waiting_helps else None,
+            # Bounded: Python refuses to read numbers of thousands of digits.
+            limit=int(value) if value.isascii() and value.isdigit() and len(value) <= _DIGITS_MAX else 0,
+            retry_after_s=max(0.0, pause.seconds + pause.nanos / 1e9) if waiting_helps else None,
         )
     return kind(message, reason=info.reason)
 

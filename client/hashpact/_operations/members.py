@@ -38,7 +38,9 @@ def list_members_page(page_size: int, page_token: str) -> Operation[tuple[list[M
     require_count("page_size", page_size)
     request = member_service_pb2.ListMembersRequest(page_size=page_size, page_token=page_token)
     response = yield from ask(wire.Call(wire.LIST_MEMBERS, request, wait_for=BUSY))
-    return [convert.member_of(member) for member in response.members], response.next_page_token
+    return [convert.member_of(member) for member in response.members], convert.next_page(
+        page_token, response.next_page_token
+    )
 
 
 def suspend_member(session: Session, member: str, *, request_id: str | None) -> Operation[Member]:

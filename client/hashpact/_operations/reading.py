@@ -127,7 +127,7 @@ def check(
 
 def cannot_be_asked(error: HashpactError) -> bool:
     """Whether an error is an outage (unreachable, too slow, overloaded, broken), as opposed to a refusal."""
-    return isinstance(error, UnavailableError) or error.reason in {"TOO_MANY_REQUESTS", "INTERNAL"}
+    return isinstance(error, UnavailableError) or error.reason in {"TOO_MANY_REQUESTS", "INTERNAL", "ANSWER_INVALID"}
 
 
 def get_item(session: Session, item: int, *, at_least_as_fresh: str) -> Operation[Item]:
@@ -170,6 +170,8 @@ def list_items_page(session: Session, which: ItemFilter, page_token: str) -> Ope
             at_least_as_fresh=token,
         )
         response = yield from ask(wire.Call(wire.LIST_ITEMS, request, wait_for=wait_for))
-        return [convert.item_of(item) for item in response.items], response.next_page_token
+        return [convert.item_of(item) for item in response.items], convert.next_page(
+            page_token, response.next_page_token
+        )
 
     return (yield from _fresh(session, which.at_least_as_fresh, read))

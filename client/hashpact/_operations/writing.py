@@ -56,6 +56,8 @@ def contribute(
         response = yield from ask(write(wire.CONTRIBUTE, request, part_id))
         session.wrote(response.as_of)
         as_of = response.as_of
+        if len(response.outcomes) != len(chunk):
+            raise convert.nonsense(f"{len(response.outcomes)} outcomes for {len(chunk)} contributions")
         outcomes += [convert.outcome_of(outcome) for outcome in response.outcomes]
     return ContributeResult(tuple(outcomes), as_of, given_id)
 

@@ -56,7 +56,9 @@ def strongest(*codes: Exit) -> Exit:
     return min(codes, key=_STRONGEST_FIRST.index, default=Exit.OK)
 
 
-_CANNOT_ANSWER: Final = frozenset({"TOO_MANY_REQUESTS", "STORE_FULL", "INTERNAL", "UNIMPLEMENTED", "UNKNOWN"})
+_CANNOT_ANSWER: Final = frozenset(
+    {"TOO_MANY_REQUESTS", "STORE_FULL", "INTERNAL", "UNIMPLEMENTED", "UNKNOWN", "ANSWER_INVALID"}
+)
 """Reasons that tell of the service, not of what was asked."""
 
 
