@@ -125,6 +125,10 @@ _UNREACHABLE: Final[tuple[tuple[str, str, str], ...]] = (
     ("handshake failed", "TLS_FAILED", "no TLS connection to {target} came about: check port and certificates"),
 )
 
+UNIDENTIFIED: Final = (
+    "no token was given: set HASHPACT_TOKEN (token, --token-file); a steward of the forum gives tokens"
+)
+
 PERMANENT: Final = frozenset({"TLS_NAME_MISMATCH", "TLS_EXPIRED", "TLS_UNTRUSTED", "TLS_NOT_SPOKEN", "NOT_A_SERVICE"})
 """Unreachable for a reason that no second try changes."""
 
@@ -153,7 +157,9 @@ def from_rpc_error(failed: FailedCall, target: str) -> errors.ServiceError:
     if status is None or info.domain != DOMAIN:
         return _from_code(code, text, target)
     kind = REASONS.get(info.reason) or _CODES.get(code, errors.ServiceError)
-    return _build(kind, info, status, status.message or text or info.reason)
+    # The server speaks of metadata, which is the wire's business; a person gives a token in one of these ways.
+    message = UNIDENTIFIED if info.reason == "TOKEN_MISSING" else status.message
+    return _build(kind, info, status, message or text or info.reason)
 
 
 def _build(

@@ -58,6 +58,10 @@ def _every_signal(source: object) -> Iterator[Signal]:
         if source.pdq.quality != 0:
             yield from source.pdq_dihedral or (source.pdq,)
         return
+    if isinstance(source, Signal):
+        raise InvalidRequestError(
+            "a probe is a list of the signals of one upload: write lookup([[signal]])", reason="FIELD_INVALID"
+        )
     if isinstance(source, str | bytes) or not isinstance(source, Iterable):
         raise InvalidRequestError(
             f"a probe is the signals of one upload, not {type(source).__name__}: hash the picture first with "

@@ -46,7 +46,7 @@ from hashpact_server.node import Node
 WAIT_S = 60.0
 """How long anything may take before a test gives up; never a measure of speed."""
 
-TOKEN = re.compile(r"^token: (hpt_[A-Za-z0-9_-]{43})$", re.MULTILINE)
+TOKEN = re.compile(r"^(hpt_[A-Za-z0-9_-]{43})$", re.MULTILINE)
 
 
 def command(*arguments: str | Path, code: int | None = 0) -> subprocess.CompletedProcess[str]:

@@ -87,7 +87,7 @@ def test_from_the_list_to_a_match_and_back(hashpact: Hashpact, tmp_path: Path) -
 
     shown = hashpact("alpha", "item", "--json", outcome["item"])
     assert lines(shown)[0]["contributions"][0]["member"] == "alpha"
-    assert hashpact("alpha", "items").stdout.rstrip().endswith("1 items")
+    assert hashpact("alpha", "items").stdout.rstrip().endswith("1 item")
     assert hashpact("acme", "withdraw", outcome["item"]).returncode == 4
     withdrawn = hashpact("alpha", "withdraw", "--json", outcome["item"], "--reason", "mistake")
     assert lines(withdrawn) == [{"item": outcome["item"], "status": "withdrawn", "contributions_left": 0}]

@@ -64,7 +64,7 @@ def test_init_makes_a_directory_for_its_owner_and_prints_one_token(run: Run, tmp
     done = run("init", data, "--hostname", "hub.example.org", "--steward", "forum-office")
     assert done.code == 0, done.err
     token = token_in(done.out)
-    assert done.out == f"token: {token}\n"
+    assert done.out == f"{token}\n"
     assert token not in done.err
     for path in [data, *data.rglob("*")]:
         assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
@@ -153,7 +153,7 @@ def test_a_killed_init_is_noticed(tmp_path: Path) -> None:
 def test_members_by_the_command_line(run: Run, forum: Forum) -> None:
     added = run("member", "add", "beta", "--role", "review", "--role", "audit", "--group", "big", "--data", forum.data)
     token = token_in(added.out)
-    assert added.out == f"token: {token}\n"
+    assert added.out == f"{token}\n"
     again = run("member", "add", "beta", "--role", "check", "--data", forum.data)
     assert (again.code, again.out) == (3, "")
     assert "the name is taken" in again.err

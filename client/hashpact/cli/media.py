@@ -46,5 +46,15 @@ def _hash(one: Input, *, dihedral: bool) -> Hashed:
         return one.error
     try:
         return signals_of(one.path if one.data is None else one.data, dihedral=dihedral)
+    except UnreadableMediaError as error:
+        return _without_name(one, error)
     except HashpactError as error:
         return error
+
+
+def _without_name(one: Input, error: UnreadableMediaError) -> UnreadableMediaError:
+    """The error without the file's name in front: the whole path stands beside it wherever it is shown."""
+    from hashpact.hashing.source import BYTES_NAME, display_name  # noqa: PLC0415  # needs the media extra
+
+    name = BYTES_NAME if one.data is not None else display_name(one.path)
+    return UnreadableMediaError(error.message.removeprefix(f"{name}: "), reason=error.reason)

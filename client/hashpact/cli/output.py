@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 ROWS_MAX: Final = 1_000
 """Rows of a table; more are counted, since a table is laid out in memory."""
 _WIDTH_PIPED: Final = 160
+_WIDTH_ROOMY: Final = 100
+"""Columns from which tables have wider gaps."""
+_WHOLE: Final = frozenset({"verdict", "advice", "by", "status", "outcome", "state"})
+"""Headings above short words, which stay whole in a narrow window: paths, labels and remarks give way first."""
 
 
 def json_line(value: dict[str, Any]) -> None:
@@ -64,13 +68,20 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, left_out:
     """
     from rich.table import Table  # noqa: PLC0415  # as above
 
-    shown = Table(box=None, pad_edge=False, header_style="bold")
+    on = console()
+    gap = 2 if on.width >= _WIDTH_ROOMY else 1
+    shown = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     for column in columns:
-        shown.add_column(column.rstrip("#"), justify="right" if column.endswith("#") else "left", overflow="fold")
+        shown.add_column(
+            column.rstrip("#"),
+            justify="right" if column.endswith("#") else "left",
+            overflow="fold",
+            no_wrap=column.endswith("#") or column in _WHOLE,
+        )
     for row in rows:
         shown.add_row(*(safe(str(cell)) for cell in row))
     if shown.row_count:
-        console().print(shown)
+        on.print(shown)
     if left_out:
         say(f"... and {left_out:,} more: --json shows all")
 

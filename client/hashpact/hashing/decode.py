@@ -171,8 +171,8 @@ def _check_pixels(
     ):
         if pixels > limit:
             raise UnreadableMediaError(
-                f"{name}: the picture is {width} x {height}; {pixels:,} pixels are over the limit of "
-                f"{limit:,}: give a smaller copy or raise {limit_name}"
+                f"{name}: the picture is {width} x {height}; {pixels:,} pixels are over the limit "
+                f"{limit_name} of {limit:,}: give a smaller copy"
             )
 
 

@@ -25,7 +25,7 @@ from hashpact.hashing.limits import DEFAULT_LIMITS, ImageLimits
 from hashpact.hashing.luma import BLACK, WHITE, has_transparency, to_luma
 from hashpact.hashing.pdq import SIDE_MIN_PX, PdqResult, pdq
 from hashpact.hashing.phash import phashes
-from hashpact.hashing.source import check_size, display_name, read_file
+from hashpact.hashing.source import BYTES_NAME, check_size, display_name, read_file
 from hashpact.signals import PDQ_QUALITY_MIN, ImageSignals, Signal
 
 
@@ -53,7 +53,7 @@ def hash_image(
     if isinstance(source, Image.Image):
         return _hash_picture(source, dihedral=dihedral, limits=limits)
     if isinstance(source, bytes | bytearray | memoryview):
-        data, name = bytes(source), "picture"
+        data, name = bytes(source), BYTES_NAME
         check_size(name, len(data), limits)
     elif isinstance(source, str | os.PathLike):
         data, name = read_file(source, limits), display_name(source)

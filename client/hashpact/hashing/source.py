@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Final
 
 from hashpact.errors import UnreadableMediaError
 from hashpact.hashing.limits import ImageLimits
+
+BYTES_NAME: Final = "picture"
+"""What a message calls a picture that was given as bytes."""
 
 
 def read_file(path: str | os.PathLike[str], limits: ImageLimits) -> bytes:
@@ -49,8 +53,7 @@ def check_size(name: str, size_bytes: int, limits: ImageLimits) -> None:
     """
     if size_bytes > limits.bytes_max:
         raise UnreadableMediaError(
-            f"{name}: has {size_bytes:,} bytes, the limit is {limits.bytes_max:,}: "
-            "give a smaller copy or raise bytes_max"
+            f"{name}: has {size_bytes:,} bytes, over the limit bytes_max of {limits.bytes_max:,}: give a smaller copy"
         )
 
 

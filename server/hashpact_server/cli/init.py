@@ -34,4 +34,4 @@ def init(
         f"  hashpact-server serve --data {directory} --listen 127.0.0.1:7443\n\n"
         f"The token of {steward}, shown once and stored nowhere:"
     )
-    typer.echo(f"token: {token}")
+    typer.echo(token)

@@ -93,10 +93,17 @@ def test_a_batch_is_a_batch(client: Client, wrong: Any) -> None:
         client.lookup(wrong)
 
 
-@pytest.mark.parametrize("wrong", ["upload.jpg", b"bytes", 3, [3], [signals(1)]])
+@pytest.mark.parametrize("wrong", ["upload.jpg", b"bytes", 3, [3], [signals(1)], signals(1).pdq])
 def test_a_probe_is_signals(client: Client, wrong: Any) -> None:
     with pytest.raises(InvalidRequestError):
         client.lookup([wrong])
+
+
+def test_a_value_is_bytes_and_hex_has_its_own_way_in() -> None:
+    value: Any = "0" * 32
+    with pytest.raises(InvalidSignalError, match="from_hex"):
+        Signal("md5", value)
+    assert Signal.from_hex("md5", value).value == bytes(16)
 
 
 def test_a_probe_is_not_empty_and_even(client: Client) -> None:

@@ -19,11 +19,13 @@ from hashpact.cli.progress import progress
 from hashpact.cli.settings import Settings
 from hashpact.errors import ConfigError, HashpactError
 from hashpact.results import CheckResult
+from hashpact.signals import SIGNAL_TYPES
 
 BATCH = 32
 """Inputs in one look-up: answers keep flowing while the next ones are hashed."""
 SHOW_ALL_MAX = 20
 """With so few inputs, those without a match have a row too."""
+_WITH_DISTANCE = tuple(kind.name for kind in SIGNAL_TYPES.values() if not kind.exact)
 
 
 @service
@@ -70,13 +72,15 @@ def parse_radii(texts: Sequence[str]) -> dict[str, int]:
     """``pdq=20`` -> {"pdq": 20}.
 
     Raises:
-        ConfigError: of another shape.
+        ConfigError: of another shape, or of a type that has no distance.
     """
     radii = {}
     for text in texts:
         name, _, bits = text.partition("=")
         if not name or not (bits.isascii() and bits.isdigit()):
             raise ConfigError(f"--radius is TYPE=BITS, e.g. pdq=20; {text!r} is not")
+        if name not in _WITH_DISTANCE:
+            raise ConfigError(f"--radius {text}: the signal types with a distance are {', '.join(_WITH_DISTANCE)}")
         radii[name] = int(bits)
     return radii
 
@@ -130,7 +134,7 @@ class _View:
             if len(self._unmatched) <= SHOW_ALL_MAX:
                 for path in self._unmatched:
                     self._matched.add(path, "none", "none", "", "", "", "", "")
-            self._matched.show(("path", "verdict", "advice", "item#", "signal type", "distance#", "status", "labels"))
+            self._matched.show(("path", "verdict", "advice", "item#", "by", "distance#", "status", "labels"))
             counts = self._counts
             say(
                 f"{sum(counts.values()):,} checked: {counts['match']:,} matched, {counts['near']:,} near, "

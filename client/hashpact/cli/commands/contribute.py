@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -103,7 +104,9 @@ class _View:
         elif isinstance(answer, HashpactError):
             self._complaints.tell(path, answer)
         else:
-            self._rows.add(path, answer.outcome, answer.item or "", answer.status, remark(answer))
+            self._rows.add(
+                path, answer.outcome, answer.item or "", answer.status, remark(answer, dry_run=self._dry_run)
+            )
 
     def finish(self) -> Exit:
         if not self._as_json:
@@ -114,17 +117,45 @@ class _View:
         return self._code
 
 
-def remark(outcome: ContributionOutcome) -> str:
-    """What a person should know about an outcome, in a few words."""
+def remark(outcome: ContributionOutcome, *, dry_run: bool = False) -> str:
+    """What a person should know about an outcome, and can do about it, in a few words."""
     remarks = []
     if outcome.message:
         remarks.append(outcome.message)
     if outcome.candidates:
         remarks.append(f"could be {_list(outcome.candidates)}: choose with --attach-to")
     if outcome.near_duplicates:
-        remarks.append(f"looks like {_list([near.item for near in outcome.near_duplicates])}")
-    remarks += [problem.message or problem.reason.lower() for problem in outcome.problems]
+        remarks.append(
+            f"looks like {_list([near.item for near in outcome.near_duplicates])}{_joining(outcome, dry_run)}"
+        )
+    remarks += _merged([problem.message or problem.reason.lower() for problem in outcome.problems])
     return "; ".join(remarks)
+
+
+def _joining(outcome: ContributionOutcome, dry_run: bool) -> str:
+    """How a new item becomes a variant of the one it looks like: its signals can belong to one item only."""
+    if outcome.outcome != "created":
+        return ""
+    first = outcome.near_duplicates[0].item
+    if dry_run:
+        return f" (--attach-to {first} makes it a variant of that)"
+    return f" (if it is a variant of that: withdraw {outcome.item}, then contribute with --attach-to {first})"
+
+
+_ABOUT_A_VALUE: Final = re.compile(r"the (\S+) value ")
+
+
+def _merged(messages: Sequence[str]) -> list[str]:
+    """Messages that differ only in the signal type, as one that names all of them."""
+    types: dict[str, list[str]] = {}
+    for message in messages:
+        about = _ABOUT_A_VALUE.match(message)
+        rest = message[about.end() :] if about else message
+        types.setdefault(rest, []).extend([about[1]] if about else [])
+    return [
+        f"the {named[0]} value {rest}" if len(named) == 1 else f"each of {', '.join(named)} {rest}" if named else rest
+        for rest, named in types.items()
+    ]
 
 
 def _list(items: Sequence[int]) -> str:

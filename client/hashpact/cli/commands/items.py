@@ -99,4 +99,5 @@ def items_command(
                 rows.add(item.item, item.status, item.advice, ", ".join(item.labels), contributors)
     if not as_json:
         rows.show(("item#", "status", "advice", "labels", "contributed by"))
-        say(f"{len(rows.kept) + rows.left_out:,} items")
+        total = len(rows.kept) + rows.left_out
+        say(f"{total:,} {'item' if total == 1 else 'items'}")
