@@ -20,16 +20,17 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from hashpact.signals import SIGNAL_TYPES_BY_CODE, SignalType
+from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE, SignalType, hamming
 from hashpact.v1 import error_reason_pb2
 from numpy.typing import NDArray
 
 from hashpact_server.engine import Engine
+from hashpact_server.ledger.payloads import ListedSignal
 from hashpact_server.refusal import Refusal
 from hashpact_server.rules.advice import Advice, advise
 from hashpact_server.state.rows import Status
@@ -138,24 +139,31 @@ def look_up(
             chosen or ordered, so that neither the order of items nor the value that is named tells more than they do.
         deadline: ``time.monotonic()`` after which no further search begins, and no further probe is answered.
 
-    Of more look-alikes than anybody asked for, the farthest are forgotten per signal type: an item that is named can
-    then lack the agreement of a type in which it is one of very many.
+    Of more look-alikes than anybody asked for, the farthest are forgotten per signal type. An item that is named for
+    another type's sake may be among them, so what is named is compared once more: no agreement is ever missing.
 
     Raises:
         Refusal: DEADLINE_EXCEEDED.
     """
     hits: list[_Hits] = []
+    crowds: dict[int, list[_Crowd]] = {}
     for batch in batches:
         if not batch.kind.exact:
             radius = radii.get(batch.kind.code, batch.kind.radius_default)
             near = _near(engine, batch, radius, exact_distances, deadline)
-            hits.extend(_closest(part, 2 * matches_max + _SPARE_ITEMS) for part in near)
+            crowded: set[int] = set()
+            for part in near:
+                kept, cut = _closest(part, 2 * matches_max + _SPARE_ITEMS)
+                hits.append(kept)
+                crowded.update(cut)
+            for probe in crowded:
+                crowds.setdefault(probe, []).append(_Crowd(batch, radius, probe, exact_distances))
     digests = [batch for batch in batches if batch.kind.exact]
     if not hits and not digests:
         return []
     with engine.state.read() as view:
         hits.extend(found for batch in digests if (found := _equal(view, batch)) is not None)
-        return list(_answer(view, _joined(hits), matches_max, exact_distances, deadline)) if hits else []
+        return list(_answer(view, _joined(hits), crowds, matches_max, exact_distances, deadline)) if hits else []
 
 
 def shown_distances(distances: Numbers, radius: int) -> Numbers:
@@ -210,14 +218,47 @@ def _hits(batch: Batch, rows: Numbers, items: NDArray[np.uint64], distances: Num
     return hits.take(_group_starts(hits))
 
 
-def _closest(hits: _Hits, items_max: int) -> _Hits:
-    """Per probe the closest ``items_max`` items; hits name each item once per probe, sorted by probe."""
-    counts = np.diff(np.append(np.flatnonzero(np.append(True, hits.probes[1:] != hits.probes[:-1])), len(hits.probes)))
+def _closest(hits: _Hits, items_max: int) -> tuple[_Hits, list[int]]:
+    """Per probe the closest ``items_max`` items, and the probes that had more.
+
+    Hits name each item once per probe, sorted by probe.
+    """
+    starts = np.flatnonzero(np.append(True, hits.probes[1:] != hits.probes[:-1]))
+    counts = np.diff(np.append(starts, len(hits.probes)))
     if counts.max() <= items_max:
-        return hits
+        return hits, []
     order = np.lexsort((hits.items, hits.distances, hits.probes))
     ranks = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return hits.take(order[ranks < items_max])
+    return hits.take(order[ranks < items_max]), hits.probes[starts[counts > items_max]].tolist()
+
+
+class _Crowd:
+    """The values of one type of a probe that is near so many items that only the closest were kept.
+
+    Whoever is named for another type's sake may be among those that were forgotten here: ask for it.
+    """
+
+    def __init__(self, batch: Batch, radius: int, probe: int, exact_distances: bool) -> None:
+        at, size = int(np.searchsorted(batch.probes, probe)), batch.kind.size_bytes
+        start = int(batch.starts[at]) * size
+        end = int(batch.starts[at + 1]) * size if at + 1 < len(batch.starts) else len(batch.values)
+        self._values = [batch.values[place : place + size] for place in range(start, end, size)]
+        self._kind = batch.kind
+        self._radius = radius
+        self._exact_distances = exact_distances
+
+    def agreement(self, signals: Iterable[ListedSignal]) -> Agreement | None:
+        """How the probe agrees with an item that has these signals; the closest value, of several the first."""
+        listed = [signal.value for signal in signals if signal.code == self._kind.code]
+        if not listed:
+            return None
+        distances = np.array([min(hamming(mine, other) for other in listed) for mine in self._values])
+        within = np.flatnonzero(distances <= self._radius)
+        if not within.size:
+            return None
+        shown = distances if self._exact_distances else shown_distances(distances, self._radius)
+        best = int(within[np.argmin(shown[within])])
+        return Agreement(self._kind.name, best, int(shown[best]), not self._exact_distances)
 
 
 def _joined(hits: Sequence[_Hits]) -> _Hits:
@@ -244,7 +285,14 @@ def _group_starts(hits: _Hits, codes: Numbers | None = None) -> NDArray[np.intp]
     return np.flatnonzero(fresh)
 
 
-def _answer(view: View, hits: _Hits, matches_max: int, exact_distances: bool, deadline: float) -> Iterator[Found]:
+def _answer(
+    view: View,
+    hits: _Hits,
+    crowds: Mapping[int, Sequence[_Crowd]],
+    matches_max: int,
+    exact_distances: bool,
+    deadline: float,
+) -> Iterator[Found]:
     """Turn hits into matches: per probe the closest items that are still listed, at most ``matches_max``."""
     left = ANSWER_MATCHES_MAX
     starts = _group_starts(hits)
@@ -256,6 +304,7 @@ def _answer(view: View, hits: _Hits, matches_max: int, exact_distances: bool, de
     known: dict[int, tuple[Status, tuple[str, ...]] | None] = {}
     for first, last in itertools.pairwise(bounds):
         _check_deadline(deadline)
+        probe = int(of_probe[first])
         matches: list[Match] = []
         truncated = False
         for group in order[first:last].tolist():
@@ -270,17 +319,29 @@ def _answer(view: View, hits: _Hits, matches_max: int, exact_distances: bool, de
             agreements = tuple(
                 _agreement(hits, row, exact_distances) for row in range(int(starts[group]), int(ends[group]))
             )
+            if probe in crowds:
+                agreements = _compared_again(view, item, agreements, crowds[probe])
             status, labels = standing
             advice = advise(status, labels, [agreement.signal_type for agreement in agreements])
             matches.append(Match(item, status, labels, advice, agreements))
         left -= len(matches)
         if matches:
-            yield Found(int(of_probe[first]), tuple(matches), truncated)
+            yield Found(probe, tuple(matches), truncated)
 
 
 def _listed(view: View, item: int) -> tuple[Status, tuple[str, ...]] | None:
     row = view.item(item)
     return (row.status, view.labels(item)) if row is not None and row.status.matches else None
+
+
+def _compared_again(
+    view: View, item: int, agreements: Iterable[Agreement], crowds: Iterable[_Crowd]
+) -> tuple[Agreement, ...]:
+    """The agreements of an item, with those that were forgotten, in the order of the types."""
+    signals = [signal for _, signal in view.item_signals(item)]
+    found = {each.signal_type: each for each in agreements}
+    found |= {each.signal_type: each for crowd in crowds if (each := crowd.agreement(signals)) is not None}
+    return tuple(found[name] for name in SIGNAL_TYPES if name in found)
 
 
 def _agreement(hits: _Hits, row: int, exact_distances: bool) -> Agreement:

@@ -236,7 +236,8 @@ class ContributionOutcome(_message.Message):
     @_builtins.property
     def near_duplicates(self) -> _containers.RepeatedCompositeFieldContainer[Global___NearDuplicate]:
         """Other items with a signal within its type's default radius, closest first, at most `near_duplicates_max`: likely
-        variants, which `attach_to` would keep under one item. None for `REFUSED`.
+        variants, which `attach_to` would keep under one item. Looked for among the 64 closest listed values of each signal, so
+        near thousands of look-alikes some may not be named. None for `REFUSED`.
         """
 
     @_builtins.property

@@ -33,7 +33,8 @@ class LookupRequest(_message.Message):
     AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
     matches_max: _builtins.int
     """Largest number of items to return per probe. 0 means the server's default, `matches_default`; larger values
-    than `matches_max` are treated as `matches_max`.
+    than `matches_max` are treated as `matches_max`. One answer names 40960 items at most: when they are used up, each
+    further probe that matched gets its closest item, and `truncated`.
     """
     at_least_as_fresh: _builtins.str
     """A token from an earlier answer: the answer is then at least as fresh as that one. Optional.
@@ -161,7 +162,7 @@ class ProbeMatches(_message.Message):
     probe_index: _builtins.int
     """Position of the probe in the request."""
     truncated: _builtins.bool
-    """True when more items matched than `matches_max`."""
+    """True when more items matched than are named."""
     @_builtins.property
     def matches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Match]:
         """Matched items: digests first, then by growing distance, then by item id."""

@@ -13,8 +13,9 @@ from hashpact_server import lookup
 from hashpact_server.matcher import Matcher
 from hashpact_server.refusal import Refusal
 from hashpact_server.rules.signals import OfferedSignal
+from hashpact_server.state.rows import Role
 
-from tests.forum import Forum, offer
+from tests.forum import Forum, flipped, offer, value
 
 LOOK_ALIKES = 120
 
@@ -113,3 +114,28 @@ def test_an_answer_that_takes_too_long_is_given_up(flooded: Forum, monkeypatch: 
         ask(flooded, look_alikes(3), 10)
     assert refused.value.reason == reasons.ERROR_REASON_DEADLINE_EXCEEDED
     assert len(asked) == 4
+
+
+def test_an_item_that_is_named_lacks_no_agreement(forum: Forum, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many items share one pHash; their PDQ values differ, and those that are closest by PDQ are not the first by id.
+
+    An item that a coarse pHash alone agrees with is nobody's to look at; one that PDQ agrees with as well is.
+    """
+    phash = value("phash", "shared")
+    values = look_alikes(LOOK_ALIKES)
+    source = random.Random(5)
+    offers = [offer(OfferedSignal("pdq", each, quality=100), OfferedSignal("phash", phash)) for each in values]
+    forum.contribute(forum.a, *offers)
+    probe = [flipped(values[-1], 2, start=3), values[-1], source.randbytes(32)]
+    sets = [
+        signal_pb2.SignalSet(signal_type="pdq", values=b"".join(probe)),
+        signal_pb2.SignalSet(signal_type="phash", values=phash),
+    ]
+    request = pb.LookupRequest(matches_max=10, probes=[pb.Probe(), pb.Probe(signal_sets=sets)])
+    for member in (forum.a, forum.admit("checker", [Role.CHECK])):
+        monkeypatch.setattr(lookup, "_SPARE_ITEMS", LOOK_ALIKES)
+        whole = forum.as_(member).lookup.Lookup(request, None).matched
+        monkeypatch.setattr(lookup, "_SPARE_ITEMS", 0)
+        cut = forum.as_(member).lookup.Lookup(request, None).matched
+        assert [match.advice for match in whole[0].matches] == [signal_pb2.ADVICE_REVIEW] * 10
+        assert cut == whole
