@@ -129,6 +129,8 @@ def seal(draft: Draft, *, sequence: int, time_ms: int, salt: bytes) -> Entry:
         raise LayoutError("salt has 32 bytes and a pseudonym 16")
     if len(draft.clear) > CLEAR_BYTES_MAX or len(draft.classes) > CLASSES_MAX:
         raise LayoutError("clear part or label classes over their bound")
+    if not all(name.isascii() for name in draft.classes):
+        raise LayoutError("a label class is not ASCII")
     subject = sequence if draft.subject is None else draft.subject
     classes = tuple(sorted(set(draft.classes)))
     seal_of = commitment(salt, draft.payload)
