@@ -38,6 +38,9 @@ from hashpact_server.services.caller import Caller, set_caller
 from hashpact_server.state.rows import MemberRow, Role
 from hashpact_server.statuses import code_name, code_of, reason_name, status_of
 
+LARGE_ANSWER_BYTES: Final = 64 << 10
+"""Answers from this size on count as in flight until the caller took them: gRPC holds them in memory for as long."""
+
 OPEN_CALL_S_MAX: Final = 5.0
 """Time that a caller without a token gets to say what it wants."""
 
@@ -81,7 +84,7 @@ class Gate:
 
     def __init__(self, config: Config, metrics: Metrics) -> None:
         limits = config.limits
-        self._deadline_s_max = limits.deadline_s_max
+        self.deadline_s_max = limits.deadline_s_max
         self._metrics = metrics
         self._sampler = Sampler(config.call_log_lines_per_s_max)
         self._roster: Callable[[], Roster] | None = None
@@ -119,8 +122,7 @@ class Gate:
                 call.enter()
                 if handler is None or behaviour is None:
                     raise not_serving()
-                answer = behaviour(call.read(requests, handler), context)
-                return answer if isinstance(answer, bytes) else bytes(answer.SerializeToString())
+                return call.hand_over(behaviour(call.read(requests, handler), context))
             except BaseException as error:
                 call.fail(error)
                 raise
@@ -160,7 +162,7 @@ class Gate:
         left: float | None = context.time_remaining()
         if left is not None and left <= 0:
             raise Refusal(reasons.ERROR_REASON_DEADLINE_EXCEEDED, "the deadline had passed before the work began")
-        return time.monotonic() + min(self._deadline_s_max, self._deadline_s_max if left is None else left)
+        return time.monotonic() + min(self.deadline_s_max, self.deadline_s_max if left is None else left)
 
     def record(self, call: _Call) -> None:
         """Count and log a call that ended."""
@@ -241,6 +243,32 @@ class _Call:
         with self._gate.patience.until(self._deadline, self._context.cancel):
             for raw in requests:
                 yield _parsed(raw, handler)
+
+    def hand_over(self, answer: Any) -> bytes:
+        """The bytes of an answer, which gRPC holds until the caller has taken them."""
+        encoded = answer if isinstance(answer, bytes) else bytes(answer.SerializeToString())
+        if len(encoded) >= LARGE_ANSWER_BYTES:
+            self._stay_until_taken()
+        return encoded
+
+    def _stay_until_taken(self) -> None:
+        """Stay in flight until the answer left, and be cut when the caller does not take it in the time of a call.
+
+        Otherwise a caller that reads nothing could have any number of large answers made, all of them in memory.
+        """
+        gate, kind, admitted = self._gate, self.method.kind, self._admitted
+        if admitted is None:
+            return
+        wait = gate.patience.begin(time.monotonic() + gate.deadline_s_max, self._context.cancel)
+
+        def taken() -> None:
+            gate.patience.end(wait)
+            gate.in_flight.release(kind, admitted)
+
+        if self._context.add_callback(taken):
+            self._admitted = None
+        else:  # the call is over already
+            gate.patience.end(wait)
 
     def fail(self, error: BaseException) -> None:
         """Answer with what the error means; returns only where there is nobody to answer."""

@@ -1,4 +1,4 @@
-"""Calls whose caller is slow to say what it wants: cut when their time is over.
+"""Calls whose caller is slow to say what it wants, or to take its answer: cut when their time is over.
 
 A thread that waits for a caller's message waits without a time limit. A caller that opens calls and sends nothing would
 so take all threads; here each such wait has an end, whether the caller set a deadline or not.
@@ -28,17 +28,29 @@ class Patience:
     @contextlib.contextmanager
     def until(self, deadline: float, cut: Callable[[], object]) -> Iterator[None]:
         """Run the block; when ``time.monotonic()`` passes ``deadline`` meanwhile, ``cut`` is called once."""
-        with self._changed:
-            self._number += 1
-            number = self._number
-            self._waits[number] = (deadline, cut)
-            if deadline < self._wakes_at:
-                self._changed.notify()
+        number = self.begin(deadline, cut)
         try:
             yield
         finally:
-            with self._changed:
-                self._waits.pop(number, None)
+            self.end(number)
+
+    def begin(self, deadline: float, cut: Callable[[], object]) -> int:
+        """Begin a wait: ``cut`` is called once when ``time.monotonic()`` passes ``deadline`` before :meth:`end`.
+
+        Returns:
+            The number of the wait, for :meth:`end`.
+        """
+        with self._changed:
+            self._number += 1
+            self._waits[self._number] = (deadline, cut)
+            if deadline < self._wakes_at:
+                self._changed.notify()
+            return self._number
+
+    def end(self, number: int) -> None:
+        """End a wait; one that was cut, or ended before, is over already."""
+        with self._changed:
+            self._waits.pop(number, None)
 
     def close(self) -> None:
         """End the thread."""
