@@ -20,7 +20,7 @@ from rich.table import Table
 from tests.demo import pictures
 from tests.demo.stage import Stage, StageError
 
-LABEL = "glorification"
+LABEL = "glorification_of_terrorist_acts"
 MEMBERS = {
     "atlas": ("check", "contribute"),
     "borealis": ("check", "review"),
