@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from hashpact_server.engine import Engine
 from hashpact_server.ledger.payloads import ListedSignal
 from hashpact_server.refusal import Refusal
-from hashpact_server.rules.advice import Advice, advise
+from hashpact_server.rules.advice import COARSE, Advice, advise
 from hashpact_server.state.rows import Status
 from hashpact_server.state.view import View
 
@@ -55,6 +55,11 @@ _DIGEST: Final = -1
 """Rank of a digest that agrees: before distance 0."""
 
 Numbers = NDArray[np.int64]
+
+_CODE_RANKS: Final[Numbers] = np.array(
+    [(1 << 16) * (code in SIGNAL_TYPES_BY_CODE and SIGNAL_TYPES_BY_CODE[code].name in COARSE) for code in range(256)]
+)
+"""By signal type code, what is added to a distance so that coarse types come after all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,12 +298,17 @@ def _answer(
     exact_distances: bool,
     deadline: float,
 ) -> Iterator[Found]:
-    """Turn hits into matches: per probe the closest items that are still listed, at most ``matches_max``."""
+    """Turn hits into matches: per probe the closest items that are still listed, at most ``matches_max``.
+
+    Items on which only coarse types agree come last: flat pictures share such values, and a probe that is near to many
+    of them has to be told of the one item that really looks like it.
+    """
     left = ANSWER_MATCHES_MAX
     starts = _group_starts(hits)
     ends = np.append(starts[1:], len(hits.probes))
     probes, items = hits.probes[starts], hits.items[starts]
-    order = np.lexsort((items, np.minimum.reduceat(hits.distances, starts), probes))
+    ranks = hits.distances + _CODE_RANKS[hits.codes]
+    order = np.lexsort((items, np.minimum.reduceat(ranks, starts), probes))
     of_probe = probes[order]
     bounds = [*np.flatnonzero(np.append(True, of_probe[1:] != of_probe[:-1])).tolist(), len(order)]
     known: dict[int, tuple[Status, tuple[str, ...]] | None] = {}

@@ -165,7 +165,9 @@ class ProbeMatches(_message.Message):
     """True when more items matched than are named."""
     @_builtins.property
     def matches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Match]:
-        """Matched items: digests first, then by growing distance, then by item id."""
+        """Matched items: digests first, then by growing distance, then by item id. Distances of the 64-bit `phash` count only for
+        items on which nothing else agrees; these come last, since many flat pictures share its values.
+        """
 
     def __init__(
         self,

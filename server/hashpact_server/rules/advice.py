@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from enum import IntEnum
+from typing import Final
 
 from hashpact.signals import SIGNAL_TYPES
 
 from hashpact_server.rules.labels import is_context
 from hashpact_server.state.rows import Status
+
+COARSE: Final = frozenset({"phash"})
+"""Signal types that tell too little for a person to be asked: see :func:`advise`."""
 
 
 class Advice(IntEnum):
@@ -50,7 +54,7 @@ def advise(
     """
     if not status.matches:
         return Advice.NONE
-    if agreed is not None and set(agreed) <= {"phash"}:
+    if agreed is not None and COARSE.issuperset(agreed):
         return Advice.OBSERVE
     certain = agreed is None or len(agreed) > 1 or any(SIGNAL_TYPES[name].exact for name in agreed)
     if act_allowed and certain and status is Status.CORROBORATED and not any(map(is_context, labels)):

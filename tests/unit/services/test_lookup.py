@@ -240,7 +240,9 @@ def by_hand(listed: dict[int, dict[str, bytes]], probes: list[dict[str, list[byt
                 if distances and min(distances) <= limit:
                     agreements.append((name, distances.index(min(distances)), min(distances)))
             if agreements:
-                rank = min(-1 if SIGNAL_TYPES[name].exact else distance for name, _, distance in agreements)
+                telling = [each for each in agreements if each[0] != "phash"]
+                rank = min(-1 if SIGNAL_TYPES[name].exact else distance for name, _, distance in telling or agreements)
+                rank += 0 if telling else 1000  # what a coarse pHash alone agrees on comes last
                 matches.append((rank, item, agreements))
         if matches:
             answer.append((index, [(item, agreements) for _, item, agreements in sorted(matches)], False))

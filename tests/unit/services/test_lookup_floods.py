@@ -15,7 +15,7 @@ from hashpact_server.refusal import Refusal
 from hashpact_server.rules.signals import OfferedSignal
 from hashpact_server.state.rows import Role
 
-from tests.forum import Forum, flipped, offer, value
+from tests.forum import Forum, flipped, offer, signal, value
 
 LOOK_ALIKES = 120
 
@@ -139,3 +139,18 @@ def test_an_item_that_is_named_lacks_no_agreement(forum: Forum, monkeypatch: pyt
         cut = forum.as_(member).lookup.Lookup(request, None).matched
         assert [match.advice for match in whole[0].matches] == [signal_pb2.ADVICE_REVIEW] * 10
         assert cut == whole
+
+
+def test_items_that_share_a_coarse_phash_do_not_hide_the_one_that_looks_alike(forum: Forum) -> None:
+    flat = value("phash", "flat")
+    offers = [offer(signal("sha256", number), OfferedSignal("phash", flat)) for number in range(30)]
+    likeness = offer(signal("pdq", "the one"), OfferedSignal("phash", flat))
+    *_, outcome = forum.contribute(forum.a, *offers, likeness)
+    sets = [
+        signal_pb2.SignalSet(signal_type="pdq", values=flipped(value("pdq", "the one"), 20)),
+        signal_pb2.SignalSet(signal_type="phash", values=flat),
+    ]
+    request = pb.LookupRequest(matches_max=2, probes=[pb.Probe(signal_sets=sets)])
+    first, second = forum.as_(forum.a).lookup.Lookup(request, None).matched[0].matches
+    assert (first.item, first.advice) == (outcome.item, signal_pb2.ADVICE_REVIEW)
+    assert second.advice == signal_pb2.ADVICE_OBSERVE
