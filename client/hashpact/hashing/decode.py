@@ -21,7 +21,7 @@ from typing import Final
 from PIL import Image, ImageFile
 
 from hashpact.errors import UnreadableMediaError
-from hashpact.hashing import exif, gif, jpeg, tiff
+from hashpact.hashing import exif, gif, jpeg, png, tiff
 from hashpact.hashing.formats import HEAD_BYTES, describe_unknown, image_format, open_reader
 from hashpact.hashing.limits import ImageLimits
 
@@ -73,6 +73,8 @@ def decode(data: bytes, name: str, limits: ImageLimits) -> Picture:
     if kind == "WEBP":
         # Its reader sets memory for the whole canvas aside while opening.
         _check_pixels(name, _webp_canvas(head), limits)
+    if kind == "PNG":
+        png.check_chunks(data)
     if kind == "GIF":
         # Its reader widens the canvas for a frame that is larger, and warns by itself.
         _check_pixels(name, gif.gif_canvas(data), limits)

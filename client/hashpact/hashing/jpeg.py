@@ -36,7 +36,12 @@ class JpegHeader:
 
 
 def read_header(data: bytes, scans_max: int) -> JpegHeader:
-    """Walk over the markers of a JPEG. Broken files give what could be found; nothing is raised."""
+    """Walk over the markers of a JPEG. Broken files give what could be found.
+
+    Raises:
+        ValueError: more segments before the picture than anybody writes. Millions of empty ones keep Pillow busy for
+            minutes, and behind some thousands a picture of very many scans could hide from us.
+    """
     progressive, channels, exif = False, 0, b""
     for marker, at, body in _segments(data):
         if marker in _FRAME_STARTS:
@@ -88,6 +93,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         if marker == _SCAN:
             return
         at += 2 + max(length, 2)
+    raise ValueError(f"more than {_HEADER_SEGMENTS_MAX:,} segments before the picture")
 
 
 def _count_scans(data: bytes, first_scan: int, scans_max: int) -> int:

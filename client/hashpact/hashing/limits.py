@@ -10,7 +10,7 @@ class ImageLimits:
     """Bounds that are checked before anything is decoded; a file over one of them is refused.
 
     The defaults let through what people upload (200-megapixel telephone photographs as baseline JPEG,
-    80-megapixel PNG) and bound the memory of one call to about 600 MB.
+    80-megapixel PNG) and bound the memory of one call to about 700 MB, 1.1 GB for a lossless WebP with transparency.
 
     Attributes:
         bytes_max: size of the file.

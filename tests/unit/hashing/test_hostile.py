@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import warnings
+import zlib
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,34 @@ def test_the_cause_is_kept_for_those_who_debug() -> None:
     with pytest.raises(UnreadableMediaError) as caught:
         hash_image(b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(50))
     assert caught.value.__cause__ is not None
+
+
+def test_millions_of_empty_segments_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = encoded(photo(), "JPEG")
+    segment = b"\xff\xe2\x00\x02"
+    assert hash_image(whole[:2] + segment * 50 + whole[2:]).pdq == hash_image(whole).pdq
+    # Pillow must not see it: it would read every segment, for minutes.
+    monkeypatch.setattr("hashpact.hashing.decode.open_reader", lambda *_: pytest.fail("given to the reader"))
+    with pytest.raises(UnreadableMediaError, match="cannot be decoded"):
+        hash_image(whole[:2] + segment * 20_000 + whole[2:])
+
+
+def test_scans_cannot_hide_behind_segments() -> None:
+    picture = encoded(photo(), "JPEG", progressive=True)
+    scan = picture.index(b"\xff\xda")
+    many = picture[:-2] + picture[scan:-2] * 200 + picture[-2:]
+    for hidden in (many, many[:2] + b"\xff\xe2\x00\x02" * 10_001 + many[2:]):
+        with pytest.raises(UnreadableMediaError):
+            hash_image(hidden)
+
+
+def test_hundreds_of_thousands_of_chunks_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = encoded(photo(), "PNG")
+    chunk = b"\x00\x00\x00\x00teXt" + zlib.crc32(b"teXt").to_bytes(4, "big")
+    after_header = 8 + 12 + 13
+    few = whole[:after_header] + chunk * 100 + whole[after_header:]
+    assert hash_image(few).pdq == hash_image(whole).pdq
+    monkeypatch.setattr("hashpact.hashing.decode.open_reader", lambda *_: pytest.fail("given to the reader"))
+    for many in (whole[:after_header] + chunk * 100_000 + whole[after_header:], whole + chunk * 100_000):
+        with pytest.raises(UnreadableMediaError, match="cannot be decoded"):
+            hash_image(many)
