@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from hashpact.errors import HashpactError, InvalidRequestError, MissingExtraError, UnreadableMediaError
+from hashpact.errors import HashpactError, InvalidRequestError, UnreadableMediaError
 from hashpact.signals import ImageSignals, Signal
 
 if TYPE_CHECKING:
@@ -65,14 +65,8 @@ def signals_of(source: Source, *, dihedral: bool = False) -> ImageSignals:
     """
     if isinstance(source, ImageSignals):
         return source
-    try:
-        from hashpact.hashing import hash_image  # noqa: PLC0415  # a thin installation has no Pillow
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "hashpact":
-            raise
-        raise MissingExtraError(
-            f"hashing needs the media extra ({error.name} is not installed): pip install 'hashpact[media]'"
-        ) from error
+    from hashpact import hash_image  # noqa: PLC0415  # a thin installation has no Pillow; this says what to install
+
     try:
         return hash_image(source, dihedral=dihedral)
     except TypeError as error:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from hashpact import _convert as convert
 from hashpact import _wire as wire
 from hashpact._operations.chunks import cut
-from hashpact._operations.session import BUSY, Session, limits_of, require_count, require_id
+from hashpact._operations.session import BUSY, Session, limits_may_be_old, limits_of, require_count, require_id
 from hashpact._wire import Operation, Result, ask, ask_all
 from hashpact.errors import ConflictError, HashpactError, ServiceError, UnavailableError
 from hashpact.items import Item
@@ -84,12 +84,8 @@ def lookup(
             results += convert.probe_results(response, len(chunk))
         return LookupResult(tuple(results), first.as_of)
 
-    try:
+    with limits_may_be_old(session):
         return (yield from _fresh(session, at_least_as_fresh, read))
-    except ServiceError as error:
-        if error.reason == "LIMIT_EXCEEDED":
-            session.limits = None  # The server may have been restarted with other limits: ask again next time.
-        raise
 
 
 def _ask_rest(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from hashpact import _convert as convert
 from hashpact import _wire as wire
 from hashpact._wire import Operation, ask
-from hashpact.errors import ConfigError, InvalidRequestError
+from hashpact.errors import ConfigError, InvalidRequestError, LimitExceededError
 from hashpact.membership import Capabilities, Limits
 from hashpact.v1 import capabilities_service_pb2
 
@@ -64,6 +66,20 @@ def limits_of(session: Session) -> Operation[Limits]:
         yield from capabilities(session)
     assert session.limits is not None  # noqa: S101  # set by the line above
     return session.limits
+
+
+@contextmanager
+def limits_may_be_old(session: Session) -> Iterator[None]:
+    """Forget the limits that a batch was cut by when the server says that it is over one.
+
+    It may have been started again with other limits: they are asked for anew with the next batch.
+    """
+    try:
+        yield
+    except LimitExceededError as error:
+        if error.reason == "LIMIT_EXCEEDED":
+            session.limits = None
+        raise
 
 
 def new_request_id(given: str | None) -> str:

@@ -9,7 +9,7 @@ from hashpact import _convert as convert
 from hashpact import _wire as wire
 from hashpact._media import Contribution
 from hashpact._operations.chunks import cut
-from hashpact._operations.session import BUSY, Session, limits_of, new_request_id, require_id
+from hashpact._operations.session import BUSY, Session, limits_may_be_old, limits_of, new_request_id, require_id
 from hashpact._wire import Operation, ask
 from hashpact.errors import InvalidRequestError
 from hashpact.items import AmendResult, ContributeResult, WithdrawResult
@@ -53,7 +53,8 @@ def contribute(
         request = contribution_service_pb2.ContributeRequest(
             request_id=part_id, validate_only=validate_only, contributions=chunk
         )
-        response = yield from ask(write(wire.CONTRIBUTE, request, part_id))
+        with limits_may_be_old(session):
+            response = yield from ask(write(wire.CONTRIBUTE, request, part_id))
         session.wrote(response.as_of)
         as_of = response.as_of
         if len(response.outcomes) != len(chunk):

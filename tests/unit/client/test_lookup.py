@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
-from hashpact import Client, FailedCheck, Probe, Signal
+from hashpact import Client, Contribution, FailedCheck, Probe, Signal
 from hashpact._operations.chunks import cut
 from hashpact.errors import (
     InvalidRequestError,
@@ -163,6 +163,13 @@ def test_limits_are_asked_for_again_when_they_changed(client: Client, service: L
         client.lookup([signals(1), signals(2)])
     assert len(client.lookup([signals(1), signals(2)])) == 2
     assert service.methods().count("GetCapabilities") == 2
+    service.limits.contributions_max = 1
+    service.refusals["Contribute"] = [Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "LIMIT_EXCEEDED")]
+    batch = [Contribution(signals(number), ["x"]) for number in (1, 2)]
+    with pytest.raises(LimitExceededError):
+        client.contribute_many(batch)
+    assert len(client.contribute_many(batch)) == 2
+    assert service.methods()[-3:] == ["GetCapabilities", "Contribute", "Contribute"]
 
 
 @given(
