@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hashpact.cli.commands import about, check, contribute, hashing, items, member
+from hashpact.cli.commands import about, amend, check, contribute, hashing, items, member
 from hashpact.cli.exits import Exit
 from hashpact.cli.output import note
 
@@ -28,6 +28,7 @@ members = typer.Typer(help="Members and their tokens.", no_args_is_help=True)
 app.command("hash")(hashing.hash_command)
 app.command("check")(check.check_command)
 app.command("contribute")(contribute.contribute_command)
+app.command("amend")(amend.amend_command)
 app.command("withdraw")(contribute.withdraw_command)
 app.command("item")(items.item_command)
 app.command("items")(items.items_command)

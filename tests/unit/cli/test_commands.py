@@ -215,6 +215,19 @@ def test_contribute(run: Run, photos: list[Path], service: LoopbackService) -> N
 
 
 @pytest.mark.usefixtures("target")
+def test_amend(run: Run, photos: list[Path], service: LoopbackService) -> None:
+    run("contribute", *photos[:2], "--label", "jornalism")
+    ran = run("amend", 1, 99, 2, "--label", "journalism", "--label", "b")
+    assert ran.code == 3
+    assert ran.out == "item 1: journalism, b\nitem 2: journalism, b\n"
+    assert "no item 99" in ran.err
+    (line,) = run("amend", "--json", "--dry-run", 1, "--label", "c").lines
+    assert (line["item"], line["labels"]) == (1, ["c"])
+    assert service.asked[-1].request.validate_only
+    assert run("amend", 1).code == 2
+
+
+@pytest.mark.usefixtures("target")
 def test_withdraw_and_items(run: Run, photos: list[Path], service: LoopbackService) -> None:
     run("contribute", *photos, "--label", "a")
     assert [line["item"] for line in run("items", "--json").lines] == [1, 2, 3]

@@ -195,6 +195,8 @@ def withdraw_command(
             if as_json:
                 json_line(result.to_dict())
             else:
-                left = f", {result.contributions_left} contributions of others stand" * bool(result.contributions_left)
+                left = f", contributions of others that stand: {result.contributions_left}" * bool(
+                    result.contributions_left
+                )
                 say(f"item {item}: {result.status}{left}{' (dry run)' * dry_run}")
     return code
