@@ -321,3 +321,9 @@ def test_a_full_disk_fails_the_write_and_not_the_store(
         judge(forum)
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_the_server_leaves_no_core_file(server: ServerProcess) -> None:
+    limits = Path(f"/proc/{server.process.pid}/limits").read_text(encoding="ascii").splitlines()
+    (line,) = (line for line in limits if line.startswith("Max core file size"))
+    assert line.split()[4:6] == ["0", "0"]

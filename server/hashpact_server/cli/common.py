@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,10 +41,20 @@ def prepare_kernels(data: DataDirectory) -> None:
     """Point numba's cache into the data directory, unless the operator chose another place.
 
     Must run before anything imports numba, which reads the variable once; so commands import what needs it late.
+
+    Raises:
+        Trouble: others can write the cache.
     """
     if os.environ.get("NUMBA_CACHE_DIR"):
         return
     data.kernel_cache.mkdir(mode=0o700, exist_ok=True)
+    found = data.kernel_cache.stat()
+    if found.st_uid not in (os.geteuid(), 0) or found.st_mode & stat.S_IWOTH:
+        # numba unpickles what it finds there and runs it.
+        raise Trouble(
+            f"{data.kernel_cache} holds code that we would run, and others can write it:"
+            f" remove it (rm -r {data.kernel_cache}), it is made anew"
+        )
     os.environ["NUMBA_CACHE_DIR"] = str(data.kernel_cache.resolve())
 
 

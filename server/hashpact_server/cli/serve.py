@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from typing import Annotated
 
 import typer
@@ -35,6 +36,8 @@ def serve(
     logs.setup(config.log_level)
     # Read once, when grpc is loaded: what its core says on its own would break the log's form, and says nothing more.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # A dump of our memory would put the list's hash values where core files go.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     prepare_kernels(directory)
     from hashpact_server.node import Node  # noqa: PLC0415 - needs numba and grpc, set up above
 

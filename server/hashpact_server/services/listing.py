@@ -20,6 +20,7 @@ from hashpact_server.services.reading import bad_page_token, page_key, page_size
 from hashpact_server.state.rows import ItemRow, Status
 from hashpact_server.state.view import View
 
+ITEM_MAX: Final = 2**64 - 1
 PAGE_SCAN_ITEMS_MAX: Final = 20_000
 _BLOCK_ITEMS: Final = 500
 
@@ -74,6 +75,7 @@ def _after(token: str, head: Head, scope: bytes) -> int:
     if not token:
         return 0
     key = page_key(token, head, scope)
-    if len(key) != 8:
-        raise bad_page_token()
-    return int.from_bytes(key, "big")
+    after = int.from_bytes(key, "big")
+    if len(key) != 8 or after == ITEM_MAX:
+        raise bad_page_token()  # there is nothing behind the last number: we never gave out such a token
+    return after

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from hashpact.v1 import contribution_service_pb2 as pb
@@ -327,8 +329,15 @@ def test_list_filters(forum: Forum) -> None:
         pb.ListItemsRequest(page_token=token, member="a"),
         pb.ListItemsRequest(page_token=token, statuses=[item_pb2.ITEM_STATUS_WITHDRAWN]),
         pb.ListItemsRequest(page_token=token + "AAAA"),
+        pb.ListItemsRequest(page_token=forged(token, b"\xff" * 8)),
     ):
         assert reason_of(service.ListItems, request) == reasons.ERROR_REASON_PAGE_TOKEN_INVALID
+
+
+def forged(token: str, key: bytes) -> str:
+    """A page token as this one, but after another row: nothing in it is secret."""
+    raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    return base64.urlsafe_b64encode(raw[:-8] + key).rstrip(b"=").decode()
 
 
 def test_a_page_looks_at_so_many_items_at_most(forum: Forum, monkeypatch: pytest.MonkeyPatch) -> None:
