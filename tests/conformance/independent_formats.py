@@ -12,6 +12,8 @@ import json
 import struct
 from typing import Any
 
+from tests.rfc6962 import leaf, root
+
 LEDGER_ID = bytes(range(16))
 ALICE = bytes(range(0x40, 0x50))
 SALT = bytes(range(0x80, 0xA0))
@@ -55,22 +57,6 @@ def public(case: dict[str, Any], payload: bytes) -> bytes:
         out += struct.pack(">B", len(name)) + name.encode("ascii")
     clear = bytes.fromhex(case["clear"])
     return out + commitment(bytes.fromhex(case["salt"]), payload) + struct.pack(">I", len(clear)) + clear
-
-
-def leaf(data: bytes) -> bytes:
-    return hashlib.sha256(b"\0" + data).digest()
-
-
-def root(leaves: list[bytes]) -> bytes:
-    """RFC 6962, section 2.1, as it is written there: recursively."""
-    if not leaves:
-        return hashlib.sha256(b"").digest()
-    if len(leaves) == 1:
-        return leaves[0]
-    split = 1
-    while split * 2 < len(leaves):
-        split *= 2
-    return hashlib.sha256(b"\x01" + root(leaves[:split]) + root(leaves[split:])).digest()
 
 
 def as_of(ledger_id: bytes, epoch: int, sequence: int) -> str:

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-from tests.repository import ROOT
-
-# Where `make` keeps compiled kernels, or each forum would compile its own. Set before numba is imported below.
-if (ROOT / ".venv").is_dir():
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".venv" / "numba-cache"))
 
 from tests.integration.harness import Forum, ServerInside, ServerProcess
 

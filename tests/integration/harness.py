@@ -228,7 +228,7 @@ def said(error: Any) -> Said:
 
 
 class Served:
-    """What both kinds of server share: connections to it."""
+    """What both kinds of server share: connections to it, which end with the block."""
 
     forum: Forum
     address: Address
@@ -258,8 +258,12 @@ class Served:
         answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=WAIT_S, wait_for_ready=True)
         return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
 
-    def close_channels(self) -> None:
-        """Close all connections."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         while self._channels:
             self._channels.pop().close()
 
@@ -341,13 +345,10 @@ class ServerProcess(Served):
         self.signal(signal.SIGTERM)
         return self.wait()
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close_channels()
+        super().__exit__(kind, error, trace)
         if self.process.poll() is None:
             self.kill()
 
@@ -359,14 +360,6 @@ class Attached(Served):
         super().__init__()
         self.forum = forum
         self.address = address
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close_channels()
 
 
 class ServerInside(Attached):
