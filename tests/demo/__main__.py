@@ -53,7 +53,8 @@ class Story:
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Show figures."""
-        table = Table(*columns, title=title, title_justify="left", title_style="italic")
+        table = Table(*columns, box=None, pad_edge=False, padding=(0, 1, 0, 0))  # fits into 80 columns
+        self.console.print(f"\n{title}", style="italic")
         for row in rows:
             table.add_row(*row)
         self.console.print(table)

@@ -35,7 +35,7 @@ def save(picture: Image.Image, path: Path, quality: int = 90) -> None:
 
 
 EDITS: dict[str, tuple[str, Edit]] = {
-    "saved again, JPEG quality 25": ("jpg", lambda picture, path: save(picture, path, quality=25)),
+    "as JPEG, quality 25": ("jpg", lambda picture, path: save(picture, path, quality=25)),
     "as WebP": ("webp", lambda picture, path: save(picture, path, quality=60)),
     "half the size": ("jpg", lambda picture, path: save(picture.reduce(2), path)),
     "thumbnail, 200 pixels": ("jpg", lambda picture, path: save(ImageOps.contain(picture, (200, 200)), path)),
