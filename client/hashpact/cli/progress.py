@@ -22,7 +22,7 @@ def progress(title: str, count: Iterable[object] | None) -> Iterator[Advance]:
         yield lambda _: None
         return
     from rich.console import Console  # noqa: PLC0415  # rich is slow to import, and mostly not needed
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415  # as above
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # stdout stays what it is: it may be a file, while a person watches stderr.

@@ -38,7 +38,6 @@ def phashes(luma: Image.Image) -> tuple[bytes, bytes]:
 
 
 def _imagehash() -> ModuleType:
-    # Imported on first use: it brings SciPy along, half a second that `hashpact --help` should not pay.
-    import imagehash  # noqa: PLC0415
+    import imagehash  # noqa: PLC0415  # it brings SciPy along, half a second that `hashpact --help` should not pay
 
     return imagehash

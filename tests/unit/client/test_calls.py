@@ -61,10 +61,10 @@ def test_wrong_arguments(client: Client, service: LoopbackService) -> None:
         lambda: client.contribute(signals(1), labels="x"),
         lambda: client.contribute(signals(1), labels=["x"], basis="hearsay"),
         lambda: client.contribute(signals(1), labels=["x"], attach_to=-1),
-        lambda: client.contribute(signals(1), labels=["x"], observed_time=datetime(2026, 1, 1)),  # noqa: DTZ001
-        lambda: client.check(3),  # type: ignore[arg-type]
-        lambda: client.contribute(3, labels=["x"]),  # type: ignore[arg-type]
-        lambda: client.contribute([3], labels=["x"]),  # type: ignore[list-item]
+        lambda: client.contribute(signals(1), labels=["x"], observed_time=datetime(2026, 1, 1)),  # noqa: DTZ001 - the mistake
+        lambda: client.check(3),  # type: ignore[arg-type] # the mistake that is tested, here and below
+        lambda: client.contribute(3, labels=["x"]),  # type: ignore[arg-type] # as above
+        lambda: client.contribute([3], labels=["x"]),  # type: ignore[list-item] # as above
         lambda: client.amend(1, labels="x"),
         lambda: client.withdraw(0),
         lambda: client.withdraw(1 << 64),
@@ -131,7 +131,8 @@ def test_words_go_there_and_back(words: Words) -> None:
     assert words.word(99) == "unknown-99"
 
 
-@given(st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(9999, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+# Hypothesis takes the bounds without a time zone.
+@given(st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(9999, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - as above
 def test_times_go_there_and_back(time: datetime) -> None:
     assert timestamp(time, "field").ToDatetime(tzinfo=UTC) == time
     shown = iso(time)

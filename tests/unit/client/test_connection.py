@@ -7,8 +7,10 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from google.protobuf.message import Message
 from hashpact import AsyncClient, Client
 from hashpact._target import is_local, require_target
 from hashpact.errors import ConfigError, UnavailableError
@@ -194,7 +196,7 @@ def test_other_unusable_settings() -> None:
         with pytest.raises(ConfigError):
             make("127.0.0.1:1", token=TOKEN, plaintext=True, calls_in_flight_max=0)
         with pytest.raises(ConfigError):
-            make("127.0.0.1:1", token=TOKEN, plaintext=True, on_unavailable="shrug")  # type: ignore[arg-type]
+            make("127.0.0.1:1", token=TOKEN, plaintext=True, on_unavailable="shrug")  # type: ignore[arg-type] # the mistake that is tested
 
 
 def test_the_token_goes_into_the_metadata_and_nowhere_else(client: Client, service: LoopbackService) -> None:
@@ -221,12 +223,12 @@ def test_nothing_connects_before_the_first_call() -> None:
 def test_closing_ends_calls_in_flight(service: LoopbackService, target: str) -> None:
     arrived, release = threading.Event(), threading.Event()
 
-    def hold(request: object) -> object:
+    def hold(request: Any) -> Message:
         arrived.set()
         release.wait(10)
-        return service.Lookup(request)  # type: ignore[arg-type]
+        return service.Lookup(request)
 
-    service.answers["Lookup"] = hold  # type: ignore[assignment]
+    service.answers["Lookup"] = hold
     client = Client(target, token=TOKEN, plaintext=True)
 
     def close_it() -> None:
@@ -255,12 +257,12 @@ def test_closing_ends_calls_in_flight(service: LoopbackService, target: str) -> 
 def test_a_cancelled_task_is_cancelled(service: LoopbackService, target: str) -> None:
     arrived, release = threading.Event(), threading.Event()
 
-    def hold(request: object) -> object:
+    def hold(request: Any) -> Message:
         arrived.set()
         release.wait(10)
-        return service.Lookup(request)  # type: ignore[arg-type]
+        return service.Lookup(request)
 
-    service.answers["Lookup"] = hold  # type: ignore[assignment]
+    service.answers["Lookup"] = hold
 
     async def scenario() -> None:
         async with AsyncClient(target, token=TOKEN, plaintext=True) as client:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
+from google.protobuf.message import Message
 from hashpact import Client
 from hashpact.errors import ConflictError
 
@@ -71,13 +73,13 @@ def test_a_replica_that_is_behind_is_waited_for(client: Client, service: Loopbac
     thread.start()
     lookup = service.Lookup
 
-    def noticed(request: object) -> object:
+    def noticed(request: Any) -> Message:
         try:
-            return lookup(request)  # type: ignore[arg-type]
+            return lookup(request)
         finally:
             arrived.set()
 
-    service.answers["Lookup"] = noticed  # type: ignore[assignment]
+    service.answers["Lookup"] = noticed
     assert client.lookup([signals(1)])[0].verdict == "match"
     thread.join()
     assert len(fresh(service)) > 1

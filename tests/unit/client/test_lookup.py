@@ -11,6 +11,7 @@ import grpc
 import pytest
 from hashpact import Client, Contribution, FailedCheck, Probe, Signal
 from hashpact._operations.chunks import cut
+from hashpact._operations.session import OnUnavailable
 from hashpact.errors import (
     InvalidRequestError,
     InvalidSignalError,
@@ -237,8 +238,9 @@ CLOSED = "127.0.0.1:1"
 
 
 def test_fail_open_and_fail_closed() -> None:
-    for mode, advice in (("open", "none"), ("closed", "review")):
-        with Client(CLOSED, token=TOKEN, plaintext=True, on_unavailable=mode) as client:  # type: ignore[arg-type]
+    modes: list[tuple[OnUnavailable, str]] = [("open", "none"), ("closed", "review")]
+    for mode, advice in modes:
+        with Client(CLOSED, token=TOKEN, plaintext=True, on_unavailable=mode) as client:
             result = client.check(signals(1))
         assert (result.verdict, result.advice, result.unchecked) == ("none", advice, True)
         assert isinstance(result.unavailable, UnavailableError)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grpc
 import pytest
+from google.protobuf.message import Message
 from hashpact import Client, Contribution, _wire
 from hashpact._retry import pause_before_retry_s
 from hashpact.errors import (
@@ -51,13 +52,13 @@ def test_a_write_whose_answer_was_lost_happens_once(client: Client, service: Loo
     lost = [True]
     contribute = service.Contribute
 
-    def lose_the_answer(request: contribution_service_pb2.ContributeRequest) -> object:
+    def lose_the_answer(request: contribution_service_pb2.ContributeRequest) -> Message:
         answer = service._once(request, contribute)
         if lost.pop() if lost else False:
             raise UNKNOWN
         return answer
 
-    service.answers["Contribute"] = lose_the_answer  # type: ignore[assignment]
+    service.answers["Contribute"] = lose_the_answer
     assert client.contribute(signals(1), labels=["x"]).outcome == "created"
     assert len(service.items) == 1
 
