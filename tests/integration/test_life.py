@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -327,3 +328,16 @@ def test_the_server_leaves_no_core_file(server: ServerProcess) -> None:
     limits = Path(f"/proc/{server.process.pid}/limits").read_text(encoding="ascii").splitlines()
     (line,) = (line for line in limits if line.startswith("Max core file size"))
     assert line.split()[4:6] == ["0", "0"]
+
+
+def test_the_server_may_open_as_many_files_as_it_is_let(forum: Forum) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = 65_536 if hard == resource.RLIM_INFINITY else min(65_536, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, most), hard))
+    try:
+        with ServerProcess(forum) as server:
+            limits = Path(f"/proc/{server.ready().process.pid}/limits").read_text(encoding="ascii").splitlines()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    (line,) = (line for line in limits if line.startswith("Max open files"))
+    assert int(line.split()[3]) == most

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -12,6 +12,8 @@ from hashpact_server import logs
 from hashpact_server.cli.common import DataOption, prepare_kernels
 from hashpact_server.config import load
 from hashpact_server.datadir import DataDirectory
+
+FILES_WANTED: Final = 65_536
 
 
 def serve(
@@ -38,7 +40,16 @@ def serve(
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # A dump of our memory would put the list's hash values where core files go.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _raise_files()
     prepare_kernels(directory)
     from hashpact_server.node import Node  # noqa: PLC0415 - needs numba and grpc, set up above
 
     raise typer.Exit(Node(directory, config, plaintext=plaintext).run())
+
+
+def _raise_files() -> None:
+    """Allow as many open files as we may: with the usual 1024, a stranger's idle connections would keep members out."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
