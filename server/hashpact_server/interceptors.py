@@ -32,7 +32,7 @@ from hashpact_server.inflight import InFlight, Kind
 from hashpact_server.logs import Sampler, event, where
 from hashpact_server.metrics import Metrics
 from hashpact_server.patience import Patience
-from hashpact_server.refusal import Refusal, invalid_field
+from hashpact_server.refusal import Refusal, invalid_field, not_serving
 from hashpact_server.roster import Roster
 from hashpact_server.services.caller import Caller, set_caller
 from hashpact_server.state.rows import MemberRow, Role
@@ -336,13 +336,6 @@ def role_missing(roles: frozenset[Role]) -> Refusal:
         reasons.ERROR_REASON_ROLE_MISSING,
         f"this call needs one of the roles: {names}; a steward of the forum gives roles",
         metadata={"roles": names},
-    )
-
-
-def not_serving() -> Refusal:
-    """The refusal of a server that is starting or stopping."""
-    return Refusal(
-        reasons.ERROR_REASON_NOT_SERVING, "the server is starting or stopping; try again shortly", retry_after_s=1.0
     )
 
 

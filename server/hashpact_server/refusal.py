@@ -57,3 +57,12 @@ def invalid_field(field: str, description: str) -> Refusal:
         f"{field}: {description}",
         violations=[(field, description)],
     )
+
+
+def not_serving() -> Refusal:
+    """The refusal of a server that is starting or stopping."""
+    return Refusal(
+        error_reason_pb2.ERROR_REASON_NOT_SERVING,
+        "the server is starting or stopping; try again shortly",
+        retry_after_s=1.0,
+    )

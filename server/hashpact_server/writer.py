@@ -28,7 +28,7 @@ from hashpact.v1 import error_reason_pb2 as reasons
 
 from hashpact_server import idempotency
 from hashpact_server.ledger.store import CommitUnknownError, StoreError, StoreFullError
-from hashpact_server.refusal import Refusal
+from hashpact_server.refusal import Refusal, not_serving
 from hashpact_server.scene import Scene, Undo
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Writer:
         waiting = _Waiting(act)
         with self._wake:
             if self._stopping or self._fatal is not None:
-                raise _not_serving()
+                raise not_serving()
             if len(self._waiting) >= self._queue_max:
                 raise Refusal(
                     reasons.ERROR_REASON_TOO_MANY_REQUESTS,
@@ -180,7 +180,7 @@ class Writer:
             left = list(self._waiting)
             self._waiting.clear()
         for waiting in left:
-            waiting.answer.set_exception(_not_serving())
+            waiting.answer.set_exception(not_serving())
         if self._on_fatal is not None:
             self._on_fatal(error)
 
@@ -192,7 +192,7 @@ class Writer:
             # Nobody may wait for ever, nor be told that nothing was written when the disk was asked to.
             for waiting in group:
                 if not waiting.answer.done():
-                    waiting.answer.set_exception(_unknown() if self._committing else _not_serving())
+                    waiting.answer.set_exception(_unknown() if self._committing else not_serving())
             raise
 
     def _answer_all(self, group: Sequence[_Waiting]) -> None:
@@ -323,10 +323,6 @@ def _unknown() -> Refusal:
         "the disk failed while committing; ask again with the same request_id to learn what became of it",
         retry_after_s=1.0,
     )
-
-
-def _not_serving() -> Refusal:
-    return Refusal(reasons.ERROR_REASON_NOT_SERVING, "the server is stopping; try again shortly", retry_after_s=1.0)
 
 
 def _store_full(error: StoreFullError) -> Refusal:
