@@ -87,7 +87,6 @@ class Node:
         self._undo = contextlib.ExitStack()
         self._server: grpc.Server | None = None
         self.address = Address()
-        self.metrics_address: Address | None = None
 
     def start(self) -> None:
         """Listen, open the list, and take calls; returns when the server is ready.
@@ -175,7 +174,6 @@ class Node:
             place = addresses.parse(self._config.metrics_listen, what="--metrics", bare_port_host="127.0.0.1")
             port = MetricsPort(self._metrics, place)
             undo.callback(port.close)
-            self.metrics_address = port.address
             event(_LOGGER, logging.INFO, "metrics", address=str(port.address))
 
     def _credentials(self, wanted: Address) -> grpc.ServerCredentials | None:
