@@ -83,3 +83,27 @@ def test_bytes_limit(tmp_path: Path) -> None:
 def test_a_wrong_argument_is_the_callers_mistake() -> None:
     with pytest.raises(TypeError, match="not int"):
         hash_image(7)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_a_file_of_the_kernel_that_has_nothing_to_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "log.jpg"
+    path.write_bytes(b"x")
+    opened = os.fdopen
+
+    class Silent:
+        """As a buffered reader whose file would block."""
+
+        def __init__(self, handle: int) -> None:
+            self._file = opened(handle, "rb", closefd=False)
+
+        def __enter__(self) -> Silent:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self._file.close()
+
+        def read(self, _: int) -> None:
+            return None
+
+    monkeypatch.setattr(os, "fdopen", lambda handle, *_, **__: Silent(handle))
+    assert refusal(path) == "log.jpg: the file is empty"
