@@ -55,8 +55,7 @@ class Words:
         known = self.known()
         normal = word.strip().lower().replace("-", "_")
         if normal not in known:
-            text = f"{field} is one of {', '.join(known)}; {word!r} is not"
-            raise InvalidRequestError(text, reason="FIELD_INVALID", violations=[(field, text)])
+            raise InvalidRequestError.about(field, f"{field} is one of {', '.join(known)}; {word!r} is not")
         return self._kind.Value(f"{self._prefix}{normal.upper()}")
 
     def known(self) -> tuple[str, ...]:
@@ -119,8 +118,9 @@ def timestamp(time: datetime, field: str) -> Timestamp:
         InvalidRequestError: a time without zone, which means something else on every machine.
     """
     if time.tzinfo is None:
-        text = f"{field} has no time zone: give it one, e.g. datetime.now(timezone.utc)"
-        raise InvalidRequestError(text, reason="FIELD_INVALID", violations=[(field, text)])
+        raise InvalidRequestError.about(
+            field, f"{field} has no time zone: give it one, e.g. datetime.now(timezone.utc)"
+        )
     stamp = Timestamp()
     stamp.FromDatetime(time.astimezone(UTC))
     return stamp
@@ -141,8 +141,7 @@ def radius_messages(radii: Mapping[str, int] | None) -> list[lookup_service_pb2.
     messages = []
     for name, radius in (radii or {}).items():
         if not 0 <= radius < 1 << 32:
-            text = f"the radius of {name} is a number of bits, 0 or more"
-            raise InvalidRequestError(text, reason="FIELD_INVALID", violations=[("radii", text)])
+            raise InvalidRequestError.about("radii", f"the radius of {name} is a number of bits, 0 or more")
         messages.append(lookup_service_pb2.Radius(signal_type=name, radius=radius))
     return messages
 

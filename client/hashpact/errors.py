@@ -22,6 +22,7 @@ Messages never contain hash values.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 
 class HashpactError(Exception):
@@ -83,6 +84,11 @@ class InvalidRequestError(ServiceError):
     def __init__(self, message: str, *, reason: str | None = None, violations: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message, reason=reason)
         self.violations = tuple(violations)
+
+    @classmethod
+    def about(cls, field: str, message: str) -> Self:
+        """The error about one field, as the service would have said it."""
+        return cls(message, reason="FIELD_INVALID", violations=[(field, message)])
 
 
 class NotAllowedError(ServiceError):

@@ -20,7 +20,7 @@ def create_member(
 ) -> Operation[Member]:
     """Admit a member."""
     if isinstance(roles, str):
-        raise InvalidRequestError('roles is a list of roles, e.g. ["check"]', reason="FIELD_INVALID")
+        raise InvalidRequestError.about("roles", 'roles is a list of roles, e.g. ["check"]')
     given_id = new_request_id(request_id)
     request = member_service_pb2.CreateMemberRequest(
         request_id=given_id,

@@ -94,8 +94,7 @@ def require_id(field: str, value: object) -> None:
         InvalidRequestError: not a positive whole number of 64 bits.
     """
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 1 << 64:
-        text = f"{field} is a positive whole number"
-        raise InvalidRequestError(text, reason="FIELD_INVALID", violations=[(field, text)])
+        raise InvalidRequestError.about(field, f"{field} is a positive whole number")
 
 
 def require_count(field: str, value: object) -> None:
@@ -105,5 +104,4 @@ def require_count(field: str, value: object) -> None:
         InvalidRequestError: not a whole number from 0 to 32 bits.
     """
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 32:
-        text = f"{field} is a whole number, 0 or more"
-        raise InvalidRequestError(text, reason="FIELD_INVALID", violations=[(field, text)])
+        raise InvalidRequestError.about(field, f"{field} is a whole number, 0 or more")

@@ -81,8 +81,7 @@ def _contribution_message(
     contribution: Contribution, signals: tuple[Signal, ...]
 ) -> contribution_service_pb2.Contribution:
     if isinstance(contribution.labels, str):
-        text = "labels is a list of labels, not one text"
-        raise InvalidRequestError(text, reason="FIELD_INVALID", violations=[("labels", text)])
+        raise _one_text()
     if contribution.attach_to:
         require_id("attach_to", contribution.attach_to)
     observed = contribution.observed_time
@@ -98,6 +97,10 @@ def _contribution_message(
     )
 
 
+def _one_text() -> InvalidRequestError:
+    return InvalidRequestError.about("labels", "labels is a list of labels, not one text")
+
+
 def amend(
     session: Session,
     item: int,
@@ -110,7 +113,7 @@ def amend(
     """Change the caller's own contribution."""
     require_id("item", item)
     if isinstance(labels, str):
-        raise InvalidRequestError("labels is a list of labels, not one text", reason="FIELD_INVALID")
+        raise _one_text()
     given_id = new_request_id(request_id)
     request = contribution_service_pb2.AmendRequest(
         request_id=given_id,
