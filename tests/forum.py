@@ -162,6 +162,17 @@ def flipped(original: bytes, bits: int, *, start: int = 0) -> bytes:
     return (int.from_bytes(original, "big") ^ mask).to_bytes(len(original), "big")
 
 
+def look_alikes(count: int) -> list[bytes]:
+    """Different values of 256 bits, each at most 28 bits from every other one."""
+    source = random.Random(11)
+    base = source.getrandbits(256)
+    made: dict[bytes, None] = {}
+    while len(made) < count:
+        flips = sum(1 << bit for bit in source.sample(range(256), 14))
+        made[(base ^ flips).to_bytes(32, "big")] = None
+    return list(made)
+
+
 def signal(signal_type: str, seed: int | str | bytes, quality: int | None = 100) -> OfferedSignal:
     """A signal as offered; PDQ states its quality."""
     made = seed if isinstance(seed, bytes) else value(signal_type, seed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable
 
 import pytest
@@ -20,21 +19,10 @@ from hashpact_server.services import writing
 from hashpact_server.services.caller import Caller
 from hashpact_server.writer import Act
 
-from tests.forum import Forum, offer
+from tests.forum import Forum, look_alikes, offer
 
 PDQ = 16
 LOOK_ALIKES = 200
-
-
-def look_alikes(count: int) -> list[bytes]:
-    """Different values, each at most 28 bits from every other one."""
-    source = random.Random(7)
-    base = source.getrandbits(256)
-    made: dict[bytes, None] = {}
-    while len(made) < count:
-        flips = sum(1 << bit for bit in source.sample(range(256), 14))
-        made[(base ^ flips).to_bytes(32, "big")] = None
-    return list(made)
 
 
 def pdq(value: bytes) -> OfferedSignal:

@@ -15,20 +15,9 @@ from hashpact_server.refusal import Refusal
 from hashpact_server.rules.signals import OfferedSignal
 from hashpact_server.state.rows import Role
 
-from tests.forum import Forum, flipped, offer, signal, value
+from tests.forum import Forum, flipped, look_alikes, offer, signal, value
 
 LOOK_ALIKES = 120
-
-
-def look_alikes(count: int) -> list[bytes]:
-    """Different values, each at most 28 bits from every other one."""
-    source = random.Random(11)
-    base = source.getrandbits(256)
-    made: dict[bytes, None] = {}
-    while len(made) < count:
-        flips = sum(1 << bit for bit in source.sample(range(256), 14))
-        made[(base ^ flips).to_bytes(32, "big")] = None
-    return list(made)
 
 
 @pytest.fixture
