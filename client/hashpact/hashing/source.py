@@ -36,8 +36,8 @@ def read_file(path: str | os.PathLike[str], limits: ImageLimits) -> bytes:
             raise UnreadableMediaError(f"{name}: is {kind}")
         check_size(name, status.st_size, limits)
         with os.fdopen(handle, "rb", closefd=False) as file:
-            # One more than allowed, since the file may have grown. None: it has nothing to say now, which files that the
-            # kernel makes up can do (/proc/kmsg), and a link in a folder can lead to one.
+            # One more than allowed, since the file may have grown. None: it has nothing to say now, which files that
+            # the kernel makes up can do (/proc/kmsg), and a link in a folder can lead to one.
             data = file.read(limits.bytes_max + 1) or b""
     except OSError as error:
         raise UnreadableMediaError(f"{name}: cannot be read: {_os_reason(error)}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from typing import Self
 
 import pytest
 from hashpact.errors import UnreadableMediaError
@@ -96,7 +97,7 @@ def test_a_file_of_the_kernel_that_has_nothing_to_say(tmp_path: Path, monkeypatc
         def __init__(self, handle: int) -> None:
             self._file = opened(handle, "rb", closefd=False)
 
-        def __enter__(self) -> Silent:
+        def __enter__(self) -> Self:
             return self
 
         def __exit__(self, *_: object) -> None:
