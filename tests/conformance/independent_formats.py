@@ -41,7 +41,8 @@ def contribution(case: dict[str, Any]) -> bytes:
         if signal["code"] == 0:
             out += text(signal["name"])
         quality = signal["quality"]
-        out += struct.pack(">B", 255 if quality is None else quality) + blob(bytes.fromhex(signal["value"]))
+        out += struct.pack(">BB", 2 if signal["confirms"] else 1, 255 if quality is None else quality)
+        out += blob(bytes.fromhex(signal["value"]))
     return out
 
 
@@ -82,9 +83,9 @@ CONTRIBUTION = {
     "observer_role": "reviewer",
     "labels": ["behaviour:glorification_of_terrorist_acts", "list:un"],
     "signals": [
-        {"code": 1, "name": "", "quality": None, "value": SHA256_HEX},
-        {"code": 16, "name": "", "quality": 100, "value": PDQ_HEX},
-        {"code": 0, "name": "tmk", "quality": None, "value": "00ff10"},
+        {"code": 1, "name": "", "confirms": True, "quality": None, "value": SHA256_HEX},
+        {"code": 16, "name": "", "confirms": False, "quality": 100, "value": PDQ_HEX},
+        {"code": 0, "name": "tmk", "confirms": False, "quality": None, "value": "00ff10"},
     ],
 }
 

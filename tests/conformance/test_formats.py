@@ -34,7 +34,9 @@ def test_contribution_payload() -> None:
         case["observer_role"],
         tuple(case["labels"]),
         tuple(
-            ListedSignal(signal["code"], bytes.fromhex(signal["value"]), signal["quality"], signal["name"])
+            ListedSignal(
+                signal["code"], bytes.fromhex(signal["value"]), signal["quality"], signal["name"], signal["confirms"]
+            )
             for signal in case["signals"]
         ),
     )

@@ -18,11 +18,11 @@
 
     contribution: basis u8, observed_ms u64 (0: not said), observer_role text,
                   labels texts, signals u16 count, each signal_type u16, [name text if signal_type is 0],
-                  quality u8 (255: none), value blob
+                  part u8 (1: adds it, 2: confirms it), quality u8 (255: none), value blob
 
 Effects that followers and auditors must see after a redaction (status, roles, who) are in clear; what could reveal
 media or people (values, labels beyond their class, names) is private. A contribution states the acting member's
-whole row: its attestation and all of its labels; and the signals that *this* entry adds.
+whole row: its attestation and all of its labels; and the signals that *this* entry adds or confirms.
 """
 
 from __future__ import annotations
@@ -36,8 +36,11 @@ from hashpact_server.ledger.entry import PSEUDONYM_BYTES, Kind
 
 _U16: Final = struct.Struct(">H")
 _HEAD: Final = struct.Struct(">BQ")
-_SIGNAL: Final = struct.Struct(">HBH")
-"""Signal type, quality and length of the value, of a signal without a name."""
+_SIGNAL: Final = struct.Struct(">HBBH")
+"""Signal type, part, quality and length of the value, of a signal without a name."""
+
+ADDS: Final = 1
+CONFIRMS: Final = 2
 
 CONTRIBUTING: Final = (Kind.ITEM_CREATED, Kind.ITEM_CORROBORATED, Kind.CONTRIBUTION_AMENDED)
 """Kinds whose payload is a contribution."""
@@ -56,12 +59,15 @@ class ListedSignal:
         value: the value's bytes.
         quality: 0-100, or None.
         name: the type's name where the code is ``OPAQUE``, else "".
+        confirms: the item has it already, and this member says that it belongs there. Such a signal changes no row; it
+            is kept so that it can be told which members vouch for which signals.
     """
 
     code: int
     value: bytes = field(repr=False)
     quality: int | None = None
     name: str = ""
+    confirms: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ class ContributionPayload:
         observed_ms: Unix time in ms when the person looked; 0 when not said.
         observer_role: function of the person who looked.
         labels: all labels that this member gives the item, sorted.
-        signals: what this entry adds; their position is the low half of their signal id.
+        signals: what this entry adds or confirms; their position is the low half of their signal id.
     """
 
     basis: int
@@ -88,10 +94,11 @@ class ContributionPayload:
         pieces.append(u16(len(self.signals)))
         for signal in self.signals:
             quality = QUALITY_NONE if signal.quality is None else signal.quality
+            part = CONFIRMS if signal.confirms else ADDS
             if signal.code == OPAQUE:
-                pieces += (u16(OPAQUE), text(signal.name), u8(quality), blob(signal.value))
+                pieces += (u16(OPAQUE), text(signal.name), u8(part), u8(quality), blob(signal.value))
             else:
-                pieces += (_SIGNAL.pack(signal.code, quality, len(signal.value)), signal.value)
+                pieces += (_SIGNAL.pack(signal.code, part, quality, len(signal.value)), signal.value)
         return b"".join(pieces)
 
     @classmethod
@@ -140,10 +147,13 @@ def _signal_at(payload: bytes, at: int) -> tuple[ListedSignal, int]:
     if code == OPAQUE:
         name, at = _text_at(payload, at + 2)
         at -= 2  # from here on as if the name had not been there
-    _, quality, size = _SIGNAL.unpack_from(payload, at)
+    _, part, quality, size = _SIGNAL.unpack_from(payload, at)
+    if part not in (ADDS, CONFIRMS):
+        raise LayoutError(f"a signal has part {part}: upgrade")
     start = at + _SIGNAL.size
     value = payload[start : start + size]
-    return ListedSignal(code, value, None if quality == QUALITY_NONE else quality, name), start + size
+    stated = None if quality == QUALITY_NONE else quality
+    return ListedSignal(code, value, stated, name, part == CONFIRMS), start + size
 
 
 @dataclass(frozen=True, slots=True)

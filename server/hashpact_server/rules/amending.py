@@ -8,7 +8,7 @@ from hashpact_server.config import Limits
 from hashpact_server.ledger.entry import Kind
 from hashpact_server.matcher import Neighbours
 from hashpact_server.refusal import Refusal, invalid_field, over_limit
-from hashpact_server.rules.identity import look, new_signals
+from hashpact_server.rules.identity import look, new_signals, stated_signals
 from hashpact_server.rules.labels import clean_labels
 from hashpact_server.rules.signals import FitSignal, OfferedSignal, SignalProblem, sort_out
 from hashpact_server.rules.statements import (
@@ -66,7 +66,7 @@ def amend(
         fields = [f"attach_signals[{sighting.signal.signal_index}]" for sighting in taken]
         violations = [(name, "identifies another item") for name in fields]
         raise Refusal(problem.reason, f"{fields[0]}: {problem.message}", violations=violations)
-    added = new_signals(sightings, item)
+    added = new_signals(stated_signals(sightings, item))
     before = standing_statement(scene, mine)
     said = Statement(before.attestation, labels or before.labels)
     if added or said != before:

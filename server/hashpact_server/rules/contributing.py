@@ -29,7 +29,7 @@ from hashpact_server.matcher import Neighbours
 from hashpact_server.refusal import Refusal
 from hashpact_server.rules.attestation import check_time, raises
 from hashpact_server.rules.claims import Claim, no_identity
-from hashpact_server.rules.identity import Sighting, look, near_duplicates, new_signals
+from hashpact_server.rules.identity import Sighting, look, near_duplicates, new_signals, stated_signals
 from hashpact_server.rules.outcomes import Outcome, Result, refused
 from hashpact_server.rules.statements import (
     Statement,
@@ -80,7 +80,7 @@ def _identify(scene: Scene, member: bytes, claim: Claim, sightings: Sequence[Sig
     if len(items) > 1:
         return Outcome(Result.AMBIGUOUS, candidates=tuple(items[:CANDIDATES_MAX]), problems=claim.problems)
     if items:
-        return _add(scene, member, items[0], claim, new_signals(good, items[0]), limits)
+        return _add(scene, member, items[0], claim, stated_signals(good, items[0]), limits)
     if not any(sighting.signal.kind.identifies for sighting in good):
         return no_identity(claim.problems)
     signals = tuple(sighting.signal.listed for sighting in good)
@@ -99,7 +99,7 @@ def _attach(scene: Scene, member: bytes, claim: Claim, sightings: Sequence[Sight
         return refused(
             error_reason_pb2.ERROR_REASON_SIGNAL_TAKEN, "every signal identifies another item", claim.problems
         )
-    return _add(scene, member, item, claim, new_signals(free, item), limits)
+    return _add(scene, member, item, claim, stated_signals(free, item), limits)
 
 
 def _without_taken(
@@ -126,6 +126,8 @@ def _add(
     if mine is None:
         kind, result, said = Kind.ITEM_CORROBORATED, Result.CORROBORATED, Statement(claim.attestation, claim.labels)
     else:
+        # What this member says of the signals that are there stands in its first word on the item.
+        signals = new_signals(signals)
         kind, result, said = Kind.CONTRIBUTION_AMENDED, Result.ATTACHED, _merged(scene, mine, claim, limits)
         if not signals and said == standing_statement(scene, mine):
             return Outcome(Result.UNCHANGED, item, existing_item(scene, item).status, problems=claim.problems)

@@ -7,7 +7,7 @@ No two live items share an identifying value: that is what the rules that stand 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hashpact.v1 import error_reason_pb2
 
@@ -88,9 +88,17 @@ def look(scene: Scene, signals: Sequence[FitSignal], hint: Neighbours | None) ->
     return sightings
 
 
-def new_signals(sightings: Iterable[Sighting], item: int) -> tuple[ListedSignal, ...]:
+def stated_signals(sightings: Iterable[Sighting], item: int) -> tuple[ListedSignal, ...]:
+    """All of these signals, as an entry about the item states them: those that it has already are confirmed."""
+    return tuple(
+        replace(sighting.signal.listed, confirms=True) if item in sighting.listed_on else sighting.signal.listed
+        for sighting in sightings
+    )
+
+
+def new_signals(signals: Iterable[ListedSignal]) -> tuple[ListedSignal, ...]:
     """The signals among these that the item does not have yet."""
-    return tuple(sighting.signal.listed for sighting in sightings if item not in sighting.listed_on)
+    return tuple(signal for signal in signals if not signal.confirms)
 
 
 def near_duplicates(

@@ -171,7 +171,7 @@ def _redacted_row(entry: Entry) -> ContributionRow:
 
 def _list_signals(entry: Entry, payload: ContributionPayload, scope: Scope) -> None:
     for ordinal, signal in enumerate(payload.signals):
-        if signal.code == OPAQUE:
+        if signal.confirms or signal.code == OPAQUE:
             continue
         kind = SIGNAL_TYPES_BY_CODE.get(signal.code)
         if kind is None or len(signal.value) != kind.size_bytes:

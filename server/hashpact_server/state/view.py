@@ -114,7 +114,8 @@ class View:
         for sequence in signal_entries(item, self._rows):
             payload = self.entry(sequence).payload
             if payload is not None:
-                found.extend((sequence, signal) for signal in ContributionPayload.decode(payload).signals)
+                signals = ContributionPayload.decode(payload).signals
+                found.extend((sequence, signal) for signal in signals if not signal.confirms)
         return found
 
     def item_by_digest(self, code: int, value: bytes) -> int | None:

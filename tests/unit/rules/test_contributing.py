@@ -56,13 +56,26 @@ def test_corroborated_by_each_identifying_type(forum: Forum) -> None:
         assert outcome == Outcome(Result.CORROBORATED, item, Status.CORROBORATED)
 
 
+def test_the_first_word_of_a_member_says_which_signals_it_vouches_for(forum: Forum) -> None:
+    """Later rules will need it: what one member attached is not vouched for by those who spoke of something else."""
+    item = one(forum, forum.a, offer(signal("sha256", 1), signal("pdq", 1))).item
+    one(forum, forum.b, offer(signal("sha256", 1), signal("pdq", 2)))
+    with forum.engine.state.read() as view:
+        (mine,) = (row for row in view.contributions(item) if row.pseudonym == forum.b.pseudonym)
+        payload = view.entry(mine.sequence).payload
+    assert payload is not None
+    stated = {(each.value, each.confirms) for each in ContributionPayload.decode(payload).signals}
+    assert stated == {(value("sha256", 1), True), (value("pdq", 2), False)}
+    assert len(listed(forum, item)) == 3
+
+
 def test_corroboration_attaches_what_is_new_and_nothing_else(forum: Forum) -> None:
     item = one(forum, forum.a, offer(signal("sha256", 1), signal("phash", 1))).item
     outcome = one(forum, forum.b, offer(signal("sha256", 1), signal("phash", 1), signal("pdq", 1), signal("phash", 2)))
     assert outcome.result is Result.CORROBORATED
     with forum.engine.state.read() as view:
         payload = ContributionPayload.decode(view.entry(forum.head()).payload or b"")
-        assert [(each.code, each.value) for each in payload.signals] == [
+        assert [(each.code, each.value) for each in payload.signals if not each.confirms] == [
             (16, value("pdq", 1)),
             (17, value("phash", 2)),
         ]
