@@ -105,15 +105,24 @@ class Model:
         opaque = [ListedSignal(0, b"\x01\x02", None, "future")] if a & 1 << 12 else []
         return [*values[:2], *opaque, *digests, *values[2:]]
 
+    def _confirmed(self, a: int, item: int) -> list[ListedSignal]:
+        """Some of what the item has already."""
+        digests = [key for key, (_, of) in self.digests.items() if of == item]
+        values = [(code, value) for (code, _), (of, value) in self.values.items() if of == item]
+        return [ListedSignal(code, value, 100, confirms=True) for code, value in (digests + values)[: a % 4]]
+
     def _speak(self, kind: Kind, item: int | None, member: bytes, a: int, b: int, c: int) -> Draft:
-        signals, sequence = self._signals(a, b), self.head + 1
+        sequence = self.head + 1
         number = sequence if item is None else item
+        signals = self._signals(a, b) + self._confirmed(a, number)
         row = self.items.setdefault(number, Item(Status.PROVISIONAL))
         row.status = LIVE[c % len(LIVE)]
         labels = ("behaviour:a", f"list:{c % 7}")
         row.contributions[member] = (sequence, labels)
         row.entries.append(sequence)
         for ordinal, signal in enumerate(signals):
+            if signal.confirms:
+                continue
             if signal.code in (SHA256, MD5):
                 self.digests[signal.code, signal.value] = (sequence, number)
             elif signal.code in SIGNAL_TYPES_BY_CODE:

@@ -36,11 +36,14 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 LABELS = st.lists(WORDS, max_size=4).map(tuple)
 ROLES = st.lists(st.integers(1, 7), max_size=7, unique=True).map(lambda roles: tuple(sorted(roles)))
 SIGNALS = st.builds(
-    lambda code, value, quality, name: ListedSignal(code, value, quality, name if code == OPAQUE else ""),
+    lambda code, value, quality, name, confirms: ListedSignal(
+        code, value, quality, name if code == OPAQUE else "", confirms
+    ),
     st.sampled_from((OPAQUE, 1, 2, 16, 65535)),
     st.binary(max_size=40),
     st.none() | st.integers(0, 100),
     WORDS,
+    st.booleans(),
 )
 CLASSES = st.lists(st.text("abc:_", min_size=1, max_size=9), max_size=4, unique=True)
 DRAFTS = st.builds(
