@@ -15,10 +15,12 @@ import pytest
 from hashpact.v1 import error_reason_pb2 as reasons
 from hashpact_server.config import Config
 from hashpact_server.engine import Engine
-from hashpact_server.ledger.entry import Draft
+from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.ledger.store import CommitUnknownError, StoreError, StoreFullError
 from hashpact_server.refusal import Refusal
-from hashpact_server.writer import Act
+from hashpact_server.scene import Scene
+from hashpact_server.state.tables import STATE_HEAD
+from hashpact_server.writer import Act, Encode
 
 from tests import listing
 from tests.fault.failing_store import Plan, failing_store
@@ -278,3 +280,42 @@ def test_a_full_store_still_remembers_what_it_did(tmp_path: Path) -> None:
         with pytest.raises(Refusal) as refused:
             engine.writer.submit(Act(act.decide, bytes(16), "request-2"))
         assert refused.value.reason == reasons.ERROR_REASON_STORE_FULL
+
+
+def test_an_aborted_group_is_forgotten(opened: Pair) -> None:
+    """What it listed is not recent either: the next act uses the same sequence for a signal of another item."""
+    engine, plan = opened
+    who = listing.steward_of(engine)
+    (other,) = listing.record(engine, contribution(who, None, ()))
+    lost = recording(contribution(who, other, picture(1)[2:], kind=Kind.ITEM_CORROBORATED))
+    plan.heal()
+    # The last put of a group, the state's head, finds no room; nor does anything of the acts alone, later.
+    plan.fails, plan.error = lambda name, number: name == "put" and number >= 8, full
+    assert reasons_of(together(engine, [Act(lost, bytes(16))] * 2)) == [reasons.ERROR_REASON_STORE_FULL] * 2
+    plan.heal()
+    seen: list[list[tuple[int, int]]] = []
+
+    def decide(scene: Scene) -> Encode:
+        item = scene.record(contribution(who, None, picture(1)[2:])).subject
+        seen.append(scene.near(listing.PDQ, picture(1)[2].value, 0))
+        return lambda _as_of: bytes([item])
+
+    (item,) = engine.writer.submit(Act(decide, bytes(16)))
+    assert item == other + 1
+    assert seen == [[(item, 0)]]
+    assert_sound(engine)
+
+
+def test_a_state_that_is_damaged_while_it_is_served(tmp_path: Path) -> None:
+    """The writer cannot even begin: it dies, and the list can still be closed."""
+    Engine.create(tmp_path, listing.STEWARD_NAME)
+    died: list[BaseException] = []
+    engine = open_engine(tmp_path, on_fatal=died.append)
+    tx = engine.store.write()
+    tx.put(STATE_HEAD, b"head", b"damaged")
+    engine.store.commit(tx)
+    with pytest.raises(Refusal) as refused:
+        listing.record(engine, listing.epoch(1))
+    assert refused.value.reason == reasons.ERROR_REASON_NOT_SERVING
+    engine.close()
+    assert len(died) == 1

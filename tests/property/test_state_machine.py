@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,14 @@ from hashpact_server.shelf import perceptual_types
 from hashpact_server.writer import Act, Encode
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests import listing, rfc6962
 from tests.data import effort
@@ -46,11 +53,45 @@ RADII = {16: (0, 3, 31), 17: (0, 3, 8), 18: (0, 3, 63)}
 
 @dataclass
 class Planned:
-    """An act that waits for its group: what it records, what becomes of it, and the sequences it must get."""
+    """An act that waits for its group.
+
+    Attributes:
+        act: what it records.
+        fate: what becomes of it.
+        expected: the sequences that it must get.
+        seen: what it saw near each value of the pool, after it recorded and before anything was committed.
+        near: what it must see there.
+    """
 
     act: Act
     fate: str
     expected: list[int]
+    seen: list[list[tuple[int, int]]] = field(default_factory=list)
+    near: list[list[tuple[int, int]]] = field(default_factory=list)
+
+
+def looking(drafts: list[Draft], seen: list[list[tuple[int, int]]]) -> Act:
+    """An act that records and then looks around."""
+
+    def decide(scene: Scene) -> Encode:
+        encode = recording(*drafts)(scene)
+        seen[:] = [scene.near(code, value, RADII[code][1]) for code, value in pool_values()]
+        return encode
+
+    return Act(decide, bytes(16))
+
+
+def near_in(model: Model) -> list[list[tuple[int, int]]]:
+    """What lies near each value of the pool, by a plain loop."""
+    found = []
+    for code, value in pool_values():
+        best: dict[int, int] = {}
+        for (of, _), (item, other) in model.values.items():
+            distance = (int.from_bytes(value, "big") ^ int.from_bytes(other, "big")).bit_count()
+            if of == code and distance <= RADII[code][1]:
+                best[item] = min(distance, best.get(item, distance))
+        found.append(sorted(best.items(), key=lambda pair: (pair[1], pair[0])))
+    return found
 
 
 def breaking(drafts: list[Draft], error: Exception) -> Act:
@@ -81,6 +122,7 @@ class ListMachine(RuleBasedStateMachine):
         self.model.tokens[token.token_id] = (steward, token.token_hash)
         self.model.issued.append(token.token_id)
         self.group: list[Planned] = []
+        self.unchecked = True
         self.answers: dict[str, bytes] = {}
         self.copies = 0
 
@@ -94,13 +136,18 @@ class ListMachine(RuleBasedStateMachine):
         made = [model.draft(operation) for operation in operations]
         return [draft for draft in made if draft is not None]
 
-    @rule(operations=st.lists(OPERATION, min_size=1, max_size=5), named=st.booleans())
+    @initialize(operations=st.lists(OPERATION, min_size=10, max_size=30))
+    def begin_with_something(self, operations: list[Operation]) -> None:
+        self.plan(operations, named=True)
+
+    @rule(operations=st.lists(OPERATION, min_size=2, max_size=12), named=st.booleans())
     def plan(self, operations: list[Operation], named: bool) -> None:
         first = self.model.head + 1
         drafts = self.drafts(self.model, operations)
         request_id = f"request-{first}" if named and drafts else ""
-        act = Act(recording(*drafts), bytes(16), request_id)
-        self.group.append(Planned(act, KEPT, list(range(first, self.model.head + 1))))
+        planned = Planned(looking(drafts, []), KEPT, list(range(first, self.model.head + 1)), near=near_in(self.model))
+        planned.act = replace(looking(drafts, planned.seen), request_id=request_id)
+        self.group.append(planned)
 
     @rule(operations=st.lists(OPERATION, min_size=1, max_size=3), fate=st.sampled_from((REFUSED, BROKEN, REHEARSED)))
     def plan_without_trace(self, operations: list[Operation], fate: str) -> None:
@@ -124,11 +171,13 @@ class ListMachine(RuleBasedStateMachine):
             if planned.fate in (KEPT, REHEARSED):
                 assert isinstance(outcome, bytes), outcome
                 assert sequences(outcome) == planned.expected
+                assert planned.seen == planned.near
                 if planned.fate == KEPT and planned.act.request_id:
                     self.answers[planned.act.request_id] = outcome
             else:
                 assert isinstance(outcome, Refusal if planned.fate == REFUSED else ZeroDivisionError)
         self.group = []
+        self.unchecked = True
 
     @precondition(lambda self: self.answers and not self.group)
     @rule(number=st.integers(0, 99))
@@ -142,6 +191,7 @@ class ListMachine(RuleBasedStateMachine):
     def close_and_open(self) -> None:
         self.engine.close()
         self.engine = Engine.open(self.folder, Config())
+        self.unchecked = True
 
     @precondition(lambda self: not self.group)
     @rule()
@@ -170,11 +220,20 @@ class ListMachine(RuleBasedStateMachine):
         self.engine.close()
         self.folder = copied
         self.engine = Engine.open(self.folder, Config())
+        self.unchecked = True
 
     # What must be true.
 
-    @precondition(lambda self: not self.group)
+    @precondition(lambda self: self.unchecked and not self.group)
     @invariant()
+    def all_agree(self) -> None:
+        self.store_holds_together_and_replays()
+        self.state_is_the_models()
+        self.roster_is_the_models()
+        self.matcher_finds_what_a_plain_loop_finds()
+        self.a_rule_sees_what_a_search_sees()
+        self.unchecked = False
+
     def store_holds_together_and_replays(self) -> None:
         with self.engine.store.read() as tx:
             checked, replayed = fsck.check_stored(tx), replay.check_stored(tx)
@@ -187,8 +246,6 @@ class ListMachine(RuleBasedStateMachine):
         assert self.engine.published.head.root == rfc6962.root(leaves)
         assert gone == self.model.redacted
 
-    @precondition(lambda self: not self.group)
-    @invariant()
     def state_is_the_models(self) -> None:
         model = self.model
         with self.engine.state.read() as view:
@@ -214,8 +271,6 @@ class ListMachine(RuleBasedStateMachine):
                 }
                 assert stored == {key: row for key, row in model.values.items() if key[0] == code}
 
-    @precondition(lambda self: not self.group)
-    @invariant()
     def roster_is_the_models(self) -> None:
         roster = self.engine.published.roster
         assert {row.token_id: (row.pseudonym, row.token_hash) for row in roster.tokens.values()} == self.model.tokens
@@ -226,8 +281,6 @@ class ListMachine(RuleBasedStateMachine):
             named = {name: who for who, (_, name, _) in self.model.members.items() if name}
             assert {row.name: row.pseudonym for row in view.members(limit=100)} == named
 
-    @precondition(lambda self: not self.group)
-    @invariant()
     def matcher_finds_what_a_plain_loop_finds(self) -> None:
         sizes = {kind.code: kind.size_bytes for kind in SIGNAL_TYPES.values()}
         for code in [kind.code for kind in perceptual_types()]:
@@ -247,8 +300,6 @@ class ListMachine(RuleBasedStateMachine):
                     )
                     assert found == sorted(row for row in near if row[0] <= radius)
 
-    @precondition(lambda self: not self.group)
-    @invariant()
     def a_rule_sees_what_a_search_sees(self) -> None:
         """``Scene.near``, with what is recent and with a hint, is the same loop over live items."""
         hint = self.engine.matcher.neighbours([(code, value, RADII[code][1]) for code, value in pool_values()])
@@ -263,23 +314,15 @@ class ListMachine(RuleBasedStateMachine):
             return lambda _as_of: b""
 
         self.engine.writer.submit(Act(look, bytes(16)))
-        expected = []
-        for code, value in pool_values():
-            best: dict[int, int] = {}
-            for (of, _), (item, other) in self.model.values.items():
-                distance = (int.from_bytes(value, "big") ^ int.from_bytes(other, "big")).bit_count()
-                if of == code and distance <= RADII[code][1]:
-                    best[item] = min(distance, best.get(item, distance))
-            expected += [sorted(best.items(), key=lambda pair: (pair[1], pair[0]))] * 2
-        assert seen == expected
+        assert seen == [near for near in near_in(self.model) for _ in range(2)]
 
 
 def test_whatever_happens_the_state_is_what_the_ledger_adds_up_to() -> None:
     run_state_machine_as_test(
         ListMachine,
         settings=settings(
-            max_examples=effort(12),
-            stateful_step_count=30,
+            max_examples=effort(20),
+            stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
