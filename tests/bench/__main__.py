@@ -21,15 +21,12 @@ def main(quick: bool) -> None:
         "index": bench_index.run((10_000,)) if quick else bench_index.run(),
         "service": bench_service.run(sizes, seconds),
     }
-    rows = [
-        *report.service_rows(results["service"]),
-        *report.index_rows(results["index"]),
-        *report.hashing_rows(results["hashing"]),
-    ]
+    service, hashing = list(report.service_rows(results["service"])), list(report.hashing_rows(results["hashing"]))
+    rows = [*service, *report.index_rows(results["index"]), *hashing]
     print(report.machine_line(results["machine"]))
     print(report.table(rows))
     if not quick:
-        report.write(results, rows)
+        report.write(results, rows, [*service, *report.index_rows(results["index"], headlines=True), *hashing])
         text = json.dumps(results, indent=1, sort_keys=True)
         (report.FOLDER / "results.json").write_text(text + "\n", encoding="utf-8")
 
