@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 from pathlib import Path
 
 import pytest
+
+IN_CI = bool(os.environ.get("CI"))
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -31,3 +34,9 @@ def shared_data(*parts: str) -> Path:
 def effort(count: int) -> int:
     """``count`` times ``HASHPACT_TEST_EFFORT`` (default 1): how many rounds or examples a randomised test runs."""
     return max(1, round(count * float(os.environ.get("HASHPACT_TEST_EFFORT", "1"))))
+
+
+def run_seed(variable: str) -> int:
+    """The seed of a randomised test: from the environment, else the same one in CI and a new one elsewhere."""
+    named = int(os.environ.get(variable, "0"))
+    return named or (20_261_122 if IN_CI else random.SystemRandom().randrange(1, 2**32))

@@ -47,6 +47,7 @@ class Keeper:
             with self._core.read() as view:
                 self._core.matcher.checkpoint(view)
             self._kept = sequence
-        except (OSError, StoreError) as error:
-            # An index is disposable: without a checkpoint the next start takes longer, and that is all.
+        except (OSError, StoreError, LookupError, ValueError) as error:
+            # An index is disposable: without a checkpoint the next start takes longer, and that is all. A store that
+            # is damaged (the last two) is for fsck to describe.
             log.warning("the indexes could not be written down: %s", error)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import collections
 import hashlib
-import os
 import random
 import subprocess
 import sys
@@ -30,10 +29,10 @@ from hashpact_server.ledger.store import StoreError
 from hashpact_server.replay import Report
 
 from tests import listing
-from tests.data import effort
+from tests.data import effort, run_seed
 from tests.listing import contribution, item_withdrawal, new_list, picture, record, redaction
 
-SEED = int(os.environ.get("HASHPACT_DAMAGE_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
+SEED = run_seed("HASHPACT_DAMAGE_SEED")
 PAGE = 4096
 Damage = Callable[[bytearray, random.Random], None]
 

@@ -10,7 +10,6 @@ the moment of the kill is the machine's as well.
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from pathlib import Path
@@ -21,7 +20,7 @@ from hashpact_server import fsck, idempotency, replay
 from hashpact_server.core import Core, open_store
 from hashpact_server.services.writing import fingerprint
 
-from tests.data import effort
+from tests.data import effort, run_seed
 from tests.fault.mixed_writes import Client, Facts, Steward, Workload, pseudonyms
 from tests.integration.harness import WAIT_S, Forum, ServerProcess, command, token_in
 
@@ -29,7 +28,7 @@ ROUNDS_PER_CHAIN = 5
 CHAINS = effort(2)
 ANSWERS_BEFORE_KILL = (0, 60)
 DELAY_S_MAX = 0.02
-SEED = int(os.environ.get("HASHPACT_KILL_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
+SEED = run_seed("HASHPACT_KILL_SEED")
 
 
 @pytest.fixture(scope="module")

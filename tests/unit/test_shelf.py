@@ -14,6 +14,8 @@ from hashpact_server.config import Config
 from hashpact_server.core import INDEX_FOLDER, STORE_FOLDER
 from hashpact_server.engine import Engine
 from hashpact_server.index import MultiIndex
+from hashpact_server.ledger.codec import u64
+from hashpact_server.ledger.embedded import PUBLIC
 from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.shelf import CURRENT, perceptual_types
 
@@ -209,3 +211,14 @@ def test_fsck_compares_indexes_with_the_state(folder: Path) -> None:
 
     shutil.rmtree(folder / INDEX_FOLDER)
     assert fsck.check(folder).ok
+
+
+def test_a_damaged_ledger_does_not_keep_a_server_from_stopping(folder: Path) -> None:
+    """The keeper reads the last entry when it writes down where the indexes stand."""
+    engine = Engine.open(folder, Config())
+    (last,) = record(engine, contribution(steward_of(engine), None, picture(1)))
+    tx = engine.store.write()
+    tx.delete(PUBLIC, u64(last))
+    engine.store.commit(tx)
+    engine.close()
+    assert not (folder / INDEX_FOLDER / CURRENT).exists()
