@@ -2,7 +2,8 @@
 
 LMDB's pages have no checksums; what is stored is checked against what must be true of it: every entry against its
 place, every private part against its commitment, every tile and the frontier against the entries, every row of the
-state against ``state_digest``, and rows against each other. That the rows are the right ones, replay-check shows.
+state against ``state_digest``, and rows against each other. What is read in order is also looked up by its key: pages
+that lead to a row may be damaged where the row is not. That the rows are the right ones, replay-check shows.
 
 Works offline, on a directory that no server has open, and changes nothing of the list; indexes are brought up to date.
 """
@@ -57,6 +58,8 @@ def _check_indexes(folder: Path, tx: Tx, report: Report) -> None:
     try:
         for name in shelf.differing(View(rows, ledger, read_head(ledger, rows))):
             report.say(f"the {name} index differs from the state: delete the folder index; a start builds it anew")
+    except (StoreError, LookupError, ValueError) as error:
+        report.say(f"the indexes cannot be compared with the state: {error}")
     finally:
         shelf.close()
 
@@ -156,6 +159,8 @@ class _Tree:
 
 def _entries(tx: Tx, report: Report) -> Iterator[tuple[bytes, Entry]]:
     for key, public in tx.scan(PUBLIC):
+        if tx.get(PUBLIC, key) != public:
+            report.say(f"entry {report.entries} is not found by its number")
         try:
             entry = parse(public, tx.get(PRIVATE, key))
         except LayoutError as error:
@@ -180,6 +185,8 @@ def _check_state(tx: Tx, report: Report) -> None:
         for key, value in rows.scan(table):
             report.rows += 1
             found = (found + row_hash(table, key, value)) % MODULUS
+            if rows.get(table, key) != value:
+                report.say(f"table {table.name.lower()}: a row is not found by its key")
             _check_row(rows, table, key, value, report)
     if found != total:
         report.say("the rows of the state do not give its state_digest")
@@ -203,6 +210,8 @@ def _check_answers(tx: Tx, report: Report) -> None:
     kept = 0
     for key, value in tx.scan(idempotency.REQUESTS):
         kept += 1
+        if tx.get(idempotency.REQUESTS, key) != value:
+            report.say("an answer that was kept is not found by its request")
         try:
             time_ms, _, _ = idempotency.unpack(value)
         except LayoutError as error:
