@@ -13,7 +13,7 @@ RETRY_AFTER_S = 0.5
 """What a refused caller is told to wait: about the time in which the calls ahead of it end."""
 
 
-class Kind(enum.Enum):
+class Kind(enum.StrEnum):
     """What a call takes from."""
 
     REQUEST = "requests_max"
@@ -30,7 +30,8 @@ class InFlight:
             Kind.REQUEST: ("member_requests_max", member_requests_max),
             Kind.OPEN: ("host_open_calls_max", host_open_calls_max),
         }
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
         self._counts = dict.fromkeys(Kind, 0)
         self._callers: dict[tuple[Kind, bytes], int] = {}
 
@@ -44,35 +45,37 @@ class InFlight:
         Raises:
             Refusal: TOO_MANY_REQUESTS, with the limit that is reached.
         """
-        with self._changed:
+        with self._lock:
             if self._counts[kind] >= self._limits[kind]:
                 raise _too_many(kind.value, self._limits[kind])
             if kind in self._shares:
                 name, share = self._shares[kind]
-                if self._callers.get((kind, caller), 0) >= share:
+                own = self._callers.get((kind, caller), 0)
+                if own >= share:
                     raise _too_many(name, share)
-                self._callers[kind, caller] = self._callers.get((kind, caller), 0) + 1
+                self._callers[kind, caller] = own + 1
             self._counts[kind] += 1
 
     def release(self, kind: Kind, caller: bytes) -> None:
         """Count a call out."""
-        with self._changed:
+        with self._lock:
             self._counts[kind] -= 1
             if kind in self._shares:
-                self._callers[kind, caller] -= 1
-                if not self._callers[kind, caller]:
-                    del self._callers[kind, caller]
-            self._changed.notify_all()
+                own = self._callers.pop((kind, caller)) - 1
+                if own:
+                    self._callers[kind, caller] = own
+            if not self._counts[kind]:
+                self._idle.notify_all()
 
     def count(self, kind: Kind) -> int:
         """Calls in flight that take from ``kind``."""
-        with self._changed:
+        with self._lock:
             return self._counts[kind]
 
     def wait_idle(self, timeout_s: float) -> bool:
         """Wait until no request is in flight; whether that came in time. Streams and open calls are not waited for."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._counts[Kind.REQUEST], timeout_s)
+        with self._lock:
+            return self._idle.wait_for(lambda: not self._counts[Kind.REQUEST], timeout_s)
 
 
 def _too_many(limit: str, value: int) -> Refusal:

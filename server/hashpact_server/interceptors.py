@@ -196,19 +196,25 @@ class Gate:
 class _Call:
     """One call from its arrival to its end; :meth:`leave` runs exactly once."""
 
-    __slots__ = ("_admitted", "_context", "_deadline", "_gate", "code", "id", "member", "method", "reason", "started")
+    __slots__ = ("_admitted", "_context", "_deadline", "_gate", "_id", "code", "member", "method", "reason", "started")
 
     def __init__(self, gate: Gate, method: Method, context: grpc.ServicerContext) -> None:
         self.started = time.monotonic()
         self.method = method
-        self.id = secrets.token_hex(8)
         self.member = ""
         self.code = "OK"
         self.reason = ""
+        self._id = ""
         self._gate = gate
         self._context = context
         self._admitted: bytes | None = None
         self._deadline = 0.0
+
+    @property
+    def id(self) -> str:
+        """What the log calls it: 16 random hex digits, made when somebody asks, which few calls see."""
+        self._id = self._id or secrets.token_hex(8)
+        return self._id
 
     def enter(self) -> None:
         """Find out who calls, and whether they may, now; raises Refusal."""
@@ -227,14 +233,18 @@ class _Call:
         gate.in_flight.admit(kind, member.pseudonym)
         self._admitted = member.pseudonym
         gate.count_member(member.name)
-        set_caller(Caller(member=member, deadline=self._deadline, request=self.id))
+        set_caller(Caller(member, self._deadline))
 
     def read(self, requests: Iterator[bytes], handler: Handler) -> Any:
         """What the caller sent, parsed: a message, or an iterator of them where the method takes a stream."""
         if handler.request_streaming:
             return self._read_all(requests, handler)
-        with self._gate.patience.until(self._deadline, self._context.cancel):
+        patience = self._gate.patience
+        wait = patience.begin(self._deadline, self._context.cancel)
+        try:
             raw = next(requests, None)
+        finally:
+            patience.end(wait)
         if raw is None:
             raise invalid_field("request", "exactly one message is needed, none was sent")
         return _parsed(raw, handler)

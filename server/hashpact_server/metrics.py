@@ -89,17 +89,28 @@ class Metrics:
         self._member_calls = Counter(
             "hashpact_member_calls", "Calls of a member that were let in.", ["member"], registry=self.registry
         )
+        # Finding a child by its labels costs as much as all that is counted of a call; there are few, so they are kept.
+        self._calls_of: dict[tuple[str, str], Counter] = {}
+        self._seconds_of: dict[str, Histogram] = {}
+        self._calls_by: dict[str, Counter] = {}
         build = Gauge("hashpact_build_info", "Always 1; says which version runs.", ["version"], registry=self.registry)
         build.labels(version).set(1)
 
     def call(self, method: str, code: str, seconds: float) -> None:
         """Count a call that was answered."""
-        self._calls.labels(method, code).inc()
-        self._seconds.labels(method).observe(seconds)
+        calls, took = self._calls_of.get((method, code)), self._seconds_of.get(method)
+        if calls is None or took is None:
+            calls = self._calls_of[method, code] = self._calls.labels(method, code)
+            took = self._seconds_of[method] = self._seconds.labels(method)
+        calls.inc()
+        took.observe(seconds)
 
     def member_call(self, member: str) -> None:
         """Count a call of a member that was let in."""
-        self._member_calls.labels(member).inc()
+        calls = self._calls_by.get(member)
+        if calls is None:
+            calls = self._calls_by[member] = self._member_calls.labels(member)
+        calls.inc()
 
     def read_from(self, source: Callable[[], Iterable[Reading]]) -> None:
         """Ask ``source`` at each scrape from now on."""

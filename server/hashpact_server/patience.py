@@ -44,6 +44,7 @@ class Patience:
             self._number += 1
             self._waits[self._number] = (deadline, cut)
             if deadline < self._wakes_at:
+                self._wakes_at = deadline
                 self._changed.notify()
             return self._number
 
@@ -62,7 +63,11 @@ class Patience:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._wakes_at = min((deadline for deadline, _ in self._waits.values()), default=math.inf)
+                # When nothing waits any more, sleep on until then: waits come and go within a millisecond, and to be
+                # woken by each of them costs more than they do.
+                self._wakes_at = min((deadline for deadline, _ in self._waits.values()), default=self._wakes_at)
+                if not self._waits and self._wakes_at <= time.monotonic():
+                    self._wakes_at = math.inf
                 left = self._wakes_at - time.monotonic()
                 if not self._closed and left > 0:
                     self._changed.wait(None if left == math.inf else left)

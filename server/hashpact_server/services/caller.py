@@ -16,12 +16,10 @@ class Caller:
     Attributes:
         member: its row.
         deadline: ``time.monotonic()`` after which nobody waits for the answer.
-        request: the id under which the call is logged.
     """
 
     member: MemberRow
     deadline: float = math.inf
-    request: str = ""
 
     @property
     def pseudonym(self) -> bytes:
@@ -30,7 +28,7 @@ class Caller:
 
     def has(self, *roles: Role) -> bool:
         """Whether it holds one of these roles."""
-        return not set(roles).isdisjoint(self.member.roles)
+        return any(role in self.member.roles for role in roles)
 
 
 _CALLER: ContextVar[Caller] = ContextVar("hashpact_caller")

@@ -10,6 +10,7 @@ from hashpact.v1 import error_reason_pb2, lookup_service_pb2, lookup_service_pb2
 
 from hashpact_server.config import Limits
 from hashpact_server.engine import Engine
+from hashpact_server.ledger.base import Head
 from hashpact_server.lookup import Batch, Found, Match, look_up
 from hashpact_server.refusal import Reason, invalid_field, over_limit
 from hashpact_server.services.caller import current_caller
@@ -28,6 +29,8 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
     def __init__(self, engine: Engine, limits: Limits) -> None:
         self._engine = engine
         self._limits = limits
+        head = engine.published.head
+        self._as_of = head, head.position().encode()
 
     def Lookup(  # noqa: N802 - the name in the wire
         self, request: lookup_service_pb2.LookupRequest, context: Any
@@ -46,7 +49,15 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
             deadline=caller.deadline,
         )
         matched = [_encode_found(each) for each in found]
-        return lookup_service_pb2.LookupResponse(matched=matched, problems=problems, as_of=head.position().encode())
+        return lookup_service_pb2.LookupResponse(matched=matched, problems=problems, as_of=self._token_of(head))
+
+    def _token_of(self, head: Head) -> str:
+        """The head's token, made once for all answers until the list changes."""
+        known_head, token = self._as_of
+        if known_head is not head:
+            token = head.position().encode()
+            self._as_of = head, token
+        return token
 
 
 def read_radii(request: lookup_service_pb2.LookupRequest) -> dict[int, int]:
@@ -95,13 +106,16 @@ def gather(request: lookup_service_pb2.LookupRequest, limits: Limits) -> tuple[l
         raise invalid_field("probes", "give at least one probe")
     if len(request.probes) > limits.lookup_probes_max:
         raise over_limit("lookup_probes_max", limits.lookup_probes_max, len(request.probes))
-    columns = {name: _Column(kind) for name, kind in SIGNAL_TYPES.items()}
+    columns: dict[str, _Column] = {}
     problems: _Problems = []
     in_all = 0
     for probe_index, probe in enumerate(request.probes):
         in_probe = 0
         for set_index, each in enumerate(probe.signal_sets):
-            column, values = columns.get(each.signal_type), each.values
+            name, values = each.signal_type, each.values
+            column = columns.get(name)
+            if column is None and name in SIGNAL_TYPES:
+                column = columns[name] = _Column(SIGNAL_TYPES[name])
             count, rest = divmod(len(values), column.kind.size_bytes) if column else (0, 0)
             if column is None or rest or not count or (column.probes and column.probes[-1] == probe_index):
                 problems.append(_problem(probe_index, set_index, column, len(values)))

@@ -71,6 +71,7 @@ class Asked:
     method: str
     request: Any
     metadata: dict[str, str]
+    over: threading.Event = field(default_factory=threading.Event)
 
 
 Answer = Callable[[Any], Message]
@@ -124,8 +125,10 @@ class LoopbackService:
     def _handler(self, name: str) -> Callable[[Any, grpc.ServicerContext], Message]:
         def handle(request: Any, context: grpc.ServicerContext) -> Message:
             metadata = {str(key): str(value) for key, value in context.invocation_metadata()}
+            asked = Asked(name, request, metadata)
+            context.add_callback(asked.over.set)
             with self.lock:
-                self.asked.append(Asked(name, request, metadata))
+                self.asked.append(asked)
                 waiting = self.refusals.get(name)
                 refusal = waiting.pop(0) if waiting else None
             try:

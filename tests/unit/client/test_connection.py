@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -252,6 +254,24 @@ def test_closing_ends_calls_in_flight(service: LoopbackService, target: str) -> 
 
     asyncio.run(asynchronous())
     release.set()
+
+
+def test_ctrl_c_ends_the_wait_and_the_call(service: LoopbackService, target: str) -> None:
+    release = threading.Event()
+
+    def hold(request: Any) -> Message:
+        os.kill(os.getpid(), signal.SIGINT)
+        release.wait(10)
+        return service.Lookup(request)
+
+    service.answers["Lookup"] = hold
+    with Client(target, token=TOKEN, plaintext=True) as client:
+        with pytest.raises(KeyboardInterrupt):
+            client.lookup([signals(1)])
+        assert service.asked[-1].over.wait(5)  # the service heard of it, while it still works
+        release.set()
+        del service.answers["Lookup"]
+        assert client.lookup([signals(1)])[0].verdict == "none"
 
 
 def test_a_cancelled_task_is_cancelled(service: LoopbackService, target: str) -> None:

@@ -108,3 +108,12 @@ def test_a_sooner_deadline_wakes_it(patience: Patience) -> None:
     ):
         assert done.wait(30)
     assert cuts == [1, 2]
+
+
+def test_it_sleeps_through_waits_that_end_in_time(patience: Patience) -> None:
+    with patience.until(time.monotonic() + 0.1, lambda: pytest.fail("too early")):
+        pass
+    first, second = threading.Event(), threading.Event()
+    with patience.until(time.monotonic() + 0.3, first.set), patience.until(time.monotonic() + 0.2, second.set):
+        assert second.wait(30)
+        assert first.wait(30)
