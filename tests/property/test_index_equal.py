@@ -215,6 +215,8 @@ class TablesMachine(MultiMachine):
         "plans.SCAN_ALONE_NS": 1e9,
         "plans.SCAN_BATCH_NS": 1e9,
         "tail.TAIL_BUCKET_NS": 0.0,
+        "plans.HITS_ROOM": 2,
+        "plans.HITS_ROOM_PER_QUERY": 1,
     }
 
 
@@ -225,6 +227,8 @@ class TornMachine(MultiMachine):
         "plans.SCAN_ALONE_NS": 15.0,
         "plans.SCAN_BATCH_NS": 40.0,
         "tail.TAIL_BUCKET_NS": 0.0,
+        "plans.HITS_ROOM": 2,
+        "plans.HITS_ROOM_PER_QUERY": 1,
     }
 
 

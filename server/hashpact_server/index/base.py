@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 BITS_MIN: Final = 64
 BITS_MAX: Final = 1024
+_UINT8: Final = np.dtype(np.uint8)  # made once: a look-up takes microseconds
+_UINT64: Final = np.dtype(np.uint64)
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Ids: TypeAlias = NDArray[np.uint64]
@@ -175,12 +177,12 @@ def check_values(values: ArrayLike, bits: int, name: str) -> Words:
         IndexInputError: not uint8 of shape [n, bits // 8]; ``name`` says which argument.
     """
     array = np.asarray(values)
-    if array.dtype != np.uint8 or array.ndim != 2 or array.shape[1] != bits // 8:
+    if array.dtype != _UINT8 or array.ndim != 2 or array.shape[1] != bits // 8:
         raise IndexInputError(
             f"{name} are uint8 of shape [n, {bits // 8}] for {bits} bits, "
             f"not {array.dtype} of shape {list(array.shape)}"
         )
-    return np.ascontiguousarray(array).view(np.uint64)
+    return np.ascontiguousarray(array).view(_UINT64)
 
 
 def check_new(ids: ArrayLike, values: ArrayLike, bits: int) -> tuple[Ids, Words]:

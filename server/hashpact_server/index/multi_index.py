@@ -167,17 +167,9 @@ class MultiIndex:
     def range_search(self, queries: ArrayLike, radius: int) -> RangeResult:
         """Search: see :meth:`Index.range_search <hashpact_server.index.base.Index.range_search>`."""
         asked, reach = check_values(queries, self._bits, "queries"), check_radius(radius, self._bits)
-        view = self._view
-        found = []
-        if view.tail_count:
-            query, distance, row = view.tail.search(asked, reach, view.tail_count, view.tail_dead)
-            if row.shape[0]:
-                found.append((query, distance, view.tail.ids_of(row)))
-        for piece in view.pieces:
-            query, distance, row = piece.segment.search(asked, reach, piece.dead)
-            if row.shape[0]:
-                found.append((query, distance, piece.segment.ids_of(row)))
-        return arrange(asked.shape[0], found)
+        view = self._view  # kept to the end: plans point into it
+        count = asked.shape[0]
+        return arrange(count, view.plan(self._bits, reach, count).search(asked))
 
     def entries(self) -> Iterator[tuple[Ids, Bytes]]:
         """All that is present: see :meth:`Index.entries <hashpact_server.index.base.Index.entries>`."""

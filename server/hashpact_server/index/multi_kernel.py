@@ -1,4 +1,4 @@
-"""Searching a segment by multi-index hashing, as machine code.
+"""Searching a segment by multi-index hashing, as parts of the search kernel.
 
 A segment of n rows cut into m words of 16 bits has these tables (flat arrays, built by ``building.py``):
 
@@ -7,8 +7,8 @@ A segment of n rows cut into m words of 16 bits has these tables (flat arrays, b
     nexts   uint16 [m * n + LANES]      beside each row number: the row's next word (i + 1 in the ring)
 
 A search lists the buckets to read with their sizes, which tells its cost before anything was read; streams
-over ``nexts`` of those buckets, 32 entries per instruction, asking for memory some buckets ahead (waiting
-for memory is nearly all that a search costs); and compares the few rows that remain in full. The
+over ``nexts`` of those buckets, 32 entries per instruction; and compares the few rows that remain in full.
+Waiting for memory is nearly all that a search costs, so each step asks for what the next ones will read. The
 arithmetic is in ``pigeonring.py``.
 
 A query whose buckets promise more work than comparing every row is left to the linear scan, before or, when
@@ -22,33 +22,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numba import types
 
-from hashpact_server.index.compiling import kernel, part
+from hashpact_server.index.compiling import part
 from hashpact_server.index.parts import (
-    BITMAP,
     LANES,
-    WORDS_1D,
-    WORDS_2D,
     distance_at,
-    grown,
     is_dead,
     near_lanes,
     popcount,
     prefetch,
+    put,
     trailing_zeros,
 )
+from hashpact_server.index.pigeonring import BUCKETS, MASKS_WITHIN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hashpact_server.index.base import Words
 
-BUCKETS: Final = 65536
 STARTS: Final = BUCKETS + 1
-PREFETCH_BUCKETS: Final = 12
+PREFETCH_BUCKETS: Final = 16
 CANDIDATES_ROOM: Final = 512
-HITS_START: Final = 64
 
 # What the steps cost, in nanoseconds, on a 2023 server core at 1M-10M rows. Only the choice between plans
 # depends on them, never an answer.
@@ -56,10 +51,6 @@ LISTING_NS: Final = 5.0
 BUCKET_NS: Final = 20.0
 ENTRY_NS: Final = 0.15
 CANDIDATE_NS: Final = 35.0
-
-U16: Final = types.Array(types.uint16, 1, "C", readonly=True)
-U32: Final = types.Array(types.uint32, 1, "C", readonly=True)
-I64: Final = types.Array(types.int64, 1, "C", readonly=True)
 
 
 @part
@@ -96,16 +87,15 @@ def list_buckets(
     query: int,
     limits: NDArray[np.int64],
     masks: NDArray[np.uint16],
-    masks_within: NDArray[np.int64],
     starts: NDArray[np.uint32],
     count: int,
     begins: NDArray[np.int64],
-    sizes: NDArray[np.int32],
-    tests: NDArray[np.int32],
+    tests: NDArray[np.int64],
 ) -> tuple[int, int]:
     """Write where each bucket that is not empty begins, its size, and how to test its entries.
 
-    A test is the next word of the query in the low 16 bits and the distance allowed to it above.
+    A test is the next word of the query in the low 16 bits, the distance allowed to it in the next 16, and
+    the size of the bucket above.
 
     Returns:
         Number of buckets written, and the sum of their sizes.
@@ -121,20 +111,22 @@ def list_buckets(
         after = query_word(queries, query, following)
         pair_max = limits[quarter] + limits[following] + 1
         flips = 0
-        for number in range(masks_within[limits[quarter]]):
-            if number >= masks_within[flips]:
+        for number in range(MASKS_WITHIN[limits[quarter]]):
+            if number >= MASKS_WITHIN[flips]:
                 flips += 1
+            # The same of the word after this one is a good time ahead: the table itself is waited for, too.
+            prefetch(starts, following * STARTS + int(after ^ np.uint64(masks[number])))
             at = quarter * STARTS + int(word ^ np.uint64(masks[number]))
             begin = min(int(starts[at]), count)
             size = min(int(starts[at + 1]), count) - begin
             begins[listed] = quarter * count + begin
-            sizes[listed] = size
-            tests[listed] = int(after) | (min(pair_max - flips, 16) << 16)
+            tests[listed] = int(after) | (min(pair_max - flips, 16) << 16) | (size << 32)
             if size > 0:
                 listed += 1
                 entries += size
     for ahead in range(PREFETCH_BUCKETS + 1):
         begins[listed + ahead] = 0
+        tests[listed + ahead] = 0
     return listed, entries
 
 
@@ -142,8 +134,7 @@ def list_buckets(
 def collect(
     nexts: NDArray[np.uint16],
     begins: NDArray[np.int64],
-    sizes: NDArray[np.int32],
-    tests: NDArray[np.int32],
+    tests: NDArray[np.int64],
     listed: int,
     number: int,
     position: int,
@@ -152,6 +143,9 @@ def collect(
 ) -> tuple[int, int, int, int]:
     """Stream over buckets from ``position`` in bucket ``number`` until all are read or ``found`` is full.
 
+    Two cache lines a step, each read as a whole and none twice: most buckets of a million values lie in one or
+    two, and a step without a branch for that is faster than one line a step.
+
     Returns:
         Bucket and position to go on from (bucket ``listed``: all read), how many entries passed, how many
         were read.
@@ -159,25 +153,29 @@ def collect(
     pending = 0
     read = 0
     while number < listed:
-        prefetch(nexts, begins[number + PREFETCH_BUCKETS])
-        prefetch(nexts, begins[number + PREFETCH_BUCKETS] + LANES - 1)
-        end = begins[number] + sizes[number]
+        ahead = begins[number + PREFETCH_BUCKETS]
+        prefetch(nexts, ahead)
+        prefetch(nexts, ahead + (tests[number + PREFETCH_BUCKETS] >> 32))
+        end = begins[number] + (tests[number] >> 32)
         word = np.uint16(tests[number] & 0xFFFF)
-        distance_max = np.uint16(tests[number] >> 16)
+        distance_max = np.uint16((tests[number] >> 16) & 0xFFFF)
         while position < end:
-            if pending > found.shape[0] - LANES:
+            if pending > found.shape[0] - 2 * LANES:
                 return number, position, pending, read
-            near = near_lanes(nexts, position, word, distance_max)
-            if end - position < LANES:
-                near &= (np.uint32(1) << np.uint32(end - position)) - np.uint32(1)
-            while near != 0:
-                at = position + int(trailing_zeros(near))
-                near &= near - np.uint32(1)
+            line = position & -LANES
+            second = min(line + LANES, (end - 1) & -LANES)  # the same line again where there is no other
+            lanes = min(end - position, line + 2 * LANES - position)
+            wanted = (~np.uint64(0) >> np.uint64(64 - lanes)) << np.uint64(position - line)
+            near = np.uint64(near_lanes(nexts, second, word, distance_max)) << np.uint64(LANES)
+            near = (near | np.uint64(near_lanes(nexts, line, word, distance_max))) & wanted
+            while near != np.uint64(0):
+                at = line + int(trailing_zeros(near))
+                near &= near - np.uint64(1)
                 prefetch(rows, at)
                 found[pending] = at
                 pending += 1
-            read += min(LANES, int(end) - position)
-            position += LANES
+            read += lanes
+            position = line + 2 * LANES
         number += 1
         position = begins[number]
     return number, position, pending, read
@@ -215,90 +213,75 @@ def compare(
 
 
 @part
-def buckets_of(limits: NDArray[np.int64], masks_within: NDArray[np.int64]) -> int:
-    """How many buckets a query reads at most."""
-    total = 0
-    for quarter in range(limits.shape[0]):
-        if limits[quarter] >= 0:
-            total += masks_within[limits[quarter]]
-    return total
-
-
-@kernel(WORDS_2D, types.int64, I64, U16, I64, WORDS_1D, U32, U32, U16, BITMAP, types.float64)
-def search_segment(
+def read_tables(
     queries: Words,
+    query: int,
     radius: int,
     limits: NDArray[np.int64],
     masks: NDArray[np.uint16],
-    masks_within: NDArray[np.int64],
     values: Words,
     starts: NDArray[np.uint32],
     rows: NDArray[np.uint32],
     nexts: NDArray[np.uint16],
     dead: NDArray[np.uint8],
-    linear_ns: float,
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
-    """Every living row within the radius of each query, for the queries where that is cheaper than a scan.
+    linear_ns: int,
+    begins: NDArray[np.int64],
+    tests: NDArray[np.int64],
+    near: NDArray[np.int64],
+    distances: NDArray[np.int32],
+    found: NDArray[np.int64],
+    hits: int,
+) -> int:
+    """Write the living rows within the radius behind the first ``hits``, as (query, distance, row).
 
     Args:
         queries: uint64 [q, words].
+        query: which of them.
         radius: distance in bits, inclusive.
         limits: int64 [m], ``pigeonring.thresholds``.
         masks: uint16 [65536], ``pigeonring.FLIP_MASKS``.
-        masks_within: int64 [17], ``pigeonring.MASKS_WITHIN``.
         values: uint64 [n * words].
         starts: uint32 [m * 65537].
         rows: uint32 [m * n].
         nexts: uint16 [m * n + LANES].
         dead: uint8 bitmap of removed rows; may end early.
         linear_ns: what comparing one query with every row would cost, in nanoseconds.
+        begins: scratch, int64, as long as ``scratch_room`` says; ``tests`` likewise.
+        tests: scratch.
+        near: scratch, int64 [CANDIDATES_ROOM]; ``distances`` likewise, int32.
+        distances: scratch.
+        found: see ``put``.
+        hits: how many there are.
 
     Returns:
-        Hits as ``kernel.scan`` gives them (rows of one query in no order), and int32 [l], the numbers of
-        the queries that are left to a linear scan; none of their rows is among the hits.
+        How many there are now; -1 where a linear scan is cheaper.
     """
     count = values.shape[0] // queries.shape[1]
-    room = buckets_of(limits, masks_within)
-    begins = np.empty(room + PREFETCH_BUCKETS + 1, np.int64)
-    sizes = np.empty(room + PREFETCH_BUCKETS + 1, np.int32)
-    tests = np.empty(room + PREFETCH_BUCKETS + 1, np.int32)
-    found = np.empty(CANDIDATES_ROOM, np.int64)
-    distances = np.empty(CANDIDATES_ROOM, np.int32)
-    left = np.empty(queries.shape[0], np.int32)
-    lefts = 0
-    hit_query = np.empty(HITS_START, np.int32)
-    hit_distance = np.empty(HITS_START, np.int32)
-    hit_row = np.empty(HITS_START, np.int64)
-    hits = 0
-    for query in range(queries.shape[0]):
-        listed, entries = list_buckets(queries, query, limits, masks, masks_within, starts, count, begins, sizes, tests)
-        spare_ns = linear_ns - BUCKET_NS * listed - ENTRY_NS * entries
-        hits_before = hits
-        candidates = 0
-        done = 0
-        number = 0
-        position = begins[0]
-        while number < listed:
-            spent_ns = CANDIDATE_NS * candidates
-            # Once an eighth of a scan went into candidates, the rest of the buckets is judged by those read.
-            if spare_ns < 0 or (8 * spent_ns > linear_ns and spent_ns * entries > spare_ns * done):
-                hits = hits_before
-                left[lefts] = query
-                lefts += 1
-                break
-            number, position, pending, read = collect(
-                nexts, begins, sizes, tests, listed, number, position, rows, found
-            )
-            candidates += pending
-            done += read
-            kept = compare(queries, query, radius, limits, values, rows, count, dead, found, pending, distances)
-            if kept == 0:
-                continue
-            if hits + kept > hit_row.shape[0]:
-                size = 2 * hits + kept
-                hit_query, hit_distance = grown(hit_query, size), grown(hit_distance, size)
-                hit_row = grown(hit_row, size)
-            for i in range(kept):
-                hit_query[hits], hit_distance[hits], hit_row[hits] = query, distances[i], found[i]
-                hits += 1
-    return hit_query[:hits], hit_distance[:hits], hit_row[:hits], left[:lefts]
+    listed, entries = list_buckets(queries, query, limits, masks, starts, count, begins, tests)
+    spare_ns = linear_ns - BUCKET_NS * listed - ENTRY_NS * entries
+    candidates = 0
+    done = 0
+    number = 0
+    position = begins[0]
+    while number < listed:
+        spent_ns = CANDIDATE_NS * candidates
+        # Once an eighth of a scan went into candidates, the rest of the buckets is judged by those read.
+        if spare_ns < 0 or (8 * spent_ns > linear_ns and spent_ns * entries > spare_ns * done):
+            return -1
+        number, position, pending, read = collect(nexts, begins, tests, listed, number, position, rows, near)
+        candidates += pending
+        done += read
+        kept = compare(queries, query, radius, limits, values, rows, count, dead, near, pending, distances)
+        for i in range(kept):
+            hits = put(found, hits, query, distances[i], near[i])
+    return hits
+
+
+@part
+def scratch_room(limits: NDArray[np.int64]) -> int:
+    """How many buckets a query may list, and what prefetching reads beyond them."""
+    room = PREFETCH_BUCKETS + 2
+    for quarter in range(limits.shape[0]):
+        if limits[quarter] >= 0:
+            room += MASKS_WITHIN[limits[quarter]]
+    return room

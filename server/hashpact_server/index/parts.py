@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     def popcount(value: np.uint64) -> np.uint64:
         """Number of one bits."""
 
-    def trailing_zeros(value: np.uint32) -> np.uint32:
+    def trailing_zeros(value: np.uint64) -> np.uint64:
         """Number of zero bits below the lowest one bit."""
 
     def near_lanes(array: NDArray[np.uint16], position: int, word: np.uint16, distance_max: np.uint16) -> np.uint32:
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
     def prefetch(array: NDArray[Any], position: int) -> None:
         """Ask for the cache line of ``array[position]``; a wrong position does no harm."""
+
+    def memory_at(address: int) -> Any:
+        """What ``numba.carray`` makes an array of."""
 
     def release_fence() -> None:
         """Everything written before is seen by a thread that sees what is written after."""
@@ -57,12 +60,12 @@ else:
 
     @intrinsic
     def trailing_zeros(typing_context, value):  # noqa: ARG001
-        """Number of zero bits below the lowest one bit of a uint32 (``llvm.cttz``); 32 for 0."""
+        """Number of zero bits below the lowest one bit of a uint64 (``llvm.cttz``); 64 for 0."""
 
         def generate(context, builder, signature, arguments):  # noqa: ARG001
             return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
 
-        return types.uint32(types.uint32), generate
+        return types.uint64(types.uint64), generate
 
     @intrinsic
     def near_lanes(typing_context, array, position, word, distance_max):  # noqa: ARG001
@@ -107,6 +110,15 @@ else:
         return types.void(array, types.int64), generate
 
     @intrinsic
+    def memory_at(typing_context, address):  # noqa: ARG001
+        """An address as a pointer. Whoever wrote the address down keeps the memory alive."""
+
+        def generate(context, builder, signature, arguments):  # noqa: ARG001
+            return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+
+        return types.voidptr(types.int64), generate
+
+    @intrinsic
     def release_fence(typing_context):  # noqa: ARG001
         """A release fence: nothing on x86 but an order for the compiler, ``dmb`` on ARM."""
 
@@ -132,6 +144,22 @@ def is_dead(dead: NDArray[np.uint8], row: int) -> bool:
     """Whether the row's bit is set; rows beyond the end of the bitmap are alive."""
     byte = row >> 3
     return byte < dead.shape[0] and bool((dead[byte] >> (row & 7)) & 1)
+
+
+@part
+def put(found: NDArray[np.int64], hits: int, query: int, distance: int, row: int) -> int:
+    """Write one more hit behind the first ``hits``, if there is room; returns how many there are, room or not.
+
+    Args:
+        found: int64 [3, room]: query, distance and row of each hit.
+        hits: how many there are.
+        query: number of the query.
+        distance: in bits.
+        row: of the body that is searched.
+    """
+    if hits < found.shape[1]:
+        found[0, hits], found[1, hits], found[2, hits] = query, distance, row
+    return hits + 1
 
 
 @part

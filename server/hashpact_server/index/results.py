@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from hashpact_server.index.base import Ids
 
 
-Found = tuple["NDArray[np.int32]", "NDArray[np.int32]", "Ids"]
-"""Hits: which query (0..queries - 1), distance in bits, id: int32 [k], int32 [k], uint64 [k]."""
+Found = tuple["NDArray[np.signedinteger[Any]]", "NDArray[np.int32]", "Ids"]
+"""Hits: which query (0..queries - 1, of any integer type), distance in bits, id: int [k], int32 [k], uint64 [k]."""
+
+_NO_DISTANCES: Final = np.empty(0, np.int32)
+_NO_IDS: Final = np.empty(0, np.uint64)
 
 
 def arrange(queries: int, found: Sequence[Found]) -> RangeResult:
@@ -28,7 +31,7 @@ def arrange(queries: int, found: Sequence[Found]) -> RangeResult:
         found: the hits of each part of the index.
     """
     if not found:  # nearly every look-up
-        return RangeResult(np.zeros(queries + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.uint64))
+        return RangeResult(np.zeros(queries + 1, np.int64), _NO_DISTANCES, _NO_IDS)
     if len(found) == 1:
         hit_query, hit_distance, hit_id = found[0]
     else:

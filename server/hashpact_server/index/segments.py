@@ -30,11 +30,10 @@ from hashpact.errors import HashpactError
 from hashpact_server.index.bitmap import alive_mask
 from hashpact_server.index.building import build_word
 from hashpact_server.index.kernel import scan
-from hashpact_server.index.multi_kernel import search_segment
 from hashpact_server.index.packed_ids import blocks_of, choose_shift, find_rows, pack, unpack
 from hashpact_server.index.parts import LANES
-from hashpact_server.index.pigeonring import BUCKETS, FLIP_MASKS, MASKS_WITHIN, thresholds
-from hashpact_server.index.plans import linear_ns, scan_left, tables_ns
+from hashpact_server.index.pigeonring import BUCKETS
+from hashpact_server.index.plans import address_of, tables_ns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,6 +128,7 @@ class Segment:
             )
         ]
         self._values, self._bases, self._offsets, self._starts, self._rows, self._nexts = views
+        self._addresses = [address_of(view) for view in views]
 
     # -- making one
 
@@ -278,25 +278,22 @@ class Segment:
         ids = self.ids_of(np.arange(self.count))
         return Rows(ids, self._values.reshape(self.count, self.bits // 64), alive_mask(dead, self.count))
 
-    def search(self, queries: Words, radius: int, dead: Bitmap) -> Hits:
-        """Every living row within the radius of each query; rows of one query in no order."""
-        budget_ns = linear_ns(queries.shape[0], self.count, queries.shape[1])
-        if tables_ns(self.bits, radius, self.count) >= budget_ns:
-            return scan(queries, radius, self._values, self.count, dead)
-        hits = search_segment(
-            queries,
-            radius,
-            thresholds(self.bits, radius),
-            FLIP_MASKS,
-            MASKS_WITHIN,
-            self._values,
-            self._starts,
-            self._rows,
-            self._nexts,
-            dead,
-            budget_ns,
-        )
-        return scan_left(hits, queries, radius, self._values, self.count, dead)
+    def tables_ns(self, radius: int, count: int) -> float:
+        """What a search through the tables costs."""
+        return tables_ns(self.bits, radius, count)
+
+    def record(self, count: int, dead: Bitmap, budget_ns: float) -> tuple[int, ...]:
+        """The segment as the search kernel wants it; as long as it is used, keep the segment and ``dead``."""
+        values, bases, offsets, starts, rows, nexts = self._addresses
+        at_dead = address_of(dead)
+        return (
+            0, count, int(budget_ns), at_dead, dead.shape[0], values, starts, rows, nexts, bases, offsets,
+            self._shift, count,
+        )  # fmt: skip
+
+    def scan(self, queries: Words, radius: int, count: int, dead: Bitmap) -> Hits:
+        """Every living row within the radius of each query, by comparing with all."""
+        return scan(queries, radius, self._values, count, dead)
 
     def memory_bytes(self) -> int:
         """Bytes of the mapping."""

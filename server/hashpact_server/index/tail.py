@@ -8,10 +8,10 @@ import numpy as np
 
 from hashpact_server.index.bitmap import alive_mask
 from hashpact_server.index.kernel import scan
-from hashpact_server.index.pigeonring import BUCKETS, FLIP_MASKS, MASKS_WITHIN, buckets_read, thresholds
-from hashpact_server.index.plans import linear_ns, scan_left
+from hashpact_server.index.pigeonring import BUCKETS, buckets_read
+from hashpact_server.index.plans import address_of
 from hashpact_server.index.segments import Rows
-from hashpact_server.index.tail_kernel import link_rows, search_tail
+from hashpact_server.index.tail_kernel import link_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,6 +45,7 @@ class Tail:
         self._values: Words = np.empty(TAIL_ROWS_MAX * self._words, np.uint64)
         self._heads = np.zeros(self._quarters * BUCKETS, np.uint16)
         self._links = np.zeros(TAIL_ROWS_MAX * self._quarters, np.uint16)
+        self._addresses = [address_of(each) for each in (self._values, self._heads, self._links, self._ids)]
         self._row_of: dict[int, int] = {}  # the newest row of each id; only the writer looks at it
         self.count = 0
 
@@ -73,24 +74,19 @@ class Tail:
         values = self._values[: count * self._words].reshape(count, self._words)
         return Rows(self._ids[:count], values, alive_mask(dead, count))
 
-    def search(self, queries: Words, radius: int, count: int, dead: Bitmap) -> Hits:
-        """Every living row below ``count`` within the radius of each query."""
-        if TAIL_BUCKET_NS * buckets_read(self._bits, radius) >= linear_ns(len(queries), count, self._words):
-            return scan(queries, radius, self._values, count, dead)
-        hits = search_tail(
-            queries,
-            radius,
-            thresholds(self._bits, radius),
-            FLIP_MASKS,
-            MASKS_WITHIN,
-            self._values,
-            self._heads,
-            self._links,
-            count,
-            dead,
-            count // 8,
-        )
-        return scan_left(hits, queries, radius, self._values, count, dead)
+    def tables_ns(self, radius: int, count: int) -> float:  # noqa: ARG002 -- as segments do
+        """What a search through the chained buckets costs."""
+        return TAIL_BUCKET_NS * buckets_read(self._bits, radius)
+
+    def record(self, count: int, dead: Bitmap, budget_ns: float) -> tuple[int, ...]:  # noqa: ARG002
+        """The first ``count`` rows as the search kernel wants them; keep the tail and ``dead`` meanwhile."""
+        values, heads, links, ids = self._addresses
+        at_dead = address_of(dead)
+        return (1, count, count // 8, at_dead, dead.shape[0], values, heads, links, 0, ids, 0, 0, TAIL_ROWS_MAX)
+
+    def scan(self, queries: Words, radius: int, count: int, dead: Bitmap) -> Hits:
+        """Every living row below ``count`` within the radius of each query, by comparing with all."""
+        return scan(queries, radius, self._values, count, dead)
 
     def memory_bytes(self) -> int:
         """Bytes of tables and of the rows in use."""

@@ -14,27 +14,22 @@ from numba import types
 
 from hashpact_server.index.compiling import kernel, part
 from hashpact_server.index.parts import (
-    BITMAP,
     WORDS_1D,
-    WORDS_2D,
     distance_at,
-    grown,
     is_dead,
     popcount,
+    prefetch,
+    put,
     quarter_at,
     release_fence,
 )
+from hashpact_server.index.pigeonring import BUCKETS, MASKS_WITHIN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hashpact_server.index.base import Words
 
-BUCKETS: Final = 65536
-HITS_START: Final = 64
-
-U16: Final = types.Array(types.uint16, 1, "C", readonly=True)
-I64: Final = types.Array(types.int64, 1, "C", readonly=True)
 OUT_U16: Final = types.Array(types.uint16, 1, "C")
 
 
@@ -90,89 +85,51 @@ def found_before(values: Words, row: int, queries: Words, query: int, limits: ND
 
 
 @part
-def walk(
+def walk_chains(
     queries: Words,
     query: int,
     radius: int,
     limits: NDArray[np.int64],
     masks: NDArray[np.uint16],
-    masks_within: NDArray[np.int64],
     values: Words,
     heads: NDArray[np.uint16],
     links: NDArray[np.uint16],
-    count: int,
     dead: NDArray[np.uint8],
     steps_max: int,
-    near: NDArray[np.int64],
+    found: NDArray[np.int64],
+    hits: int,
 ) -> int:
-    """Write the living rows within the radius into ``near``; returns how many, -1 after ``steps_max`` steps."""
+    """Write the living rows within the radius behind the first ``hits``, as (query, distance, row).
+
+    Arguments as ``multi_kernel.read_tables`` has them, but ``values`` ends with the last row to be seen.
+
+    Returns:
+        How many there are now; -1 after ``steps_max`` links, where a linear scan is cheaper.
+    """
     words = queries.shape[1]
+    count = values.shape[0] // words
     quarters = limits.shape[0]
-    kept = 0
     steps = 0
     for quarter in range(quarters):
         if limits[quarter] < 0:
             continue
-        pair_max = limits[quarter] + limits[(quarter + 1) % quarters] + 1
+        following = (quarter + 1) % quarters
+        pair_max = limits[quarter] + limits[following] + 1
         asked = (queries[query, quarter >> 2] >> np.uint64(16 * (quarter & 3))) & np.uint64(0xFFFF)
-        for number in range(masks_within[limits[quarter]]):
+        after = (queries[query, following >> 2] >> np.uint64(16 * (following & 3))) & np.uint64(0xFFFF)
+        for number in range(MASKS_WITHIN[limits[quarter]]):
+            prefetch(heads, following * BUCKETS + int(after ^ np.uint64(masks[number])))
             head = int(heads[quarter * BUCKETS + int(asked ^ np.uint64(masks[number]))])
             while head > 0:
                 row = head - 1
+                older = int(links[row * quarters + quarter])
                 if row < count and passes(values, row, words, queries, query, quarter, pair_max):
                     distance = distance_at(values, row, queries, query)
                     fits = distance <= np.uint64(radius) and not is_dead(dead, row)
                     if fits and not found_before(values, row, queries, query, limits, quarter):
-                        near[kept] = row
-                        kept += 1
+                        hits = put(found, hits, query, int(distance), row)
                 steps += 1
                 if steps > steps_max:
                     return -1
-                older = int(links[row * quarters + quarter])
                 head = older if older < head else 0
-    return kept
-
-
-@kernel(WORDS_2D, types.int64, I64, U16, I64, WORDS_1D, U16, U16, types.int64, BITMAP, types.int64)
-def search_tail(
-    queries: Words,
-    radius: int,
-    limits: NDArray[np.int64],
-    masks: NDArray[np.uint16],
-    masks_within: NDArray[np.int64],
-    values: Words,
-    heads: NDArray[np.uint16],
-    links: NDArray[np.uint16],
-    count: int,
-    dead: NDArray[np.uint8],
-    steps_max: int,
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
-    """Every living row below ``count`` within the radius; arguments and answer as ``search_segment``'s.
-
-    A query that would follow more than ``steps_max`` links is left to a linear scan.
-    """
-    count = min(count, values.shape[0] // queries.shape[1])
-    near = np.empty(count, np.int64)
-    left = np.empty(queries.shape[0], np.int32)
-    lefts = 0
-    hit_query = np.empty(HITS_START, np.int32)
-    hit_distance = np.empty(HITS_START, np.int32)
-    hit_row = np.empty(HITS_START, np.int64)
-    hits = 0
-    for query in range(queries.shape[0]):
-        kept = walk(
-            queries, query, radius, limits, masks, masks_within, values, heads, links, count, dead, steps_max, near
-        )  # fmt: skip
-        if kept < 0:
-            left[lefts] = query
-            lefts += 1
-            continue
-        if hits + kept > hit_row.shape[0]:
-            size = 2 * hits + kept
-            hit_query, hit_distance = grown(hit_query, size), grown(hit_distance, size)
-            hit_row = grown(hit_row, size)
-        for i in range(kept):
-            hit_query[hits], hit_row[hits] = query, near[i]
-            hit_distance[hits] = np.int32(distance_at(values, near[i], queries, query))
-            hits += 1
-    return hit_query[:hits], hit_distance[:hits], hit_row[:hits], left[:lefts]
+    return hits

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hashpact_server.index.bitmap import alive_of, with_rows
+from hashpact_server.index.plans import Moment, are_many, plan_search
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hashpact_server.index.base import Ids
     from hashpact_server.index.bitmap import Bitmap
+    from hashpact_server.index.plans import Plan
     from hashpact_server.index.segments import Rows, Segment
     from hashpact_server.index.tail import Tail
 
@@ -39,7 +41,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """One moment of the index; never changed after it was published.
+    """One moment of the index; never changed after it was published, but for the plans that searches leave.
 
     Attributes:
         pieces: segments, largest first.
@@ -54,6 +56,19 @@ class View:
     tail_count: int
     tail_dead: Bitmap
     tail_dead_rows: int
+    _plans: dict[tuple[int, bool], Plan] = field(default_factory=dict, init=False, repr=False)
+
+    def plan(self, bits: int, radius: int, queries: int) -> Plan:
+        """How to search for some number of queries; whoever uses it keeps the view."""
+        key = radius, are_many(queries)
+        found = self._plans.get(key)
+        if found is None:
+            moments = [Moment(piece.segment, piece.segment.count, piece.dead) for piece in self.pieces]
+            if self.tail_count:
+                moments.append(Moment(self.tail, self.tail_count, self.tail_dead))
+            # Two threads may both make it: they make the same.
+            found = self._plans[key] = plan_search(moments, bits, *key)
+        return found
 
     def __len__(self) -> int:
         living = sum(piece.segment.count - piece.dead_rows for piece in self.pieces)

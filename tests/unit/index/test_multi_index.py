@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hashpact_server.index import IndexInputError, LinearIndex, MultiIndex, multi_index, segments, tail
+from hashpact_server.index import IndexInputError, LinearIndex, MultiIndex, multi_index, plans, segments, tail
 from hashpact_server.index.bitmap import no_rows
 from hashpact_server.index.manifest import MANIFEST
 from hashpact_server.index.segments import Segment, _Layout
@@ -57,13 +57,13 @@ def test_equals_linear_twin_at_a_size_where_tables_are_used(bits: int) -> None:
 def test_values_that_share_their_words_are_left_to_the_scan(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every bucket promises more work than comparing every row: nothing may be read through the tables."""
     scanned: list[int] = []
-    real = vars(segments)["scan_left"]
+    real = vars(segments)["scan"]
 
-    def watched(hits: tuple[np.ndarray, ...], *rest: object) -> object:
-        scanned.append(len(hits[3]))
-        return real(hits, *rest)
+    def watched(queries: np.ndarray, *rest: object) -> object:
+        scanned.append(len(queries))
+        return real(queries, *rest)
 
-    monkeypatch.setattr(segments, "scan_left", watched)
+    monkeypatch.setattr(segments, "scan", watched)
     rng = np.random.default_rng(1)
     words = rng.integers(0, 2**16, (3, 16), dtype=np.uint16)
     values = words[rng.integers(0, 3, (100_000, 16)), np.arange(16)].view(np.uint8)
@@ -73,7 +73,7 @@ def test_values_that_share_their_words_are_left_to_the_scan(monkeypatch: pytest.
     assert_same(multi, linear, values[:3], (31,))
     assert scanned == [3]
     assert_same(multi, linear, rng.integers(0, 256, (5, 32), dtype=np.uint8), (31,))
-    assert scanned == [3, 0]
+    assert scanned == [3]
 
 
 def test_a_search_of_the_tail_sees_no_row_newer_than_its_moment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,9 +82,30 @@ def test_a_search_of_the_tail_sees_no_row_newer_than_its_moment(monkeypatch: pyt
     body = tail.Tail(256)
     body.append(numbers(60), values[:60])
     body.append(numbers(40, 61), values[60:])
-    query, distance, row = body.search(values, 0, 50, no_rows())
-    assert query.tolist() == row.tolist() == list(range(50))
+    plan = plans.plan_search([plans.Moment(body, 50, no_rows())], 256, 0, many=True)
+    assert len(plan.tables) == 1
+    ((query, distance, ids),) = plan.search(values)
+    assert query.tolist() == list(range(50))
+    assert ids.tolist() == list(range(1, 51))
     assert not distance.any()
+
+
+def test_more_hits_than_there_is_room_for_are_all_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search kernel writes into an array of a guessed size, and is asked again where that was too small."""
+    monkeypatch.setattr(plans, "HITS_ROOM", 3)
+    monkeypatch.setattr(plans, "HITS_ROOM_PER_QUERY", 0)
+    rng = np.random.default_rng(11)
+    values = clustered(rng, 60_000, centres=400)
+    linear, multi = LinearIndex(256), MultiIndex(256)
+    for index in (linear, multi):
+        index.add(numbers(50_000), values[:50_000])
+        index.add(numbers(10_000, 50_001), values[50_000:])
+        index.remove(numbers(1000, 49_500))
+    assert [moment.body for moment in multi._view.plan(256, 31, 1).tables] != []
+    for query in values[::3000]:
+        assert_same(multi, linear, query[None], (31,))
+    assert_same(multi, linear, values[::3000], (31,))
+    assert len(linear.range_search(values[::3000], 31).ids) > 100
 
 
 def test_memory_of_a_million_values_is_within_its_budget() -> None:
