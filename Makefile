@@ -72,6 +72,10 @@ accept-wire: $(STAMP) ## at a release: make today's proto/ the wire that `make l
 bench: .tools/bench/.stamp ## measure, beside the peers in the same run, and write the figures into the README
 	@.tools/bench/bin/python -m tests.bench $(ARGS)
 
+.PHONY: bench-check
+bench-check: .tools/bench/.stamp ## fail when a measured ratio fell by more than 30 % since the committed figures
+	@.tools/bench/bin/python -m tests.bench.check
+
 # The peers live in an environment of their own: only the benchmark imports them, and one is compiled on installation.
 .tools/bench/.stamp: pyproject.toml .ci/environment.py
 	@$(PYTHON) .ci/environment.py --bench

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from io import BytesIO
 from statistics import median
 from typing import Any
@@ -26,6 +24,7 @@ from hashpact.hashing.luma import to_luma
 from hashpact.hashing.pdq import pdq
 from PIL import Image
 
+from tests.bench.pinned import one_core
 from tests.data import find_shared_data
 from tests.pictures import PHOTOS, encoded, photo
 
@@ -61,17 +60,6 @@ def hashers() -> dict[str, Hasher]:
     if importlib.util.find_spec("pdqhash"):
         found["pdqhash"] = _binding
     return found
-
-
-@contextmanager
-def one_core() -> Iterator[None]:
-    """Keep this process on one core, and let it go again."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _measure(files: list[bytes], rounds: int) -> dict[str, Any]:

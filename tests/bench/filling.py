@@ -28,23 +28,38 @@ def random_signals() -> tuple[ListedSignal, ...]:
     return tuple(ListedSignal(SIGNAL_TYPES[name].code, value, 100 if name == "pdq" else None) for name, value in named)
 
 
-def fill(data_dir: Path, items: int) -> float:
-    """Add ``items`` items to the list of a data directory that no server has open; returns items per second."""
+def video_signals(frames: int) -> tuple[ListedSignal, ...]:
+    """A video: one PDQ value a frame."""
+    kind = SIGNAL_TYPES["pdq"]
+    return tuple(ListedSignal(kind.code, os.urandom(kind.size_bytes), 100) for _ in range(frames))
+
+
+def fill(data_dir: Path, items: int, frames: int = 0) -> float:
+    """Add ``items`` items to the list of a data directory that no server has open; returns items per second.
+
+    Args:
+        data_dir: the data directory.
+        items: how many.
+        frames: PDQ values of each, as a video has; 0 for 2 digests and 4 perceptual signals.
+    """
     engine = Engine.open(data_dir, Config())
     member = next(iter(engine.published.roster.members))
     started = time.perf_counter()
     try:
-        for begin in range(0, items, BATCH_ITEMS):
-            size = min(BATCH_ITEMS, items - begin)
-            engine.writer.submit(Act(lambda scene, size=size: _add(scene, member, size), member))  # type: ignore[misc]
+        batch = max(1, BATCH_ITEMS // max(1, frames // 6))
+        for begin in range(0, items, batch):
+            size = min(batch, items - begin)
+            engine.writer.submit(Act(lambda scene, size=size: _add(scene, member, size, frames), member))  # type: ignore[misc]
         return items / max(time.perf_counter() - started, 1e-9)
     finally:
         engine.close()
 
 
-def _add(scene: Scene, member: bytes, size: int) -> Encode:
+def _add(scene: Scene, member: bytes, size: int, frames: int) -> Encode:
     for _ in range(size):
-        payload = ContributionPayload(Basis.IMPORT, 0, "", LABELS, random_signals())
+        payload = ContributionPayload(
+            Basis.IMPORT, 0, "", LABELS, video_signals(frames) if frames else random_signals()
+        )
         scene.record(
             Draft(
                 Kind.ITEM_CREATED,

@@ -2,93 +2,214 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "docs" / "benchmarks"
-PDQ_BITS = 256
-HEADLINE_SIGNALS_MIN = 1_000_000
+from tests.bench.physical import bound_us, lines_per_lookup
+from tests.bench.targets import LIST_ITEMS, TARGETS
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+FOLDER: Final = ROOT / "docs" / "benchmarks"
+RESULTS: Final = FOLDER / "results.json"
 START, END = "<!-- figures:start -->", "<!-- figures:end -->"
+HEADLINE: Final = ("What", "Measured", "In the same run")
 
-Row = tuple[str, str, str]
-"""What was measured, the figure, what stands beside it in the same run."""
+Results = dict[str, Any]
+Row = Sequence[str]
 
 
-def service_rows(figures: dict[str, Any]) -> Iterator[Row]:
-    """Look-ups and contributions through a real client, per size of the list."""
-    for items, found in figures.items():
-        size = f"{int(items):,} items listed"
-        looked = found["lookups"]
+def table(head: Row, rows: Iterator[Row] | list[Row]) -> str:
+    """Rows in Markdown."""
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def lookup_rows(results: Results) -> Iterator[Row]:
+    """Look-ups through a real client, per size of the list."""
+    for items, found in results["lookups"].items():
+        size, unary = f"{int(items):,} items listed", found["unary"]
         for threads in (1, 4):
-            unary, echo = looked[f"unary_{threads}"], looked[f"echo_{threads}"]
+            ours, echo = unary[f"unary_{threads}"], unary[f"echo_{threads}"]
             yield (
                 f"unary look-ups, {threads} thread{'s' * (threads > 1)}, {size}",
-                f"{unary['per_s']:,.0f}/s (p50 {unary['p50_ms']:.2f} ms, p99 {unary['p99_ms']:.2f} ms)",
-                f"{looked[f'unary_of_echo_{threads}']:.0%} of an empty echo RPC ({echo['per_s']:,.0f}/s)",
+                f"{ours['per_s']:,.0f}/s (p50 {ours['p50_ms']:.2f} ms, p99 {ours['p99_ms']:.2f} ms)",
+                f"{unary[f'unary_of_echo_{threads}']:.0%} of an empty echo RPC ({echo['per_s']:,.0f}/s)",
             )
-        batch = looked["batch_4"]
+        steady, batch = unary["unary_steady"], found["batch"]
         yield (
-            f"look-ups in batches of 256, 4 threads, {size}",
-            f"{batch['per_s']:,.0f} probes/s (p99 {batch['p99_ms']:.0f} ms a call)",
+            f"unary look-ups at a steady rate, {size}",
+            f"p50 {steady['p50_ms']:.2f} ms, p99 {steady['p99_ms']:.2f} ms",
+            f"{steady['per_s']:,.0f}/s asked for and answered",
+        )
+        yield (
+            f"frames in batches of 256, 4 threads, {batch['seconds']:.0f} s, {size}",
+            f"{batch['per_s']:,.0f} frames/s (p50 {batch['p50_ms']:.0f} ms, p99 {batch['p99_ms']:.0f} ms a call)",
             "",
         )
-        given = found["contributions"]
+
+
+def writing_rows(results: Results) -> Iterator[Row]:
+    """Contributions through RPC, and filling through the engine."""
+    for items, found in results["contributions"].items():
         for name, about in (
             ("batch_2", "in batches of 500, 2 threads"),
             ("single_8", "one by one, 8 threads"),
             ("single_1", "one by one, 1 thread"),
         ):
             yield (
-                f"contributions, durable, {about}, {size}",
-                f"{given[name]['per_s']:,.0f} items/s (p50 {given[name]['p50_ms']:.1f} ms a call)",
+                f"contributions, durable, {about}, {int(items):,} items listed",
+                f"{found[name]['per_s']:,.0f} items/s (p50 {found[name]['p50_ms']:.1f} ms a call)",
                 "2 digests and 4 perceptual signals an item",
             )
-
-
-def index_rows(figures: dict[str, Any], *, headlines: bool = False) -> Iterator[Row]:
-    """One query per call on one core, beside the linear twin and faiss; sizes, memory, start.
-
-    Headlines: PDQ's own radius, in lists of a size that a forum has.
-    """
-    for found in [*figures["sizes"], figures["short"]]:
-        if headlines and (found["bits"] != PDQ_BITS or found["signals"] < HEADLINE_SIGNALS_MIN):
-            continue
-        size = f"{found['signals']:,} signals of {found['bits']} bits"
-        for key, timing in found.items():
-            if not key.startswith("radius_31_miss" if headlines else "radius_"):
-                continue
-            _, radius, kind = key.split("_")
-            ours = timing["multi"]["median_us"]
-            beside = ", ".join(
-                f"{timing[peer]['median_us'] / ours:.1f} x {name}"
-                for peer, name in (
-                    ("linear", "our linear twin"),
-                    ("faiss_flat", "faiss IndexBinaryFlat"),
-                    ("faiss_multi_hash", "faiss IndexBinaryMultiHash"),
-                )
-                if peer in timing
-            )
-            yield (
-                f"one look-up in the index, radius {radius}, {kind}, {size}, one core",
-                f"{ours:.0f} us (p99 {timing['multi']['p99_us']:.0f} us; {timing['multi_batch_us']:.0f} us in a batch)",
-                beside,
-            )
+    for name, about in (("bulk", "items of 2 digests and 4 perceptual signals"), ("videos", "videos of 100 frames")):
+        found = results["filling"][name]
         yield (
-            f"index of {size}: build, reopen, memory",
-            f"{found['build_s']:.1f} s, {found['reopen_s']:.2f} s, {found['bytes_per_signal']:.0f} bytes a signal",
+            f"bulk fill, durable: {found['items']:,} {about}",
+            f"{found['seconds']:.0f} s ({found['items_per_s']:,.0f} items/s)",
             (
-                f"{found['equal']['different_answers']} answers differ from the linear twin's "
-                f"in {found['equal']['pairs']:,} comparisons"
+                f"{found['disk_bytes_per_item']:,.0f} bytes on disk an item, "
+                f"{found['index_disk_bytes_per_item']:,.0f} of them index; "
+                f"peak memory {found['peak_memory_bytes'] / 2**30:.1f} GiB"
             ),
         )
 
 
-def hashing_rows(figures: dict[str, Any]) -> Iterator[Row]:
+def life_rows(results: Results) -> Iterator[Row]:
+    """The large list: updates, merges, starts."""
+    life, merging = results["life"], results["merging"]
+    for name, about in (("listed", "addition until found"), ("unlisted", "withdrawal until gone")):
+        found = life["updates"][name]
+        yield (
+            f"one {about}, through RPC, at 10M PDQ values",
+            f"p50 {found['p50_ms']:.1f} ms, p99 {found['p99_ms']:.1f} ms, worst {found['worst_ms']:.0f} ms",
+            f"{found['count']} of them, {_load_text(life['updates']['load'])}",
+        )
+    yield (
+        f"look-ups while a member adds videos, {life['merging']['signals_added']:,} PDQ values in all",
+        (
+            f"unary p99 {life['merging']['load']['unary']['p99_ms']:.1f} ms, "
+            f"worst {life['merging']['load']['unary']['worst_ms']:.0f} ms"
+        ),
+        f"{life['merging']['segments_written']} segments sealed or merged meanwhile",
+    )
+    for name, about in (("searches_while_adding", "adding 1.25M"), ("searches_while_merging", "merging all into one")):
+        found = merging[name]
+        p50, p99 = found["p50_ms"] * 1000, found["p99_ms"] * 1000
+        yield (
+            f"one search after the other in process, {about}, at {merging['signals']:,} signals",
+            f"p50 {p50:.0f} us, p99 {p99:.0f} us, worst {found['worst_ms']:.1f} ms",
+            f"{found['searches']:,.0f} searches",
+        )
+    yield (
+        "memory of the process while merging",
+        f"{merging['peak_bytes_per_signal']:.0f} bytes a signal at the peak",
+        f"{merging['resident_bytes_per_signal']:.0f} before: {merging['peak_of_resident']:.2f} x",
+    )
+    restarts = life["restarts"]
+    yield (
+        "start at 10M PDQ values until ready",
+        (
+            f"{restarts['clean_s']:.1f} s after a clean stop, {restarts['killed_s']:.1f} s after kill -9, "
+            f"{restarts['without_index_s']:.1f} s without index files"
+        ),
+        f"first look-up {restarts['first_lookup_ms']:.1f} ms",
+    )
+    building = results["building"]
+    yield (
+        f"indexes built from state, {building['signals']:,} signals, one core",
+        f"{building['wall_s']:.1f} s ({building['cpu_s']:.1f} s of processor time)",
+        "",
+    )
+    followers = results["followers"]
+    yield (
+        "two server processes instead of one, same machine, same client",
+        f"{followers['times_unary']:.2f} x unary look-ups, {followers['times_batch']:.2f} x frames in batches",
+        f"one: {followers['one']['unary']['per_s']:,.0f}/s and {followers['one']['batch']['per_s']:,.0f} frames/s",
+    )
+
+
+def _load_text(load: Results) -> str:
+    return f"beside {load['unary']['per_s']:.0f} uploads/s and {load['batches']['per_s'] * 256:,.0f} frames/s"
+
+
+PEERS: Final = (
+    ("linear", "our linear twin"),
+    ("faiss_flat", "faiss IndexBinaryFlat"),
+    ("faiss_multi_hash", "faiss IndexBinaryMultiHash"),
+)
+
+
+def index_rows(results: Results) -> Iterator[Row]:
+    """One query per call on one core, beside the linear twin and faiss."""
+    for found in [*_by_size(results), results["index"]["short"]]:
+        size = f"{found['signals']:,} signals of {found['bits']} bits"
+        for key, timing in found.items():
+            if not key.startswith("radius_"):
+                continue
+            _, radius, kind = key.split("_")
+            ours, batch = timing["multi"], timing["multi_batch_us"]
+            yield (
+                f"radius {radius}, {kind}, {size}",
+                f"{ours['median_us']:.0f} us (p99 {ours['p99_us']:.0f} us; {batch:.1f} us in a batch)",
+                ", ".join(
+                    f"{timing[peer]['median_us'] / ours['median_us']:.1f} x {name}"
+                    for peer, name in PEERS
+                    if peer in timing
+                ),
+            )
+
+
+def _beside(timing: Results) -> str:
+    ours = timing["multi"]["median_us"]
+    return ", ".join(f"{timing[peer]['median_us'] / ours:.1f} x {name}" for peer, name in PEERS if peer in timing)
+
+
+def growth_rows(results: Results) -> Iterator[Row]:
+    """What a list costs as it grows."""
+    memory = results["physical"]
+    for found in _by_size(results):
+        timing, size = found["radius_31_miss"], found["signals"]
+        touched = lines_per_lookup(size, 256, 31)
+        yield (
+            f"{size:,}",
+            f"{timing['multi']['median_us']:.0f}",
+            f"{timing['multi_batch_us']:.1f}",
+            f"{touched['lines']:,.0f} lines: {bound_us(memory, size):.1f}",
+            f"{found['bytes_per_signal']:.0f}",
+            f"{found['build_s']:.1f}",
+            f"{found['reopen_s']:.2f}",
+            f"{found['one']['add_p99_us']:,.0f} / {found['one']['remove_p99_us']:,.0f}",
+            f"{found['equal']['pairs']:,}: {found['equal']['different_answers']}" if "equal" in found else "-",
+        )
+
+
+def worst_rows(results: Results) -> Iterator[Row]:
+    """Lists that defeat the tables, and short ones, beside the linear twin."""
+    for name, case in results["index"]["worst_cases"].items():
+        for key, timing in case.items():
+            if key.startswith("radius_"):
+                yield (
+                    f"{name.replace('_', ' ')}, {case['signals']:,} signals, radius {key.partition('_')[2]}",
+                    f"{timing['multi']['median_us']:.0f} us, {timing['batch_us']['multi']:.1f} us in a batch",
+                    f"{timing['times_linear']:.2f} x linear, {timing['times_linear_batch']:.2f} x in a batch",
+                )
+    real = results["index"]["clustered"]
+    yield (
+        f"PDQ of {real['signals']:,} different photo crops, radius 31",
+        f"{real['real']['median_us']:.0f} us",
+        f"{real['times']:.2f} x the time for as many random values",
+    )
+
+
+def _by_size(results: Results) -> list[Results]:
+    return sorted(results["index"]["sizes"].values(), key=lambda found: int(found["signals"]))
+
+
+def hashing_rows(results: Results) -> Iterator[Row]:
     """Pictures hashed on one core, beside the peers."""
     for key, about in (("large_jpeg", "large JPEG"), ("small_jpeg", "small JPEG")):
-        found = figures[key]
+        found = results["hashing"][key]
         rates = found["images_per_s"]
         for name, what in (("hashpact_pdq_only", "PDQ"), ("hashpact_all_signals", "all signals")):
             beside = ", ".join(
@@ -100,15 +221,9 @@ def hashing_rows(figures: dict[str, Any]) -> Iterator[Row]:
             yield f"{what} of a {about} ({size}), one core", f"{rates[name]:.1f} images/s", beside
 
 
-def table(rows: list[Row]) -> str:
-    """The rows in Markdown."""
-    lines = ["| what | measured | in the same run |", "|---|---|---|"]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join(lines)
-
-
-def machine_line(machine: dict[str, Any]) -> str:
+def machine_line(results: Results) -> str:
     """One sentence about where the figures come from."""
+    machine = results["machine"]
     return (
         f"Measured on {machine['day']} on {machine['cores']} cores of an {machine['processor']}, "
         f"{machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}, commit `{machine['commit']}`; "
@@ -117,15 +232,69 @@ def machine_line(machine: dict[str, Any]) -> str:
     )
 
 
-def write(results: dict[str, Any], rows: list[Row], headlines: list[Row]) -> None:
-    """Write the benchmarks page, and the headlines between the marks of the README."""
-    machine = machine_line(results["machine"])
-    text = f"{machine}\n\n{table(rows)}\n"
-    short = f"{machine} [All figures](docs/benchmarks/README.md).\n\n{table(headlines)}\n"
+def physical_text(results: Results) -> str:
+    """Where the time of a look-up goes, against what memory can do."""
+    memory = results["physical"]
+    return (
+        f"One core of this machine reads {memory['bandwidth_gb_per_s']:.1f} GB/s in a row, waits "
+        f"{memory['line_after_line_ns']:.0f} ns for a cache line that names the next one, and fetches a line every "
+        f"{memory['lines_at_once_ns']:.1f} ns when it may ask for many at once (1 GiB, small pages). The column "
+        "*least us* is the number of cache lines that a look-up touches, at that last rate: the time it would take if "
+        "nothing were in a cache and arithmetic cost nothing. Small lists are below it because they stay in the cache."
+    )
+
+
+def page(results: Results) -> str:
+    """The benchmarks page."""
     versions = ", ".join(f"{name} {number}" for name, number in results["machine"]["versions"].items())
-    page = f"# Benchmarks\n\n{text}\nVersions: {versions}. All figures: [results.json](results.json).\n"
+    growth_head = (
+        "signals", "us, one query", "us in a batch", "least us", "bytes/signal", "build s", "reopen s",
+        "add / remove one, p99 us", "comparisons: differing answers",
+    )  # fmt: skip
+    parts = [
+        "# Benchmarks",
+        machine_line(results) + " What stands in the way where a target is missed: [analysis](analysis.md).",
+        "## Targets",
+        table(("What", "Target", "Measured", ""), (target.row(results) for target in TARGETS)),
+        "## As the list grows",
+        "256 bits, radius 31, miss, one core.",
+        table(growth_head, growth_rows(results)),
+        "![Cost of a look-up, memory and build time against the size of the list](growth.svg)",
+        physical_text(results),
+        "## The index, one query per call, one core",
+        table(HEADLINE, index_rows(results)),
+        f"Two threads answer batches {results['index']['two_threads_speedup']:.2f} times as fast as one.",
+        "## Lists that defeat the tables, and short ones",
+        table(HEADLINE, worst_rows(results)),
+        "## Look-ups through a client",
+        table(HEADLINE, lookup_rows(results)),
+        "## Writing",
+        table(HEADLINE, writing_rows(results)),
+        "## A large list that lives",
+        table(HEADLINE, life_rows(results)),
+        "## Hashing",
+        table(HEADLINE, hashing_rows(results)),
+        f"Versions: {versions}. All figures: [results.json](results.json).",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def headlines(results: Results) -> str:
+    """The short table of the README: the targets."""
+    text = f"{machine_line(results)} [All figures](docs/benchmarks/README.md)."
+    chosen = [row for row in lookup_rows(results) if f"{LIST_ITEMS:,}" in row[0]]
+    chosen += [row for row in index_rows(results) if row[0].startswith("radius 31, miss") and "000,000" in row[0]]
+    chosen += [*(row for row in writing_rows(results) if "0 items listed" not in row[0]), *hashing_rows(results)]
+    return f"{text}\n\n{table(HEADLINE, chosen)}\n"
+
+
+def write(results: Results) -> None:
+    """Write the benchmarks page, its plots, and the headlines between the marks of the README."""
+    from tests.bench import plots  # noqa: PLC0415 -- the plotting library is there for benchmarks only
+
     FOLDER.mkdir(exist_ok=True)
-    (FOLDER / "README.md").write_text(page, encoding="utf-8")
+    (FOLDER / "README.md").write_text(page(results), encoding="utf-8")
+    plots.growth(results, FOLDER / "growth.svg")
     readme = ROOT / "README.md"
     before, rest = readme.read_text(encoding="utf-8").split(START)
-    readme.write_text(f"{before}{START}\n{short}{END}{rest.split(END)[1]}", encoding="utf-8")
+    readme.write_text(f"{before}{START}\n{headlines(results)}{END}{rest.split(END)[1]}", encoding="utf-8")
