@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,10 +64,8 @@ def main() -> None:
 
         call(0)
         print(flush=True)
-        over = threading.Event()
-        threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
         with Steady(call, CALLS_PER_S, 1):
-            over.wait()
+            sys.stdin.read()
     print(listed[0])
 
 
