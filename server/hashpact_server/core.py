@@ -151,7 +151,7 @@ class Core:
         except BaseException:
             tx.abort()  # one that is left open keeps the store from ever being closed
             raise
-        return Opened(tx, head, rows, ledger, Scene(tx, rows, ledger, head, self.matcher, self._recent))
+        return Opened(tx, head, rows, ledger, Scene(rows, ledger, head, self.matcher, self._recent))
 
     def seal(self, opened: Opened) -> Sealed:
         """Write what is written once per group: tiles, heads, digests."""

@@ -36,6 +36,8 @@ class _Strip:
 
     def __init__(self, bits: int, base: int) -> None:
         self._words: NDArray[np.uint64] = np.empty((2 * GENERATION_VALUES, bits // 64), np.uint64)
+        self._filled = 0
+        self._late: list[bytes] = []
         self._of: list[tuple[int, int]] = []
         self._halved_at = base
         self._half = 0
@@ -45,22 +47,34 @@ class _Strip:
         return len(self._of)
 
     def add(self, signal: int, item: int, value: bytes) -> None:
-        at = len(self._of)
-        if at == self._words.shape[0]:
-            self._words = np.concatenate((self._words, np.empty_like(self._words)))
-        self._words[at] = np.frombuffer(value, np.uint64)
         self._of.append((signal, item))
+        self._late.append(value)
 
     def truncate(self, size: int) -> None:
         del self._of[size:]
+        del self._late[max(size - self._filled, 0) :]
+        self._filled = min(self._filled, size)
+
+    def _fill(self) -> None:
+        """Take in what was added since somebody last looked: many at once, most of the time."""
+        end = len(self._of)
+        if end > self._words.shape[0]:
+            more = np.empty((max(end, 2 * self._words.shape[0]) - self._filled, self._words.shape[1]), np.uint64)
+            self._words = np.concatenate((self._words[: self._filled], more))
+        late = np.frombuffer(b"".join(self._late), np.uint64)
+        self._words[self._filled : end] = late.reshape(-1, self._words.shape[1])
+        self._late.clear()
+        self._filled = end
 
     def turn(self, sequence: int) -> None:
         """Forget the older half, when the younger one is full."""
         size = len(self._of)
         if size - self._half < GENERATION_VALUES:
             return
+        self._fill()
         self._words[: size - self._half] = self._words[self._half : size]
         del self._of[: self._half]
+        self._filled = len(self._of)
         self._half = len(self._of)
         self.base, self._halved_at = self._halved_at, sequence
 
@@ -70,6 +84,8 @@ class _Strip:
         count = len(self._of) - start
         if not count:
             return []
+        if self._late:
+            self._fill()
         query = np.frombuffer(value, np.uint64).reshape(1, -1)
         _, distances, rows = scan(query, radius, self._words[start:].reshape(-1), count, _NONE_DEAD)
         if not rows.size:

@@ -17,7 +17,6 @@ from hashpact_server.ledger.base import Committed, Head
 from hashpact_server.ledger.embedded import LedgerWriter
 from hashpact_server.ledger.entry import Draft, Entry, Kind
 from hashpact_server.ledger.merkle import EMPTY_ROOT
-from hashpact_server.ledger.store import WriteTx
 from hashpact_server.matcher import Matcher, Neighbours
 from hashpact_server.recent import Recent
 from hashpact_server.refusal import Refusal
@@ -26,7 +25,7 @@ from hashpact_server.state.row_store import WritableRows
 from hashpact_server.state.view import View
 
 
-class Undo(Exception):  # noqa: N818 - control flow: ends a child transaction that shall leave no trace
+class Undo(Exception):  # noqa: N818 - control flow: ends a trial that shall leave no trace
     """Raised inside :meth:`Scene.trial` to undo what was recorded in it."""
 
 
@@ -34,25 +33,22 @@ class Scene(View):
     """The state inside a write transaction, with the means to change it.
 
     Args:
-        tx: the write transaction.
-        rows: the state's rows in it.
+        rows: the state's rows in the write transaction.
         ledger: the ledger in it.
         head: where the ledger stood when the transaction began.
         matcher: the indexes over what is committed.
         recent: what was listed lately.
     """
 
-    def __init__(
-        self, tx: WriteTx, rows: WritableRows, ledger: LedgerWriter, head: Head, matcher: Matcher, recent: Recent
-    ) -> None:
+    def __init__(self, rows: WritableRows, ledger: LedgerWriter, head: Head, matcher: Matcher, recent: Recent) -> None:
         super().__init__(rows, ledger, head)
-        self._tx = tx
         self._writable = rows
         self._appending = ledger
         self._matcher = matcher
         self._recent = recent
         self._epoch = head.epoch
         self.changes = Changes()
+        self._scope = Scope(rows, ledger, self.changes)
         self.deadline = math.inf
 
     @property
@@ -89,7 +85,7 @@ class Scene(View):
             raise AssertionError("nobody else appends to an embedded ledger")
         entry = outcome.entries[0]
         added = len(self.changes.added)
-        apply(entry, Scope(self._writable, self._appending, self.changes))
+        apply(entry, self._scope)
         self._recent.add(self.changes.added[added:])
         if entry.kind == Kind.REDACTED:
             self._appending.redact(entry.subject)
@@ -121,15 +117,12 @@ class Scene(View):
 
     @contextmanager
     def trial(self) -> Iterator[None]:
-        """A child transaction: undone alone when the block raises; :class:`Undo` undoes it and goes on."""
+        """What is recorded in the block is undone alone when it raises; :class:`Undo` undoes it and goes on."""
         ledger_mark, rows_mark = self._appending.mark(), self._writable.mark()
         added, removed, people = len(self.changes.added), len(self.changes.removed), self.changes.people
         epoch, recent_mark = self._epoch, self._recent.mark()
         try:
-            with self._tx.nested() as child:
-                self._appending.within(child)
-                self._writable.within(child)
-                yield
+            yield
         except BaseException as error:
             self._appending.rewind(ledger_mark)
             self._writable.rewind(rows_mark)
@@ -139,6 +132,3 @@ class Scene(View):
             self._epoch = epoch
             if not isinstance(error, Undo):
                 raise
-        finally:
-            self._appending.within(self._tx)
-            self._writable.within(self._tx)

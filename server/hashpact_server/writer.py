@@ -2,14 +2,15 @@
 
 ::
 
-    submit(act) --> queue --> group --> [ decide -> ledger.append -> state.apply ] per act, each in a child transaction
+    submit(act) --> queue --> group --> [ decide -> ledger.append -> state.apply ] per act, each undone alone if refused
                                                             |
-                                    tiles, heads, digests --+--> commit (fsync) --> matcher, roster, head --> answers
+                             entries, rows, tiles, heads --+--> commit (fsync) --> matcher, roster, head --> answers
 
 LMDB write transactions belong to a thread, so there is one writer thread; it takes what is waiting as a group that
 shares one commit. Decide runs inside the transaction, after the act before it was applied, so every act sees a list on
-which the rules hold. What a crash means stands beside each step of :meth:`Writer._write`; the common answer is: until
-the commit returned, nobody was told anything, and the store is what it was before the group.
+which the rules hold. What a group records is held in memory until all of it is decided, then written in key order.
+What a crash means stands beside each step of :meth:`Writer._write`; the common answer is: until the commit returned,
+nobody was told anything, and the store is what it was before the group.
 """
 
 from __future__ import annotations

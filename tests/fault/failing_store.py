@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hashpact_server.ledger.store import Store, Tx, WriteTx
@@ -55,34 +55,21 @@ class _Steps(Tx):
         with self.plan.step("put"):
             super().put(table, key, value, append=append)
 
-    def put_new(self, table: str, key: bytes, value: bytes) -> bool:
-        with self.plan.step("put_new"):
-            return super().put_new(table, key, value)
+    def put_many(self, table: str, rows: Sequence[tuple[bytes, bytes]], *, append: bool = False) -> None:
+        with self.plan.step("put_many"):
+            super().put_many(table, rows, append=append)
 
     def delete(self, table: str, key: bytes) -> bool:
         with self.plan.step("delete"):
             return super().delete(table, key)
 
 
-class FailingChildTx(_Steps):
-    """A child transaction."""
-
-    def __init__(self, inner: Tx, plan: Plan) -> None:
-        super().__init__(inner._txn, inner._dbs)
-        self.plan = plan
-
-
 class FailingWriteTx(_Steps, WriteTx):
     """The write transaction."""
 
     def __init__(self, inner: WriteTx, plan: Plan) -> None:
-        super().__init__(inner._env, inner._txn, inner._dbs)
+        super().__init__(inner._txn, inner._dbs)
         self.plan = plan
-
-    @contextlib.contextmanager
-    def nested(self) -> Iterator[Tx]:
-        with self.plan.step("child"), super().nested() as child:
-            yield FailingChildTx(child, self.plan)
 
 
 class FailingStore(Store):

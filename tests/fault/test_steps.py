@@ -113,7 +113,7 @@ def full() -> BaseException:
 def test_a_round_takes_the_steps_that_are_failed_below(opened: Pair) -> None:
     steps = steps_of_a_round(opened)
     assert steps[:2] == ["check_room", "write"]
-    assert {"put", "put_new", "delete", "child", "commit"} <= set(steps)
+    assert {"put", "put_many", "delete", "commit"} <= set(steps)
     assert steps.count("commit") == 1, "the three acts share one commit"
 
 
@@ -289,8 +289,8 @@ def test_an_aborted_group_is_forgotten(opened: Pair) -> None:
     (other,) = listing.record(engine, contribution(who, None, ()))
     lost = recording(contribution(who, other, picture(1)[2:], kind=Kind.ITEM_CORROBORATED))
     plan.heal()
-    # The first act of the group is decided, then there is no more room: not for the second, nor for each alone.
-    plan.fails, plan.error = lambda name, _number: name == "put" and plan.steps.count("child") > 2, full
+    # The group is decided, then there is no room for it, nor for each of its acts alone.
+    plan.fails, plan.error = lambda name, _number: name == "put_many", full
     assert reasons_of(together(engine, [Act(lost, bytes(16))] * 2)) == [reasons.ERROR_REASON_STORE_FULL] * 2
     plan.heal()
     seen: list[list[tuple[int, int]]] = []

@@ -22,31 +22,40 @@ class LayoutError(ValueError):
     """
 
 
-def _packed(number: struct.Struct, value: int) -> bytes:
-    try:
-        return number.pack(value)
-    except struct.error as error:
-        raise LayoutError(f"a number does not fit in {number.size} bytes") from error
-
-
 def u8(value: int) -> bytes:
     """One byte; LayoutError for a value that does not fit, as in all of these."""
-    return _packed(_U8, value)
+    try:
+        return _U8.pack(value)
+    except struct.error as error:
+        raise _misfit(_U8) from error
 
 
 def u16(value: int) -> bytes:
     """Two bytes."""
-    return _packed(_U16, value)
+    try:
+        return _U16.pack(value)
+    except struct.error as error:
+        raise _misfit(_U16) from error
 
 
 def u32(value: int) -> bytes:
     """Four bytes."""
-    return _packed(_U32, value)
+    try:
+        return _U32.pack(value)
+    except struct.error as error:
+        raise _misfit(_U32) from error
 
 
 def u64(value: int) -> bytes:
     """Eight bytes."""
-    return _packed(_U64, value)
+    try:
+        return _U64.pack(value)
+    except struct.error as error:
+        raise _misfit(_U64) from error
+
+
+def _misfit(number: struct.Struct) -> LayoutError:
+    return LayoutError(f"a number does not fit in {number.size} bytes")
 
 
 def blob(value: bytes) -> bytes:

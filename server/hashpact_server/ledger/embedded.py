@@ -7,15 +7,16 @@
     ledger.tiles     level u8, index u64     -> up to 256 hashes of 32 bytes
     ledger.head      "head"                  -> size u64, time_ms u64, frontier hashes
 
-Appending inside a transaction only collects leaf hashes; tiles and head are written once, by :meth:`finish`, so that a
-group of entries pays for the right edge of the tree once and a part of the group can be undone for nothing.
+Appending inside a transaction only collects entries; they, tiles and head are written once, by :meth:`finish`, so that
+a group of entries pays for the right edge of the tree once and a part of the group can be undone for nothing.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from hashpact_server.ledger.base import Committed, Conflict
@@ -29,6 +30,8 @@ PRIVATE: Final = "ledger.private"
 TILES: Final = "ledger.tiles"
 HEAD: Final = "ledger.head"
 TABLES: Final = (PUBLIC, PRIVATE, TILES, HEAD)
+
+SALTS_AT_ONCE: Final = 64
 
 _HEAD_KEY: Final = b"head"
 
@@ -115,10 +118,10 @@ class LedgerReader:
 
 
 class LedgerWriter(LedgerReader):
-    """The ledger inside a write transaction.
+    """The ledger inside a write transaction; nothing is written before :meth:`finish`.
 
     Args:
-        tx: the transaction; may be exchanged for a child by :meth:`within`.
+        tx: the transaction.
         tip: the end of the ledger as of the transaction's beginning.
         clock_ms: Unix time in ms.
     """
@@ -126,23 +129,23 @@ class LedgerWriter(LedgerReader):
     def __init__(self, tx: Tx, tip: Tip, clock_ms: Callable[[], int]) -> None:
         super().__init__(tx)
         self._start = tip
-        self._leaves: list[bytes] = []
+        self._appended: list[Entry] = []
+        self._redactions: dict[int, None] = {}
+        self._salts = b""
         self._clock_ms = clock_ms
         self.sequence = tip.sequence
         self.time_ms = tip.time_ms
 
-    def within(self, tx: Tx) -> None:
-        """Go on in this transaction (a child, or the parent again)."""
-        self._tx = tx
-
-    def mark(self) -> tuple[int, int]:
+    def mark(self) -> tuple[int, int, int]:
         """A point to which :meth:`rewind` can return."""
-        return self.sequence, self.time_ms
+        return self.sequence, self.time_ms, len(self._redactions)
 
-    def rewind(self, mark: tuple[int, int]) -> None:
-        """Forget what was appended since the mark; its rows are undone with their child transaction."""
-        self.sequence, self.time_ms = mark
-        del self._leaves[self.sequence - self._start.sequence :]
+    def rewind(self, mark: tuple[int, int, int]) -> None:
+        """Forget what was appended and redacted since the mark."""
+        self.sequence, self.time_ms, redactions = mark
+        del self._appended[self.sequence - self._start.sequence :]
+        while len(self._redactions) > redactions:
+            self._redactions.popitem()
 
     def now_ms(self) -> int:
         """The time of the next entry: the clock's, but never before the last entry's."""
@@ -155,27 +158,57 @@ class LedgerWriter(LedgerReader):
         time_ms = self.now_ms()
         entries = []
         for draft in drafts:
-            entry = seal(draft, sequence=self.sequence + 1, time_ms=time_ms, salt=os.urandom(SALT_BYTES))
-            self._append(entry)
+            entry = seal(draft, sequence=self.sequence + 1, time_ms=time_ms, salt=self._salt())
+            self._appended.append(entry)
+            self.sequence, self.time_ms = entry.sequence, time_ms
             entries.append(entry)
         return Committed(tuple(entries))
 
-    def _append(self, entry: Entry) -> None:
-        key = u64(entry.sequence)
-        self._tx.put(PUBLIC, key, entry.public, append=True)
-        if entry.private is not None:
-            self._tx.put(PRIVATE, key, entry.private, append=True)
-        self._leaves.append(leaf_hash(entry.public))
-        self.sequence, self.time_ms = entry.sequence, entry.time_ms
+    def _salt(self) -> bytes:
+        """Random bytes that nobody has seen; asked for in bulk, since each question is a system call."""
+        if not self._salts:
+            self._salts = os.urandom(SALT_BYTES * SALTS_AT_ONCE)
+        salt, self._salts = self._salts[:SALT_BYTES], self._salts[SALT_BYTES:]
+        return salt
+
+    def entry(self, sequence: int) -> Entry:
+        """The entry with this number; raises KeyError where there is none."""
+        place = sequence - self._start.sequence - 1
+        found = self._appended[place] if 0 <= place < len(self._appended) else super().entry(sequence)
+        return self._as_redacted(found)
+
+    def entries(self, start: int = 0) -> Iterator[Entry]:
+        """Entries in order, from ``start`` on."""
+        stored = itertools.takewhile(lambda entry: entry.sequence <= self._start.sequence, super().entries(start))
+        new = self._appended[max(start - self._start.sequence - 1, 0) :]
+        return map(self._as_redacted, itertools.chain(stored, new))
+
+    def _as_redacted(self, entry: Entry) -> Entry:
+        return replace(entry, private=None) if entry.sequence in self._redactions else entry
 
     def redact(self, sequence: int) -> None:
         """Delete the private part of an entry; its public part, and with it the tree, stays."""
-        self._tx.delete(PRIVATE, u64(sequence))
+        self._redactions[sequence] = None
 
     def finish(self, edge: RightEdge) -> Tip:
-        """Write the tiles that changed and the new head; ``edge`` moves on: throw it away if the commit fails."""
-        for level, index, hashes in edge.extend(self._leaves):
-            self._tx.put(TILES, tile_key(level, index), hashes)
-        tip = Tip(self.time_ms, self._start.frontier.extended(self._leaves))
+        """Write the entries, the tiles that changed and the new head.
+
+        Args:
+            edge: the growing tiles; moves on: throw it away if the commit fails.
+        """
+        public, private, leaves = [], [], []
+        for entry in self._appended:
+            key = u64(entry.sequence)
+            public.append((key, entry.public))
+            leaves.append(leaf_hash(entry.public))
+            if entry.private is not None and entry.sequence not in self._redactions:
+                private.append((key, entry.private))
+        self._tx.put_many(PUBLIC, public, append=True)
+        self._tx.put_many(PRIVATE, private, append=True)
+        for sequence in self._redactions:
+            self._tx.delete(PRIVATE, u64(sequence))
+        tiles = [(tile_key(level, index), hashes) for level, index, hashes in edge.extend(leaves)]
+        self._tx.put_many(TILES, tiles)
+        tip = Tip(self.time_ms, self._start.frontier.extended(leaves))
         self._tx.put(HEAD, _HEAD_KEY, tip.encode())
         return tip

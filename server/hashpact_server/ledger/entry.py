@@ -21,11 +21,12 @@ Private part: ``salt (32 bytes) || payload``.
 from __future__ import annotations
 
 import hashlib
+import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
-from hashpact_server.ledger.codec import LayoutError, Reader, u8, u16, u32, u64
+from hashpact_server.ledger.codec import LayoutError, Reader, u8, u32
 
 FORMAT: Final = 1
 SALT_BYTES: Final = 32
@@ -38,6 +39,10 @@ SERVICE: Final = bytes(PSEUDONYM_BYTES)
 
 COMMITMENT_DOMAIN: Final = b"hashpact/entry-private\x00"
 LEAF_PREFIX: Final = b"\x00"
+
+_HEAD: Final = struct.Struct(f">BQQH{PSEUDONYM_BYTES}sQB")
+"""Everything up to the number of label classes."""
+_COMMITTED: Final = COMMITMENT_DOMAIN + u8(FORMAT)
 
 
 class Kind(IntEnum):
@@ -111,7 +116,7 @@ class Entry:
 
 def commitment(salt: bytes, payload: bytes) -> bytes:
     """SHA-256 over domain, format, salt (32 bytes) and payload: binding and, thanks to the salt, hiding."""
-    return hashlib.sha256(COMMITMENT_DOMAIN + u8(FORMAT) + salt + payload).digest()
+    return hashlib.sha256(_COMMITTED + salt + payload).digest()
 
 
 def leaf_hash(public: bytes) -> bytes:
@@ -135,21 +140,12 @@ def seal(draft: Draft, *, sequence: int, time_ms: int, salt: bytes) -> Entry:
     classes = tuple(sorted(set(draft.classes)))
     seal_of = commitment(salt, draft.payload)
     encoded = [name.encode("ascii") for name in classes]
-    public = b"".join(
-        (
-            u8(FORMAT),
-            u64(sequence),
-            u64(time_ms),
-            u16(draft.kind),
-            draft.member,
-            u64(subject),
-            u8(len(encoded)),
-            *(u8(len(name)) + name for name in encoded),
-            seal_of,
-            u32(len(draft.clear)),
-            draft.clear,
-        )
-    )
+    try:
+        head = _HEAD.pack(FORMAT, sequence, time_ms, draft.kind, draft.member, subject, len(encoded))
+    except struct.error as error:
+        raise LayoutError("a number of the entry does not fit its field") from error
+    named = [u8(len(name)) + name for name in encoded]
+    public = b"".join((head, *named, seal_of, u32(len(draft.clear)), draft.clear))
     return Entry(
         sequence=sequence,
         time_ms=time_ms,

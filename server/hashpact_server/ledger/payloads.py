@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from hashpact_server.ledger.codec import LayoutError, Reader, blob, text, texts, u8, u16, u32, u64
 from hashpact_server.ledger.entry import PSEUDONYM_BYTES, Kind
@@ -50,9 +50,8 @@ OPAQUE: Final = 0
 """Signal type number of a type that is kept but not searched; its name follows."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListedSignal:
-    """A signal as an entry states it.
+class ListedSignal(NamedTuple):
+    """A signal as an entry states it. A tuple, because millions are made.
 
     Attributes:
         code: number of the signal type (``SignalType.code``), or ``OPAQUE``.
@@ -64,10 +63,13 @@ class ListedSignal:
     """
 
     code: int
-    value: bytes = field(repr=False)
+    value: bytes
     quality: int | None = None
     name: str = ""
     confirms: bool = False
+
+    def __repr__(self) -> str:
+        return f"ListedSignal(code={self.code}, quality={self.quality}, name={self.name!r}, confirms={self.confirms})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +94,13 @@ class ContributionPayload:
         """The payload's bytes."""
         pieces = [_HEAD.pack(self.basis, self.observed_ms), text(self.observer_role), texts(self.labels)]
         pieces.append(u16(len(self.signals)))
-        for signal in self.signals:
-            quality = QUALITY_NONE if signal.quality is None else signal.quality
-            part = CONFIRMS if signal.confirms else ADDS
-            if signal.code == OPAQUE:
-                pieces += (u16(OPAQUE), text(signal.name), u8(part), u8(quality), blob(signal.value))
+        for code, value, stated, name, confirms in self.signals:
+            quality = QUALITY_NONE if stated is None else stated
+            part = CONFIRMS if confirms else ADDS
+            if code == OPAQUE:
+                pieces += (u16(OPAQUE), text(name), u8(part), u8(quality), blob(value))
             else:
-                pieces += (_SIGNAL.pack(signal.code, part, quality, len(signal.value)), signal.value)
+                pieces += (_SIGNAL.pack(code, part, quality, len(value)), value)
         return b"".join(pieces)
 
     @classmethod
@@ -130,8 +132,18 @@ class ContributionPayload:
         at += 2
         signals = []
         for _ in range(count):
-            signal, at = _signal_at(payload, at)
-            signals.append(signal)
+            code, part, quality, size = _SIGNAL.unpack_from(payload, at)
+            name = ""
+            if code == OPAQUE:
+                name, at = _text_at(payload, at + 2)
+                at -= 2  # from here on as if the name had not been there
+                _, part, quality, size = _SIGNAL.unpack_from(payload, at)
+            if part not in (ADDS, CONFIRMS):
+                raise LayoutError(f"a signal has part {part}: upgrade")
+            start = at + _SIGNAL.size
+            at = start + size
+            stated = None if quality == QUALITY_NONE else quality
+            signals.append(ListedSignal(code, payload[start:at], stated, name, part == CONFIRMS))
         return cls(basis, observed_ms, role, tuple(labels), tuple(signals)), at
 
 
@@ -139,21 +151,6 @@ def _text_at(payload: bytes, at: int) -> tuple[str, int]:
     (size,) = _U16.unpack_from(payload, at)
     end = at + 2 + size
     return payload[at + 2 : end].decode(), end
-
-
-def _signal_at(payload: bytes, at: int) -> tuple[ListedSignal, int]:
-    name = ""
-    (code,) = _U16.unpack_from(payload, at)
-    if code == OPAQUE:
-        name, at = _text_at(payload, at + 2)
-        at -= 2  # from here on as if the name had not been there
-    _, part, quality, size = _SIGNAL.unpack_from(payload, at)
-    if part not in (ADDS, CONFIRMS):
-        raise LayoutError(f"a signal has part {part}: upgrade")
-    start = at + _SIGNAL.size
-    value = payload[start : start + size]
-    stated = None if quality == QUALITY_NONE else quality
-    return ListedSignal(code, value, stated, name, part == CONFIRMS), start + size
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,12 +110,19 @@ class Tx:
         except lmdb.Error as error:
             raise _translation(error) from error
 
-    def put_new(self, table: str, key: bytes, value: bytes) -> bool:
-        """Write a row unless its key is there; whether it was written."""
+    def put_many(self, table: str, rows: Sequence[tuple[bytes, bytes]], *, append: bool = False) -> None:
+        """Write rows, each key once, best in key order; ``append`` where all keys are larger than the table's largest.
+
+        Raises:
+            StoreError: not all of them were written.
+        """
         try:
-            return bool(self._txn.put(key, value, db=self._dbs[table], overwrite=False))
+            with self._txn.cursor(db=self._dbs[table]) as cursor:
+                _, written = cursor.putmulti(rows, append=append)
         except lmdb.Error as error:
             raise _translation(error) from error
+        if written != len(rows):
+            raise StoreError(f"{len(rows) - written} rows could not be appended to {table}: run fsck")
 
     def delete(self, table: str, key: bytes) -> bool:
         """Delete a row; whether it was there."""
@@ -139,10 +146,14 @@ class Tx:
         except lmdb.Error as error:
             raise _translation(error) from error
 
-    def last(self, table: str) -> tuple[bytes, bytes] | None:
-        """The row with the largest key, or None."""
+    def last(self, table: str, prefix: bytes = b"") -> tuple[bytes, bytes] | None:
+        """The row with the largest key that begins with one byte or none, or None."""
         with _translated(), self._txn.cursor(db=self._dbs[table]) as cursor:
-            return cast("tuple[bytes, bytes]", cursor.item()) if cursor.last() else None
+            beyond = prefix and prefix < b"\xff" and cursor.set_range(bytes((prefix[0] + 1,)))
+            if not (cursor.prev() if beyond else cursor.last()):
+                return None
+            key, value = cast("tuple[bytes, bytes]", cursor.item())
+            return (key, value) if key.startswith(prefix) else None
 
     def strangers(self) -> int:
         """Number of tables in the store that nobody opened: of another version, or with a damaged name."""
@@ -153,19 +164,6 @@ class Tx:
         """Number of rows."""
         with _translated():
             return int(self._txn.stat(self._dbs[table])["entries"])
-
-    @contextlib.contextmanager
-    def child(self, env: lmdb.Environment) -> Iterator[Tx]:
-        """A transaction inside this one: kept when the block ends, undone alone when it raises."""
-        with _translated():
-            txn = env.begin(write=True, parent=self._txn)
-        try:
-            yield Tx(txn, self._dbs)
-        except BaseException:
-            txn.abort()
-            raise
-        with _translated():
-            txn.commit()
 
 
 class Store:
@@ -240,7 +238,7 @@ class Store:
     def write(self) -> WriteTx:
         """Begin the one write transaction; ends by ``commit`` or ``abort``, in this thread."""
         with _translated():
-            return WriteTx(self._env, self._env.begin(write=True), self._dbs)
+            return WriteTx(self._env.begin(write=True), self._dbs)
 
     def commit(self, tx: WriteTx) -> None:
         """Make the transaction durable.
@@ -321,15 +319,7 @@ class Store:
 class WriteTx(Tx):
     """The write transaction."""
 
-    __slots__ = ("_env",)
-
-    def __init__(self, env: lmdb.Environment, txn: lmdb.Transaction, dbs: dict[str, lmdb._Database]) -> None:
-        super().__init__(txn, dbs)
-        self._env = env
-
-    def nested(self) -> contextlib.AbstractContextManager[Tx]:
-        """A child transaction; see :meth:`Tx.child`."""
-        return self.child(self._env)
+    __slots__ = ()
 
     def commit(self) -> None:
         """Raw commit; use :meth:`Store.commit`."""

@@ -7,7 +7,7 @@ No two live items share an identifying value: that is what the rules that stand 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hashpact.v1 import error_reason_pb2
 
@@ -91,7 +91,7 @@ def look(scene: Scene, signals: Sequence[FitSignal], hint: Neighbours | None) ->
 def stated_signals(sightings: Iterable[Sighting], item: int) -> tuple[ListedSignal, ...]:
     """All of these signals, as an entry about the item states them: those that it has already are confirmed."""
     return tuple(
-        replace(sighting.signal.listed, confirms=True) if item in sighting.listed_on else sighting.signal.listed
+        sighting.signal.listed._replace(confirms=True) if item in sighting.listed_on else sighting.signal.listed
         for sighting in sightings
     )
 

@@ -49,6 +49,9 @@ from hashpact_server.state.tables import (
     value_value,
 )
 
+_SIGNAL_FORMS: Final = {kind.code: (kind.exact, kind.size_bytes) for kind in SIGNAL_TYPES_BY_CODE.values()}
+"""Whether a signal type is exact and the length of its values, by code; every signal that is listed asks."""
+
 
 class UnknownEntryError(Exception):
     """An entry of a kind or with a signal type that this version does not know: upgrade; it is never skipped."""
@@ -156,9 +159,9 @@ def _item_contributed(entry: Entry, scope: Scope) -> None:
 
 def _contribute(entry: Entry, scope: Scope) -> None:
     row = _redacted_row(entry)
-    if entry.payload is not None:
-        payload = ContributionPayload.decode(entry.payload)
-        row = replace(row, basis=payload.basis, labels=payload.labels)
+    if (private := entry.payload) is not None:
+        payload = ContributionPayload.decode(private)
+        row = ContributionRow(entry.subject, entry.member, entry.sequence, payload.basis, payload.labels)
         _list_signals(entry, payload, scope)
     key = contribution_key(entry.subject, entry.member)
     scope.rows.put(Table.CONTRIBUTIONS, key, row.encode())
@@ -170,24 +173,24 @@ def _redacted_row(entry: Entry) -> ContributionRow:
 
 
 def _list_signals(entry: Entry, payload: ContributionPayload, scope: Scope) -> None:
-    for ordinal, signal in enumerate(payload.signals):
-        if signal.confirms or signal.code == OPAQUE:
+    put, item, first = scope.rows.put, entry.subject, signal_id(entry.sequence, 0)
+    for identity, (code, value, _, _, confirms) in enumerate(payload.signals, first):
+        if confirms or code == OPAQUE:
             continue
-        kind = SIGNAL_TYPES_BY_CODE.get(signal.code)
-        if kind is None or len(signal.value) != kind.size_bytes:
+        exact, size = _SIGNAL_FORMS.get(code, (False, -1))
+        if len(value) != size:
             raise UnknownEntryError(
-                f"entry {entry.sequence} has a signal of type {signal.code} that this version does not know: upgrade"
+                f"entry {entry.sequence} has a signal of type {code} that this version does not know: upgrade"
             )
-        identity = signal_id(entry.sequence, ordinal)
-        if kind.exact:
-            value = digest_value(identity, entry.subject, signal.value)
-            previous = scope.rows.put(Table.DIGESTS, digest_key(kind.code, signal.value), value)
+        if exact:
+            row = digest_value(identity, item, value)
+            previous = put(Table.DIGESTS, digest_key(code, value), row)
             # The same entry may list one twice; the first 6 bytes of a row are the sequence that listed it.
-            if previous is not None and previous[:6] != value[:6]:
+            if previous is not None and previous[:6] != row[:6]:
                 raise ContradictionError(f"entry {entry.sequence} lists a digest that another one lists")
         else:
-            scope.rows.put(Table.VALUES, value_key(kind.code, identity), value_value(entry.subject, signal.value))
-            scope.changes.added.append((kind.code, identity, entry.subject, signal.value))
+            put(Table.VALUES, value_key(code, identity), value_value(item, value))
+            scope.changes.added.append((code, identity, item, value))
 
 
 def _contribution_withdrawn(entry: Entry, scope: Scope) -> None:
@@ -254,9 +257,9 @@ def _require_open_item(entry: Entry, scope: Scope) -> None:
 
 
 def _set_status(scope: Scope, item: int, status: Status) -> None:
-    value = scope.rows.get(Table.ITEMS, u64(item))
-    redacted = value is not None and ItemRow.decode(item, value).redacted
-    scope.rows.put(Table.ITEMS, u64(item), ItemRow(item, status, redacted).encode())
+    before = scope.rows.put(Table.ITEMS, u64(item), ItemRow(item, status, redacted=False).encode())
+    if before is not None and ItemRow.decode(item, before).redacted:
+        scope.rows.put(Table.ITEMS, u64(item), ItemRow(item, status, redacted=True).encode())
 
 
 def _unlist_item(item: int, scope: Scope) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Iterable
 from typing import Final
 
 from hashpact_server.ledger.codec import u64
@@ -27,6 +28,14 @@ def row_hash(table: int, key: bytes, value: bytes) -> int:
     """What one row adds to the sum: SHAKE128 of domain, table, key and value, as a number below 2^2048."""
     row = b"".join((ROW_DOMAIN, _KEY.pack(table, len(key)), key, _LENGTH.pack(len(value)), value))
     return int.from_bytes(hashlib.shake_128(row).digest(SUM_BYTES), "big")
+
+
+def sum_of(table: int, rows: Iterable[tuple[bytes, bytes]]) -> int:
+    """What (key, value) rows of one table add to the sum, not yet reduced; :func:`row_hash` for many."""
+    pack, join, shake, size = _LENGTH.pack, b"".join, hashlib.shake_128, SUM_BYTES
+    start = ROW_DOMAIN + bytes((table,))
+    hashes = [shake(join((start, pack(len(key)), key, pack(len(value)), value))).digest(size) for key, value in rows]
+    return sum(map(int.from_bytes, hashes))
 
 
 def state_digest(sequence: int, total: int) -> bytes:

@@ -1,21 +1,61 @@
 """Reading and writing rows of the state inside a transaction, keeping the sum of their hashes.
 
-Digest rows are held back and written sorted at the end of a group (see :mod:`hashpact_server.state.tables`); reading
-looks at what is held back first, so nobody notices.
+What a group writes is held back and written sorted at its end, each row once; reading looks at what is held back
+first, so nobody notices. Undoing a part of a group is then a matter of memory alone, random keys are written in order
+(see :mod:`hashpact_server.state.tables`), and a row that a group changes several times is hashed once.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
+from bisect import bisect_left, insort
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Final, Protocol
 
 from hashpact_server.ledger.codec import LayoutError, u64
-from hashpact_server.ledger.store import Tx
-from hashpact_server.state.digest import MODULUS, SUM_BYTES, row_hash, state_digest
+from hashpact_server.ledger.store import KEY_BYTES_MAX, Tx
+from hashpact_server.state.digest import MODULUS, SUM_BYTES, state_digest, sum_of
 from hashpact_server.state.tables import STATE_HEAD, Table
 
 _HEAD_KEY: Final = b"head"
 _DELETED: Final = None
+
+
+class _Nothing:
+    """In the place of a row that was not held back before."""
+
+
+_NOTHING: Final = _Nothing()
+
+
+class _Held:
+    """What a group writes to one table.
+
+    Attributes:
+        name: of the table in the store.
+        rows: held back, by key; None: deleted.
+        stored: what stands in the store under some of these keys.
+        ends: largest stored key, by its first byte. What lies beyond it is new without a look.
+        order: the keys of ``rows`` in order, once somebody scanned them.
+    """
+
+    __slots__ = ("ends", "name", "order", "rows", "stored")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.rows: dict[bytes, bytes | None] = {}
+        self.stored: dict[bytes, bytes] = {}
+        self.ends: dict[int, bytes] = {}
+        self.order: list[bytes] | None = None
+
+    def between(self, start: bytes, prefix: bytes) -> list[bytes]:
+        """Keys in order, from ``start`` on, while they begin with ``prefix``."""
+        if self.order is None:
+            self.order = sorted(self.rows)
+        keys = itertools.islice(self.order, bisect_left(self.order, start), None)
+        return list(itertools.takewhile(lambda key: key.startswith(prefix), keys))
 
 
 class RowReader(Protocol):
@@ -63,75 +103,95 @@ class StoredRows:
 
 
 class WritableRows(StoredRows):
-    """Rows inside a write transaction."""
+    """Rows inside a write transaction; nothing is written before :meth:`finish`."""
 
     def __init__(self, tx: Tx) -> None:
         super().__init__(tx)
-        self.total = self.head()[1]
-        self._held: dict[bytes, bytes | None] = {}
-        self._undo: list[tuple[bytes, bool, bytes | None]] = []
+        self._start = self.head()[1]
+        self._held = {table: _Held(table.stored_as) for table in Table}
+        self._undo: list[tuple[_Held, bytes, bytes | _Nothing | None]] = []
 
-    def within(self, tx: Tx) -> None:
-        """Go on in this transaction (a child, or the parent again)."""
-        self._tx = tx
-
-    def mark(self) -> tuple[int, int]:
+    def mark(self) -> int:
         """A point to which :meth:`rewind` can return."""
-        return self.total, len(self._undo)
+        return len(self._undo)
 
-    def rewind(self, mark: tuple[int, int]) -> None:
-        """Forget what was written since the mark; rows in the store are undone with their child transaction."""
-        self.total, kept = mark
-        for key, was_held, value in reversed(self._undo[kept:]):
-            if was_held:
-                self._held[key] = value
+    def rewind(self, mark: int) -> None:
+        """Forget what was written since the mark."""
+        for held, key, before in reversed(self._undo[mark:]):
+            if isinstance(before, _Nothing):
+                del held.rows[key]
+                held.order = None
             else:
-                self._held.pop(key, None)
-        del self._undo[kept:]
+                held.rows[key] = before
+        del self._undo[mark:]
 
     def get(self, table: Table, key: bytes) -> bytes | None:
         """The row's value, or None; sees what is held back."""
-        if table is Table.DIGESTS and key in self._held:
-            return self._held[key]
-        return self._tx.get(table.stored_as, key)
+        held = self._held[table]
+        return held.rows[key] if key in held.rows else self._tx.get(held.name, key)
 
     def put(self, table: Table, key: bytes, value: bytes) -> bytes | None:
-        """Write a row, new or in place of the one with this key; the value that was there before, or None."""
-        if table is Table.DIGESTS:
-            previous = self.get(table, key)
-            self._hold(key, value)
-        elif self._tx.put_new(table.stored_as, key, value):
-            previous = None
-        else:
-            previous = self._tx.get(table.stored_as, key)
-            self._tx.put(table.stored_as, key, value)
-        removed = 0 if previous is None else row_hash(table, key, previous)
-        self.total = (self.total + row_hash(table, key, value) - removed) % MODULUS
-        return previous
+        """Write a row, new or in place of the one with this key; the value that was there before, or None.
+
+        Raises:
+            ValueError: no row can have this key.
+        """
+        # Here, and not when it is written: the act that asks for it must fail alone.
+        if not 0 < len(key) <= KEY_BYTES_MAX:
+            raise ValueError(f"a key has 1 to {KEY_BYTES_MAX} bytes")
+        return self._hold(table, key, value)
 
     def delete(self, table: Table, key: bytes) -> None:
         """Delete a row; one that is not there is passed over."""
-        previous = self.get(table, key)
-        if previous is None:
-            return
-        if table is Table.DIGESTS:
-            self._hold(key, _DELETED)
-        else:
-            self._tx.delete(table.stored_as, key)
-        self.total = (self.total - row_hash(table, key, previous)) % MODULUS
+        if self.get(table, key) is not None:
+            self._hold(table, key, _DELETED)
 
-    def _hold(self, key: bytes, value: bytes | None) -> None:
-        self._undo.append((key, key in self._held, self._held.get(key)))
-        self._held[key] = value
+    def _hold(self, table: Table, key: bytes, value: bytes | None) -> bytes | None:
+        held = self._held[table]
+        rows = held.rows
+        if key in rows:
+            previous = rows[key]
+            self._undo.append((held, key, previous))
+        else:
+            previous = self._look(held, key)
+            self._undo.append((held, key, _NOTHING))
+            if held.order is not None:
+                insort(held.order, key)
+        rows[key] = value
+        return previous
+
+    def _look(self, held: _Held, key: bytes) -> bytes | None:
+        """What is stored under a key that is not held back yet."""
+        end = held.ends.get(key[0])
+        if end is None:
+            last = self._tx.last(held.name, key[:1])
+            end = held.ends[key[0]] = b"" if last is None else last[0]
+        if key > end:
+            return None
+        value = self._tx.get(held.name, key)
+        if value is not None:
+            held.stored[key] = value
+        return value
+
+    def scan(self, table: Table, start: bytes = b"", prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Rows in key order, from ``start`` on, while keys begin with ``prefix``; sees what is held back."""
+        stored = self._tx.scan(table.stored_as, start, prefix)
+        held = self._held[table]
+        if not held.rows:
+            return stored
+        mine = ((key, held.rows[key]) for key in held.between(max(start, prefix), prefix))
+        rows = heapq.merge(mine, (row for row in stored if row[0] not in held.rows), key=itemgetter(0))
+        return ((key, value) for key, value in rows if value is not None)
 
     def finish(self, sequence: int) -> None:
-        """Write what was held back, sorted, and the state's head."""
-        for key in sorted(self._held):
-            value = self._held[key]
-            if value is None:
-                self._tx.delete(Table.DIGESTS.stored_as, key)
-            else:
-                self._tx.put(Table.DIGESTS.stored_as, key, value)
-        self._held.clear()
-        self._undo.clear()
-        self._tx.put(STATE_HEAD, _HEAD_KEY, u64(sequence) + self.total.to_bytes(SUM_BYTES, "big"))
+        """Write what was held back, sorted, and the state's head. Nothing may be written afterwards."""
+        total = self._start
+        for table, held in self._held.items():
+            kept = [(key, value) for key, value in sorted(held.rows.items()) if value is not None]
+            self._tx.put_many(held.name, kept)
+            for key, value in held.rows.items():
+                if value is None and key in held.stored:
+                    self._tx.delete(held.name, key)
+            replaced = [(key, value) for key, value in held.stored.items() if key in held.rows]
+            total += sum_of(table, kept) - sum_of(table, replaced)
+        self._tx.put(STATE_HEAD, _HEAD_KEY, u64(sequence) + (total % MODULUS).to_bytes(SUM_BYTES, "big"))

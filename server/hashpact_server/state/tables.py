@@ -25,6 +25,7 @@ instead of three.
 
 from __future__ import annotations
 
+import struct
 from enum import IntEnum
 from typing import Final
 
@@ -57,6 +58,9 @@ TABLES: Final = (*_STORED_AS.values(), STATE_HEAD)
 
 DIGEST_KEY_BYTES: Final = 16
 
+_VALUE_KEY: Final = struct.Struct(">BQ")
+_SIGNAL_AND_ITEM: Final = struct.Struct(">QQ")
+
 
 def contribution_key(item: int, pseudonym: bytes) -> bytes:
     """Key of a contribution; all of an item stand together."""
@@ -75,12 +79,12 @@ def digest_key(code: int, digest: bytes) -> bytes:
 
 def digest_value(signal: int, item: int, digest: bytes) -> bytes:
     """Value of a digest row."""
-    return u64(signal) + u64(item) + digest[DIGEST_KEY_BYTES:]
+    return _SIGNAL_AND_ITEM.pack(signal, item) + digest[DIGEST_KEY_BYTES:]
 
 
 def value_key(code: int, signal: int) -> bytes:
     """Key of a perceptual value."""
-    return u8(code) + u64(signal)
+    return _VALUE_KEY.pack(code, signal)
 
 
 def value_value(item: int, value: bytes) -> bytes:

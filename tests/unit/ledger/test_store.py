@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -54,27 +53,26 @@ def test_a_key_that_no_row_can_have(store: Store, key: bytes) -> None:
     tx = store.write()
     assert tx.get("a", key) is None
     assert list(tx.scan("a", start=key)) == []
-    for write in (lambda: tx.put("a", key, b""), lambda: tx.put_new("a", key, b"")):
-        with pytest.raises(ValueError, match="1 to 511 bytes"):
-            write()
+    with pytest.raises(ValueError, match="1 to 511 bytes"):
+        tx.put("a", key, b"")
+    with pytest.raises(ValueError, match="1 to 511 bytes"):
+        tx.put_many("a", [(key, b"")])
     tx.put("a", b"key", b"value")  # the transaction is as good as before
     store.commit(tx)
     with store.read() as reading:
         assert reading.get("a", b"key") == b"value"
 
 
-def test_a_child_is_undone_alone(store: Store) -> None:
+def test_many_rows_at_once(store: Store) -> None:
     tx = store.write()
-    tx.put("a", b"1", b"kept")
-    with contextlib.suppress(ZeroDivisionError), tx.nested() as child:
-        child.put("a", b"1", b"changed")
-        child.put("a", b"2", b"new")
-        raise ZeroDivisionError
-    with tx.nested() as child:
-        child.put("a", b"3", b"kept, too")
-    store.commit(tx)
-    with store.read() as reading:
-        assert list(reading.scan("a")) == [(b"1", b"kept"), (b"3", b"kept, too")]
+    tx.put("a", b"2", b"old")
+    tx.put_many("a", [(b"1", b"one"), (b"2", b"two")])
+    tx.put_many("a", [(b"3", b"three"), (b"4", b"four")], append=True)
+    tx.put_many("a", [])
+    with pytest.raises(StoreError, match="1 rows could not be appended"):
+        tx.put_many("a", [(b"31", b"not the largest"), (b"5", b"five")], append=True)
+    assert [value for _, value in tx.scan("a")][:4] == [b"one", b"two", b"three", b"four"]
+    tx.abort()
 
 
 def test_closed(store: Store) -> None:
