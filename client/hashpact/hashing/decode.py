@@ -107,7 +107,7 @@ def _decode_jpeg(data: bytes, name: str, limits: ImageLimits) -> Picture:
             f"{name}: asks for more than {limits.jpeg_scans_max} passes over the picture (jpeg_scans_max): "
             "save it again with a usual program"
         )
-    plain = jpeg.without_exif(data)
+    plain = jpeg.without_exif(jpeg.without(data, header.colour))
     reader = open_reader("JPEG", plain)
     size = reader.size
     _check_pixels(name, size, limits, decoded=size if header.buffered else _draft(reader))
