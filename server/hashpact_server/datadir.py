@@ -10,7 +10,7 @@
       lock                 held by the process that uses the directory
       ca.pem  ca.key       the authority that signed the server's certificate; members need ca.pem
       server.pem .key      the server's certificate and key
-      numba-cache/         compiled kernels; may be deleted
+      numba-cache/         compiled kernels, a folder per version of them; may be deleted
 
 ``initialising`` exists while ``init`` works: found later, it says that ``init`` was interrupted.
 """

@@ -1,4 +1,4 @@
-"""doctor: is everything around the list as it should be? Looks, changes nothing, and says what to do.
+"""doctor: is everything around the list as it should be? Looks, changes nothing unless asked to, and says what to do.
 
 Works beside a running server as well: then what only the server can know is asked of it (``--target``).
 """
@@ -19,7 +19,7 @@ from typing import Final
 
 from hashpact.errors import ConfigError
 
-from hashpact_server import addresses, tls, versions
+from hashpact_server import addresses, kernels, tls, versions
 from hashpact_server.config import Config, load
 from hashpact_server.datadir import DataDirectory, file_system, is_remote
 from hashpact_server.ledger.store import DISK_RESERVE_BYTES, MAP_BYTES
@@ -51,12 +51,13 @@ class Finding:
     text: str
 
 
-def examine(data: DataDirectory, target: str = "") -> Iterator[Finding]:
+def examine(data: DataDirectory, target: str = "", *, warm: bool = False) -> Iterator[Finding]:
     """Look at everything; findings come as they are made.
 
     Args:
         data: the data directory.
         target: address of the running server, to ask how it is; empty: it is not asked.
+        warm: compile the kernels that are not kept yet.
     """
     listed = ", ".join(f"{name} {version}" for name, version in versions.others().items())
     yield Finding("versions", Verdict.FINE, f"hashpact {versions.own()} on {listed}")
@@ -72,7 +73,7 @@ def examine(data: DataDirectory, target: str = "") -> Iterator[Finding]:
         yield Finding("settings", Verdict.FINE, "every setting is known and in range")
     except ConfigError as error:
         yield Finding("settings", Verdict.BAD, error.message)
-    for look in (_permissions, _disk, _clock, _process_limits, _kernels):
+    for look in (_permissions, _disk, _clock, _process_limits, _warmed if warm else _kernels):
         yield look(data)
     yield _certificate(data, config)
     yield from _use(data, config)
@@ -136,13 +137,30 @@ def _process_limits(_data: DataDirectory) -> Finding:
 
 
 def _kernels(data: DataDirectory) -> Finding:
-    place = os.environ.get("NUMBA_CACHE_DIR") or str(data.kernel_cache)
-    count = sum(1 for _, _, names in os.walk(place) for name in names if name.endswith(".nbc"))
-    if not os.access(place, os.W_OK):
-        return Finding("kernels", Verdict.WARN, f"{place} cannot be written: kernels are compiled at every start")
+    place = kernels.place(data)
+    count = sum(1 for _, _, names in os.walk(place) for name in names if name.endswith(".nbi"))
+    nearest = next(each for each in (place, *place.parents) if each.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):  # numba reads nothing from where it cannot write, either
+        text = f"{place} cannot be written: every start compiles for a minute before it serves"
+        return Finding("kernels", Verdict.WARN, text)
     if not count:
-        return Finding("kernels", Verdict.WARN, "not compiled yet: the next start takes some seconds longer")
+        more = f"hashpact-server doctor --warm --data {data.path}"
+        return Finding("kernels", Verdict.WARN, f"not compiled yet: the next start takes up to a minute longer; {more}")
     return Finding("kernels", Verdict.FINE, f"{count} compiled kernels in {place}")
+
+
+def _warmed(data: DataDirectory) -> Finding:
+    try:
+        kernels.prepare(data)
+    except Trouble as trouble:
+        return Finding("kernels", Verdict.BAD, trouble.message)
+    from hashpact_server.index import warm  # noqa: PLC0415 - needs numba, see kernels
+
+    done = warm()
+    if done.unkept:
+        text = f"{done.unkept} of {done.count} could not be kept in {kernels.place(data)}: every start compiles them"
+        return Finding("kernels", Verdict.WARN, f"{text}; make room there, or remove it and run this again")
+    return Finding("kernels", Verdict.FINE, f"{done.count} kernels ready, {done.compiled} of them compiled now")
 
 
 def _certificate(data: DataDirectory, config: Config) -> Finding:

@@ -88,7 +88,9 @@ def _fill(data: DataDirectory, steward: str, hostnames: Sequence[str], say: Call
     token = Engine.create(data.path, steward)
     say("list made; compiling the search kernels (once, up to a minute)")
     data.kernel_cache.mkdir(mode=0o700, exist_ok=True)
-    warm()
+    compiled = warm()
+    if compiled.unkept:
+        say(f"{compiled.unkept} of {compiled.count} kernels could not be kept: they are compiled at every start")
     write_private(data.layout_file, LAYOUT.encode())
     data.marker.unlink()
     sync_directory(data.path)

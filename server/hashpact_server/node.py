@@ -204,7 +204,16 @@ class Node:
     # The list.
 
     def _open(self, undo: contextlib.ExitStack) -> None:
-        warm()
+        started = time.monotonic()
+        done = warm()
+        event(
+            _LOGGER,
+            logging.WARNING if done.unkept else logging.INFO,
+            "kernels",
+            compiled=done.compiled,
+            compiled_and_not_kept=done.unkept,
+            seconds=round(time.monotonic() - started, 3),
+        )
         try:
             engine = Engine.open(self._data.path, self._config, self._on_fatal)
         except StoreError as error:

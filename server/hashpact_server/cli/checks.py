@@ -27,7 +27,7 @@ def fsck(data: DataOption, *, as_json: JsonOption = False) -> None:
     """Check that what is stored holds together: entries, tree, state, and what they say of each other."""
 
     def check(path: Path) -> Report:
-        from hashpact_server import fsck as module  # noqa: PLC0415 - needs numba, see prepare_kernels
+        from hashpact_server import fsck as module  # noqa: PLC0415 - needs numba, see kernels
 
         return module.check(path)
 
@@ -49,12 +49,15 @@ def doctor(
     data: DataOption,
     *,
     target: Annotated[str, typer.Option(metavar="HOST:PORT", help="Ask the running server there how it is, too.")] = "",
+    warm: Annotated[
+        bool, typer.Option("--warm", help="Compile the search kernels of this version now, so that no start has to.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check what is around the list: permissions, disk, clock, certificate, port; works beside a running server."""
     console = Console(highlight=False, soft_wrap=True)
     bad = False
-    for finding in examine(DataDirectory(data), target):
+    for finding in examine(DataDirectory(data), target, warm=warm):
         bad = bad or finding.verdict is Verdict.BAD
         if as_json:
             typer.echo(json.dumps({"topic": finding.topic, "verdict": finding.verdict, "text": finding.text}))

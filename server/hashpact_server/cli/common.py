@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.console import Console
 
+from hashpact_server import kernels
 from hashpact_server.config import Config, load
 from hashpact_server.datadir import DataDirectory
 from hashpact_server.lock import DirectoryLock, DirectoryLockedError
@@ -37,27 +36,6 @@ def say(text: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
 
 
-def prepare_kernels(data: DataDirectory) -> None:
-    """Point numba's cache into the data directory, unless the operator chose another place.
-
-    Must run before anything imports numba, which reads the variable once; so commands import what needs it late.
-
-    Raises:
-        Trouble: others can write the cache.
-    """
-    if os.environ.get("NUMBA_CACHE_DIR"):
-        return
-    data.kernel_cache.mkdir(mode=0o700, exist_ok=True)
-    found = data.kernel_cache.stat()
-    if found.st_uid not in (os.geteuid(), 0) or found.st_mode & stat.S_IWOTH:
-        # numba unpickles what it finds there and runs it.
-        raise Trouble(
-            f"{data.kernel_cache} holds code that we would run, and others can write it:"
-            f" remove it (rm -r {data.kernel_cache}), it is made anew"
-        )
-    os.environ["NUMBA_CACHE_DIR"] = str(data.kernel_cache.resolve())
-
-
 @contextmanager
 def offline(path: Path, *, instead: str = "") -> Iterator[DataDirectory]:
     """The data directory, ours alone while the block runs.
@@ -77,7 +55,7 @@ def offline(path: Path, *, instead: str = "") -> Iterator[DataDirectory]:
         hint = f", or use `{instead}` while the server runs" if instead else ""
         raise Trouble(f"{error.message}{hint}", reason=error.reason) from error
     with lock:
-        prepare_kernels(data)
+        kernels.prepare(data)  # before numba is imported: commands import what needs it late
         yield data
 
 
@@ -85,7 +63,7 @@ def offline(path: Path, *, instead: str = "") -> Iterator[DataDirectory]:
 def opened(path: Path, *, instead: str = "") -> Iterator[tuple[Engine, Config]]:
     """The list of a data directory, opened while no server runs; raises Trouble, ConfigError."""
     with offline(path, instead=instead) as data:
-        from hashpact_server.engine import Engine  # noqa: PLC0415 - needs numba, see prepare_kernels
+        from hashpact_server.engine import Engine  # noqa: PLC0415 - needs numba, see kernels
         from hashpact_server.ledger.store import StoreError  # noqa: PLC0415 - as above
 
         config = load(data.config_file)

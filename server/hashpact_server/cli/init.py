@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from hashpact_server import kernels
 from hashpact_server.cli.common import say
 from hashpact_server.datadir import DataDirectory
 
@@ -24,8 +24,8 @@ def init(
     """Make a new list: data directory, keys, certificates, and a first steward, whose token is printed once."""
     data = DataDirectory(directory)
     # The directory must stay empty until init has looked at it, so only the variable is set here.
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(data.kernel_cache.absolute()))
-    from hashpact_server.initialising import initialise  # noqa: PLC0415 - needs numba, see prepare_kernels
+    kernels.point(data)
+    from hashpact_server.initialising import initialise  # noqa: PLC0415 - needs numba, see kernels
 
     token = initialise(data, steward=steward, hostnames=hostname or [], say=say)
     say(

@@ -8,8 +8,8 @@ from typing import Annotated, Final
 
 import typer
 
-from hashpact_server import logs
-from hashpact_server.cli.common import DataOption, prepare_kernels
+from hashpact_server import kernels, logs
+from hashpact_server.cli.common import DataOption
 from hashpact_server.config import load
 from hashpact_server.datadir import DataDirectory
 
@@ -41,7 +41,7 @@ def serve(
     # A dump of our memory would put the list's hash values where core files go.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _raise_files()
-    prepare_kernels(directory)
+    kernels.prepare(directory)
     from hashpact_server.node import Node  # noqa: PLC0415 - needs numba and grpc, set up above
 
     raise typer.Exit(Node(directory, config, plaintext=plaintext).run())

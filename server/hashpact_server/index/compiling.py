@@ -9,6 +9,8 @@ anew in each process.
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
 
 import numba
@@ -23,6 +25,24 @@ _OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy"}
 _KERNELS: Final[list[Kernel[Any, Any]]] = []
 
 
+class Origin(Enum):
+    """Where a kernel's machine code is from."""
+
+    NONE = "not called yet"
+    LOADED = "the cache"
+    COMPILED = "compiled, and put into the cache"
+    UNKEPT = "compiled for this process alone: the cache cannot be written, or is damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class Warmed:
+    """How many kernels there are, how many of them had to be compiled and are cached now, and how many could not be."""
+
+    count: int
+    compiled: int
+    unkept: int
+
+
 class Kernel(Generic[P, R]):
     """A Python function that becomes machine code at its first call or at :meth:`compile`.
 
@@ -30,13 +50,14 @@ class Kernel(Generic[P, R]):
     surprising compilation. Calls release the interpreter lock.
     """
 
-    __slots__ = ("_call", "_function", "_lock", "_types")
+    __slots__ = ("_call", "_function", "_lock", "_types", "origin")
 
     def __init__(self, function: Callable[P, R], types: tuple[Any, ...]) -> None:
         self._function = function
         self._types = types
         self._lock = threading.Lock()
         self._call: Callable[P, R] | None = None
+        self.origin = Origin.NONE
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run it, compiling first if nobody did."""
@@ -47,18 +68,19 @@ class Kernel(Generic[P, R]):
         """The compiled function; cheap when it already is."""
         with self._lock:
             if self._call is None:
-                self._call = _compile(self._function, self._types)
+                self._call, self.origin = _compile(self._function, self._types)
             return self._call
 
 
-def _compile(function: Callable[P, R], types: tuple[Any, ...]) -> Callable[P, R]:
+def _compile(function: Callable[P, R], types: tuple[Any, ...]) -> tuple[Callable[P, R], Origin]:
     try:
-        compiled: Callable[P, R] = numba.njit([types], cache=True, **_OPTIONS)(function)
-    except (RuntimeError, OSError):
+        compiled: Any = numba.njit([types], cache=True, **_OPTIONS)(function)
+    except Exception:  # noqa: BLE001 - a damaged cache raises anything that unpickling can
         # RuntimeError: numba found no writable place at all; OSError: it found one and writing failed
-        # (disk full, folder gone). A fault of the kernel itself fails again here and is raised.
-        compiled = numba.njit([types], **_OPTIONS)(function)
-    return compiled
+        # (disk full, folder gone); others: what it found there is damaged, as after a power cut.
+        # A fault of the kernel itself fails again here and is raised.
+        return numba.njit([types], **_OPTIONS)(function), Origin.UNKEPT
+    return compiled, Origin.LOADED if sum(compiled.stats.cache_hits.values()) else Origin.COMPILED
 
 
 def kernel(*types: Any) -> Callable[[Callable[P, R]], Kernel[P, R]]:
@@ -84,7 +106,9 @@ def part(function: Callable[P, R]) -> Callable[P, R]:
     return inlined
 
 
-def warm() -> None:
+def warm() -> Warmed:
     """Compile every kernel, or load it from the cache. Seconds the first time, milliseconds later."""
     for each in _KERNELS:
         each.compile()
+    origins = [each.origin for each in _KERNELS]
+    return Warmed(len(origins), origins.count(Origin.COMPILED), origins.count(Origin.UNKEPT))

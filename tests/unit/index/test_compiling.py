@@ -33,6 +33,8 @@ def tiny(tmp_path: Path) -> Path:
 
 def run(code: str, **environment: str) -> str:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA")}
+    paths = [environment.get("PYTHONPATH", ""), clean.get("PYTHONPATH", "")]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
         env={**clean, **environment},
@@ -81,6 +83,38 @@ def test_works_where_writing_the_cache_fails(tiny: Path) -> None:
     """
     assert run(code, PYTHONPATH=str(tiny)) == "4"
     assert compiled(tiny) == []
+
+
+TELL = "import hashpact_server.index.compiling as c; c._KERNELS.clear(); import tiny; w = tiny.warm();"
+TELL += "print(tiny.doubled(2), w.count, w.compiled, w.unkept)"
+
+
+def test_another_processor_gets_kernels_of_its_own(tiny: Path) -> None:
+    places = {"PYTHONPATH": str(tiny), "NUMBA_CACHE_DIR": str(tiny / "cache")}
+    assert run(TELL, **places) == "4 1 1 0"
+    assert run(TELL, **places, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="") == "4 1 1 0"
+    assert run(TELL, **places) == "4 1 0 0"
+    assert run(TELL, **places, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="") == "4 1 0 0"
+
+
+def test_a_changed_kernel_replaces_what_was_kept(tiny: Path) -> None:
+    places = {"PYTHONPATH": str(tiny), "NUMBA_CACHE_DIR": str(tiny / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    assert run(TELL, **places) == "4 1 1 0"
+    (tiny / "tiny.py").write_text(KERNEL.replace("number * 2", "number * 3"))
+    assert run(TELL, **places) == "6 1 1 0"
+    assert len(compiled(tiny / "cache")) == 2
+
+
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+@pytest.mark.parametrize("keep", [0, 100, 0.5])
+def test_a_damaged_cache_is_done_without(tiny: Path, ending: str, keep: float) -> None:
+    """A power cut may leave files that are empty or cut short."""
+    places = {"PYTHONPATH": str(tiny), "NUMBA_CACHE_DIR": str(tiny / "cache")}
+    run(TELL, **places)
+    (file,) = (tiny / "cache").rglob(f"*.{ending}")
+    content = file.read_bytes()
+    file.write_bytes(content[: int(keep if keep >= 1 else keep * len(content))])
+    assert run(TELL, **places) in {"4 1 0 1", "4 1 1 0"}
 
 
 def test_a_fault_of_the_kernel_itself_is_raised(tiny: Path) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from hashpact_server import datadir
-from hashpact_server.cli.common import prepare_kernels
 from hashpact_server.datadir import LAYOUT, DataDirectory, file_system, is_remote, write_private
 from hashpact_server.initialising import initialise
 from hashpact_server.lock import DirectoryLock, DirectoryLockedError
@@ -111,24 +110,6 @@ def test_a_lock_that_cannot_be_made_is_said_to_be_so(tmp_path: Path) -> None:
     (tmp_path / "lock").mkdir()
     with pytest.raises(Trouble, match="cannot open"):
         DirectoryLock(DataDirectory(tmp_path))
-
-
-def test_kernels_that_others_can_write_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    data = DataDirectory(tmp_path)
-    prepare_kernels(data)
-    assert os.environ["NUMBA_CACHE_DIR"] == str(data.kernel_cache)
-    monkeypatch.delenv("NUMBA_CACHE_DIR")
-    data.kernel_cache.chmod(0o777)
-    with pytest.raises(Trouble, match="others can write it"):
-        prepare_kernels(data)
-    data.kernel_cache.chmod(0o700)
-    owner = data.kernel_cache.stat().st_uid
-    if owner:  # root's are fine for everybody
-        monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
-        with pytest.raises(Trouble, match="others can write it"):
-            prepare_kernels(data)
-    assert "NUMBA_CACHE_DIR" not in os.environ
 
 
 def test_init_takes_no_directory_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
