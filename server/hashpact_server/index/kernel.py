@@ -18,7 +18,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from hashpact_server.index.compiling import kernel, part
-from hashpact_server.index.parts import BITMAP, WORDS_1D, WORDS_2D, distance_at, grown, is_dead, popcount
+from hashpact_server.index.parts import BITMAP, WORDS_1D, WORDS_2D, distance_at, grown, is_dead, popcount, put
 
 if TYPE_CHECKING:
     from hashpact_server.index.base import Words
@@ -128,6 +128,29 @@ def gather(
         if distance <= np.uint64(radius) and not is_dead(dead, row):
             hit_query[hits], hit_distance[hits], hit_row[hits] = query, distance, row
             hits += 1
+    return hits
+
+
+@part
+def scan_one(
+    values: Words,
+    queries: Words,
+    query: int,
+    radius: int,
+    dead: NDArray[np.uint8],
+    found: NDArray[np.int64],
+    hits: int,
+) -> int:
+    """Write the living rows within the radius of one query behind the first ``hits``; returns how many there are."""
+    rows = values.shape[0] // queries.shape[1]
+    for begin in range(0, rows, BLOCK_ROWS):
+        end = min(begin + BLOCK_ROWS, rows)
+        if count_rows(values, begin, end, queries, query, radius) == 0:
+            continue
+        for row in range(begin, end):
+            distance = distance_at(values, row, queries, query)
+            if distance <= np.uint64(radius) and not is_dead(dead, row):
+                hits = put(found, hits, query, int(distance), row)
     return hits
 
 

@@ -14,7 +14,7 @@ from hashpact_server.index.pigeonring import BUCKETS, FLIP_MASKS, buckets_read, 
 from hashpact_server.index.search_kernel import LEFT, search_bodies
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,21 +30,32 @@ SCAN_BATCH_NS: Final = 0.10
 
 HITS_ROOM: Final = 1024
 HITS_ROOM_PER_QUERY: Final = 16
-"""A call that finds more hits than that is searched twice."""
+HITS_ROOM_SCANNED_SHARE: Final = 4
+"""There is room for so many hits, and for one in four rows that are scanned. A call that finds more is searched
+twice; sorting so many hits takes longer than finding them."""
+
+_INT32: Final = np.dtype(np.int32)
+_UINT64: Final = np.dtype(np.uint64)
 
 
 class Body(Protocol):
     """Rows that can be searched either way: a segment, or the tail."""
 
-    def tables_ns(self, radius: int, count: int) -> float:
+    def tables_ns(self, radius: int, rows: int) -> float:
         """What one query costs through the tables, in nanoseconds, if the values' bits are random."""
         ...
 
-    def record(self, count: int, dead: Bitmap, budget_ns: float) -> tuple[int, ...]:
-        """The body as ``search_kernel`` wants it: valid as long as body and ``dead`` are kept alive."""
+    def record(self, rows: int, dead: Bitmap, budget_ns: float | None) -> tuple[int, ...]:
+        """The body as ``search_kernel`` wants it: valid as long as body and ``dead`` are kept alive.
+
+        Args:
+            rows: how many to search.
+            dead: bitmap of removed rows.
+            budget_ns: what a scan costs, beyond which the tables are left; None: scan at once.
+        """
         ...
 
-    def scan(self, queries: Words, radius: int, count: int, dead: Bitmap) -> Hits:
+    def scan(self, queries: Words, radius: int, rows: int, dead: Bitmap) -> Hits:
         """Every living row within the radius of each query, by comparing with all."""
         ...
 
@@ -73,44 +84,45 @@ class Plan:
     Attributes:
         radius: distance in bits, inclusive.
         limits: ``pigeonring.thresholds``.
-        tables: bodies that are searched through their tables.
-        records: the same for the kernel, int64 [tables * FIELDS].
-        scanned: bodies that are scanned row by row.
+        searched: bodies that the search kernel goes through.
+        records: the same for the kernel, int64 [searched * FIELDS].
+        room: how many hits are expected at most, beside those of a batch.
+        scanned: bodies that are compared with many queries at once.
     """
 
     radius: int
     limits: NDArray[np.int64]
-    tables: tuple[Moment, ...]
+    searched: tuple[Moment, ...]
     records: NDArray[np.int64]
+    room: int
     scanned: tuple[Moment, ...]
 
-    def search(self, queries: Words) -> Sequence[Found]:
+    def search(self, queries: Words) -> list[Found]:
         """Every living row within the radius of each query: uint64 [q, words]."""
-        found = [part for moment in self.scanned if (part := moment.scan(queries, self.radius))[2].shape[0]]
-        if not self.tables:
-            return found
-        room = HITS_ROOM + HITS_ROOM_PER_QUERY * queries.shape[0]
-        while True:
+        found = [moment.scan(queries, self.radius) for moment in self.scanned]
+        room = self.room + HITS_ROOM_PER_QUERY * queries.shape[0]
+        while self.searched:
             rows = np.empty((3, room), np.int64)
-            hits = search_bodies(queries, self.radius, self.limits, FLIP_MASKS, self.records, rows)
-            if hits == 0:  # nearly every look-up
-                return found
+            outcome = search_bodies(queries, self.radius, self.limits, FLIP_MASKS, self.records, rows)
+            hits = outcome if outcome >= 0 else -1 - outcome
             if hits <= room:
-                return [*found, *self._told(queries, rows[:, :hits].copy())]
+                if hits:
+                    query, distance, ids = rows[:, :hits]
+                    if outcome < 0:
+                        left = distance == LEFT
+                        found += self._scan_left(queries, query[left], ids[left])
+                        query, distance, ids = query[~left], distance[~left], ids[~left]
+                    found.append((query, distance.astype(_INT32), ids.astype(_UINT64)))
+                break
             room = hits
+        return found
 
-    def _told(self, queries: Words, rows: NDArray[np.int64]) -> list[Found]:
-        """What the kernel found, and what it left to a scan."""
-        left = rows[1] == LEFT
-        if not left.any():
-            return [(rows[0], rows[1].astype(np.int32), rows[2].view(np.uint64))]
-        told = self._told(queries, rows[:, ~left])
-        for number, moment in enumerate(self.tables):
-            asked = rows[0, left & (rows[2] == number)]
-            if asked.shape[0]:
-                query, distance, ids = moment.scan(queries[asked], self.radius)
-                told.append((asked[query], distance, ids))
-        return told
+    def _scan_left(self, queries: Words, left: NDArray[np.int64], bodies: NDArray[np.int64]) -> Iterator[Found]:
+        """The hits of queries that were left to a scan, ``left[i]`` of the body ``bodies[i]``."""
+        for number in np.unique(bodies).tolist():
+            asked = left[bodies == number]
+            query, distance, ids = self.searched[number].scan(queries[asked], self.radius)
+            yield (asked[query] if asked.shape[0] < queries.shape[0] else query), distance, ids
 
 
 def plan_search(moments: Sequence[Moment], bits: int, radius: int, many: bool) -> Plan:
@@ -122,18 +134,24 @@ def plan_search(moments: Sequence[Moment], bits: int, radius: int, many: bool) -
         radius: distance in bits, inclusive.
         many: whether queries come by the dozen.
     """
-    tables: list[Moment] = []
+    searched: list[Moment] = []
     scanned: list[Moment] = []
     records: list[int] = []
+    room = HITS_ROOM
     for moment in moments:
         body, rows, dead = moment
         budget_ns = linear_ns(rows, bits // 64, many)
         if body.tables_ns(radius, rows) < budget_ns:
-            tables.append(moment)
+            searched.append(moment)
             records += body.record(rows, dead, budget_ns)
-        else:
+        elif many:
             scanned.append(moment)
-    return Plan(radius, thresholds(bits, radius), tuple(tables), np.array(records, np.int64), tuple(scanned))
+        else:
+            searched.append(moment)
+            records += body.record(rows, dead, None)
+            room += rows // HITS_ROOM_SCANNED_SHARE
+    everything = np.array(records, np.int64)
+    return Plan(radius, thresholds(bits, radius), tuple(searched), everything, room, tuple(scanned))
 
 
 def are_many(queries: int) -> bool:

@@ -30,7 +30,9 @@ def arrange(queries: int, found: Sequence[Found]) -> RangeResult:
         queries: how many queries were asked.
         found: the hits of each part of the index.
     """
-    if not found:  # nearly every look-up
+    if len(found) > 1:
+        found = [part for part in found if part[2].shape[0]]
+    if not found or (len(found) == 1 and found[0][2].shape[0] == 0):  # nearly every look-up
         return RangeResult(np.zeros(queries + 1, np.int64), _NO_DISTANCES, _NO_IDS)
     if len(found) == 1:
         hit_query, hit_distance, hit_id = found[0]

@@ -17,6 +17,7 @@ import numpy as np
 from numba import carray, types  # type: ignore[attr-defined]  # numba does not list what it exports
 
 from hashpact_server.index.compiling import kernel, part
+from hashpact_server.index.kernel import scan_one
 from hashpact_server.index.multi_kernel import CANDIDATES_ROOM, STARTS, read_tables, scratch_room
 from hashpact_server.index.parts import LANES, WORDS_2D, memory_at, put
 from hashpact_server.index.pigeonring import BUCKETS
@@ -28,12 +29,15 @@ if TYPE_CHECKING:
     from hashpact_server.index.base import Words
 
 # A record, int64 [FIELDS]: what a body is, and the addresses of its arrays.
-CHAINED: Final = 0
-"""1: the tail's chained buckets, 0: the tables of a segment."""
+PLAN: Final = 0
+"""How it is searched: one of the three that follow."""
+TABLES: Final = 0
+CHAINS: Final = 1
+SCAN: Final = 2
 COUNT: Final = 1
 """Rows to search, n."""
 BUDGET: Final = 2
-"""When to leave a query to a linear scan: links followed (tail), nanoseconds a scan takes (segment)."""
+"""When to leave a query to a linear scan: links followed (chains), nanoseconds a scan takes (tables)."""
 DEAD: Final = 3
 DEAD_BYTES: Final = 4
 """uint8 bitmap of removed rows; may end early."""
@@ -46,13 +50,18 @@ ENTRIES: Final = 7
 NEXTS: Final = 8
 """Segment: nexts, uint16 [m * n + LANES]."""
 IDS: Final = 9
-"""Tail: uint64 [n]. Segment: bases of packed ids, uint64 [n >> shift]."""
+"""Tail: ids, uint64 [n]. Segment: bases of packed ids, uint64 [n >> shift]."""
 OFFSETS: Final = 10
 """Segment: offsets of packed ids, uint32 [n]."""
 SHIFT: Final = 11
+"""Segment: of the packed ids; PLAIN for the tail's."""
+PLAIN: Final = -1
 ROOM: Final = 12
 """Rows the body's arrays have room for: a chain of the tail may lead to rows newer than n."""
 FIELDS: Final = 13
+
+TRIED_MIN: Final = 8
+"""After so many queries of a batch a body is judged: if most were left to a scan, so are the others."""
 
 LEFT: Final = -1
 """In place of a distance: the query was left to a linear scan of the body whose number stands for the id."""
@@ -70,7 +79,7 @@ def name_rows(record: NDArray[np.int64], found: NDArray[np.int64], begin: int, e
         row = found[2, hit]
         if found[1, hit] == LEFT:
             continue
-        if record[CHAINED]:
+        if shift == PLAIN:
             found[2, hit] = np.int64(carray(memory_at(record[IDS]), count, np.uint64)[row])
         else:
             base = carray(memory_at(record[IDS]), (count >> shift) + 1, np.uint64)[row >> shift]
@@ -99,7 +108,7 @@ def search_bodies(
             whose distance is LEFT was not searched in the body that stands for the id.
 
     Returns:
-        The number of hits. More than there is room for: ask again with room for them.
+        The number k of hits, or -1 - k when some of them are LEFT. More than there is room for: ask again.
     """
     words = queries.shape[1]
     quarters = 4 * words
@@ -109,15 +118,21 @@ def search_bodies(
     near = np.empty(CANDIDATES_ROOM, np.int64)
     distances = np.empty(CANDIDATES_ROOM, np.int32)
     hits = 0
+    lefts = 0
     for body in range(records.shape[0] // FIELDS):
         record = records[body * FIELDS : (body + 1) * FIELDS]
         count = record[COUNT]
         values = carray(memory_at(record[VALUES]), count * words, np.uint64)
         dead = carray(memory_at(record[DEAD]), record[DEAD_BYTES], np.uint8)
         before_body = hits
+        left = 0
         for query in range(queries.shape[0]):
             before = hits
-            if record[CHAINED]:
+            if record[PLAN] == SCAN:
+                hits = scan_one(values, queries, query, radius, dead, found, hits)
+            elif query >= TRIED_MIN and 2 * left > query:
+                hits = -1
+            elif record[PLAN] == CHAINS:
                 heads = carray(memory_at(record[TABLE]), quarters * BUCKETS, np.uint16)
                 links = carray(memory_at(record[ENTRIES]), quarters * record[ROOM], np.uint16)
                 hits = walk_chains(
@@ -132,6 +147,8 @@ def search_bodies(
                     begins, tests, near, distances, found, hits,
                 )  # fmt: skip
             if hits < 0:
+                left += 1
                 hits = put(found, before, query, LEFT, body)
+        lefts += left
         name_rows(record, found, before_body, hits)
-    return hits
+    return hits if lefts == 0 else -1 - hits

@@ -34,6 +34,7 @@ from hashpact_server.index.packed_ids import blocks_of, choose_shift, find_rows,
 from hashpact_server.index.parts import LANES
 from hashpact_server.index.pigeonring import BUCKETS
 from hashpact_server.index.plans import address_of, tables_ns
+from hashpact_server.index.search_kernel import SCAN, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -278,22 +279,22 @@ class Segment:
         ids = self.ids_of(np.arange(self.count))
         return Rows(ids, self._values.reshape(self.count, self.bits // 64), alive_mask(dead, self.count))
 
-    def tables_ns(self, radius: int, count: int) -> float:
+    def tables_ns(self, radius: int, rows: int) -> float:
         """What a search through the tables costs."""
-        return tables_ns(self.bits, radius, count)
+        return tables_ns(self.bits, radius, rows)
 
-    def record(self, count: int, dead: Bitmap, budget_ns: float) -> tuple[int, ...]:
-        """The segment as the search kernel wants it; as long as it is used, keep the segment and ``dead``."""
-        values, bases, offsets, starts, rows, nexts = self._addresses
-        at_dead = address_of(dead)
+    def record(self, rows: int, dead: Bitmap, budget_ns: float | None) -> tuple[int, ...]:
+        """The segment as the search kernel wants it: see :class:`~hashpact_server.index.plans.Body`."""
+        plan, budget = (SCAN, 0) if budget_ns is None else (TABLES, int(budget_ns))
+        values, bases, offsets, starts, entries, nexts = self._addresses
         return (
-            0, count, int(budget_ns), at_dead, dead.shape[0], values, starts, rows, nexts, bases, offsets,
-            self._shift, count,
+            plan, rows, budget, address_of(dead), dead.shape[0], values, starts, entries, nexts, bases, offsets,
+            self._shift, rows,
         )  # fmt: skip
 
-    def scan(self, queries: Words, radius: int, count: int, dead: Bitmap) -> Hits:
+    def scan(self, queries: Words, radius: int, rows: int, dead: Bitmap) -> Hits:
         """Every living row within the radius of each query, by comparing with all."""
-        return scan(queries, radius, self._values, count, dead)
+        return scan(queries, radius, self._values, rows, dead)
 
     def memory_bytes(self) -> int:
         """Bytes of the mapping."""

@@ -10,6 +10,7 @@ from hashpact_server.index.bitmap import alive_mask
 from hashpact_server.index.kernel import scan
 from hashpact_server.index.pigeonring import BUCKETS, buckets_read
 from hashpact_server.index.plans import address_of
+from hashpact_server.index.search_kernel import CHAINS, PLAIN, SCAN
 from hashpact_server.index.segments import Rows
 from hashpact_server.index.tail_kernel import link_rows
 
@@ -74,19 +75,22 @@ class Tail:
         values = self._values[: count * self._words].reshape(count, self._words)
         return Rows(self._ids[:count], values, alive_mask(dead, count))
 
-    def tables_ns(self, radius: int, count: int) -> float:  # noqa: ARG002 -- as segments do
+    def tables_ns(self, radius: int, rows: int) -> float:  # noqa: ARG002 -- asked as segments are
         """What a search through the chained buckets costs."""
         return TAIL_BUCKET_NS * buckets_read(self._bits, radius)
 
-    def record(self, count: int, dead: Bitmap, budget_ns: float) -> tuple[int, ...]:  # noqa: ARG002
-        """The first ``count`` rows as the search kernel wants them; keep the tail and ``dead`` meanwhile."""
+    def record(self, rows: int, dead: Bitmap, budget_ns: float | None) -> tuple[int, ...]:
+        """The first ``rows`` as the search kernel wants them: see :class:`~hashpact_server.index.plans.Body`."""
+        plan = SCAN if budget_ns is None else CHAINS
         values, heads, links, ids = self._addresses
-        at_dead = address_of(dead)
-        return (1, count, count // 8, at_dead, dead.shape[0], values, heads, links, 0, ids, 0, 0, TAIL_ROWS_MAX)
+        return (
+            plan, rows, rows // 8, address_of(dead), dead.shape[0], values, heads, links, 0, ids, 0,
+            PLAIN, TAIL_ROWS_MAX,
+        )  # fmt: skip
 
-    def scan(self, queries: Words, radius: int, count: int, dead: Bitmap) -> Hits:
-        """Every living row below ``count`` within the radius of each query, by comparing with all."""
-        return scan(queries, radius, self._values, count, dead)
+    def scan(self, queries: Words, radius: int, rows: int, dead: Bitmap) -> Hits:
+        """Every living row below ``rows`` within the radius of each query, by comparing with all."""
+        return scan(queries, radius, self._values, rows, dead)
 
     def memory_bytes(self) -> int:
         """Bytes of tables and of the rows in use."""

@@ -76,6 +76,29 @@ def test_values_that_share_their_words_are_left_to_the_scan(monkeypatch: pytest.
     assert scanned == [3]
 
 
+def test_of_a_batch_only_queries_that_promise_too_much_are_scanned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once most of those before were, so are the rest: listing their buckets would be for nothing."""
+    scanned: list[int] = []
+    real = vars(segments)["scan"]
+
+    def watched(queries: np.ndarray, *rest: object) -> object:
+        scanned.append(len(queries))
+        return real(queries, *rest)
+
+    rng = np.random.default_rng(14)
+    words = rng.integers(0, 2**16, (3, 16), dtype=np.uint16)
+    shared = words[rng.integers(0, 3, (100_000, 16)), np.arange(16)].view(np.uint8)
+    apart = rng.integers(0, 256, (500, 32), dtype=np.uint8)
+    values = np.concatenate([shared, apart])
+    linear, multi = LinearIndex(256), MultiIndex(256)
+    linear.add(numbers(len(values)), values)
+    multi.add(numbers(len(values)), values)
+    monkeypatch.setattr(segments, "scan", watched)
+    assert_same(multi, linear, np.concatenate([apart[:9], shared[:3], apart[9:11]]), (31,))
+    assert_same(multi, linear, np.concatenate([shared[:12], apart[:5]]), (31,))
+    assert scanned == [3, 17]
+
+
 def test_a_search_of_the_tail_sees_no_row_newer_than_its_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tail, "TAIL_BUCKET_NS", 0.0)  # through the tables, however few rows
     values = np.random.default_rng(8).integers(0, 2**64, (100, 4), dtype=np.uint64)
@@ -83,7 +106,7 @@ def test_a_search_of_the_tail_sees_no_row_newer_than_its_moment(monkeypatch: pyt
     body.append(numbers(60), values[:60])
     body.append(numbers(40, 61), values[60:])
     plan = plans.plan_search([plans.Moment(body, 50, no_rows())], 256, 0, many=True)
-    assert len(plan.tables) == 1
+    assert len(plan.searched) == 1
     ((query, distance, ids),) = plan.search(values)
     assert query.tolist() == list(range(50))
     assert ids.tolist() == list(range(1, 51))
@@ -101,7 +124,7 @@ def test_more_hits_than_there_is_room_for_are_all_found(monkeypatch: pytest.Monk
         index.add(numbers(50_000), values[:50_000])
         index.add(numbers(10_000, 50_001), values[50_000:])
         index.remove(numbers(1000, 49_500))
-    assert [moment.body for moment in multi._view.plan(256, 31, 1).tables] != []
+    assert [moment.body for moment in multi._view.plan(256, 31, 1).searched] != []
     for query in values[::3000]:
         assert_same(multi, linear, query[None], (31,))
     assert_same(multi, linear, values[::3000], (31,))
