@@ -28,6 +28,7 @@ from hashpact_server.services.capabilities import CapabilitiesService
 from hashpact_server.services.contribution import ContributionService
 from hashpact_server.services.lookup import LookupService
 from hashpact_server.services.member import MemberService
+from hashpact_server.services.writing import neighbours
 from hashpact_server.state.rows import Basis, MemberRow, Role
 from hashpact_server.writer import Act
 
@@ -82,7 +83,7 @@ class Forum:
         """Contribute a batch, as the service does."""
         claims = [check(each, self.limits) for each in offers]
         signals = [signal for claim in claims if isinstance(claim, Claim) for signal in claim.signals]
-        hint = self.engine.matcher.neighbours(wanted(signals))
+        hint = neighbours(self.engine, Caller(member), wanted(signals))
         return self.decide(lambda scene: contribute(scene, member.pseudonym, claims, self.limits, hint))
 
     def head(self) -> int:

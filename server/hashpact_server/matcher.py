@@ -6,6 +6,7 @@ in doubt. It knows values and ids; what an item is worth stands in the state.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,10 +42,12 @@ class Neighbours:
     Attributes:
         sequence: everything up to this entry was searched.
         found: what is near, per value that was asked for.
+        apart: the values, by (code, radius), that have no other one of the same request within the radius.
     """
 
     sequence: int
     found: dict[Wanted, list[Near]] = field(default_factory=dict, repr=False)
+    apart: dict[tuple[int, int], list[bytes]] = field(default_factory=dict, repr=False)
 
 
 class Indexes:
@@ -107,9 +110,11 @@ class Indexes:
         size = self._by_code[code].bits // 8
         queries = np.frombuffer(b"".join(values), dtype=np.uint8).reshape(len(values), size)
         lims, distances, ids = self.search(code, queries, radius)
-        for query in range(len(values)):
-            start, end = int(lims[query]), int(lims[query + 1])
-            end = start + told_hits(distances[start:end])
+        for start, end in itertools.pairwise(lims.tolist()):
+            if start == end:
+                yield []
+                continue
+            end = start + told_hits(distances[start:end])  # noqa: PLW2901
             yield [
                 (signal, self.item_of(signal), distance)
                 for signal, distance in zip(ids[start:end].tolist(), distances[start:end].tolist(), strict=True)

@@ -7,19 +7,22 @@ The writer's thread is the only one that comes here.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
 from hashpact.signals import SIGNAL_TYPES
 from numpy.typing import NDArray
 
-from hashpact_server.index.kernel import scan
-from hashpact_server.matcher import Near, told_hits
+from hashpact_server.index.kernel import count_near, scan
+from hashpact_server.matcher import Near, Neighbours, Wanted, told_hits
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS
 
 GENERATION_VALUES: Final = 2048
 """Values of one type that are kept at least; twice as many are scanned at most, in about 10 us."""
+
+APART_VALUES_MAX: Final = 8192
+"""Values of one type in a request that are compared with each other; of more, each is searched for in its turn."""
 
 Mark = dict[int, int]
 
@@ -78,14 +81,25 @@ class _Strip:
         self._half = len(self._of)
         self.base, self._halved_at = self._halved_at, sequence
 
-    def near(self, value: bytes, radius: int, since: int) -> list[Near]:
-        # Signal ids begin with the sequence, and values come in the order of their ids.
-        start = bisect_left(self._of, ((since + 1) << SIGNAL_ORDINAL_BITS,))
-        count = len(self._of) - start
-        if not count:
-            return []
+    def _since(self, since: int) -> tuple[int, int]:
+        """Where the values listed after an entry begin, and how many they are; they can be scanned then."""
         if self._late:
             self._fill()
+        # Signal ids begin with the sequence, and values come in the order of their ids.
+        start = bisect_left(self._of, ((since + 1) << SIGNAL_ORDINAL_BITS,))
+        return start, len(self._of) - start
+
+    def count_near(self, values: Sequence[bytes], radius: int, since: int) -> list[int]:
+        """How many values listed after an entry lie within the radius of each of these."""
+        start, count = self._since(since)
+        queries = np.frombuffer(b"".join(values), np.uint64).reshape(len(values), -1)
+        counts: list[int] = count_near(queries, radius, self._words[start:].reshape(-1), count).tolist()
+        return counts
+
+    def near(self, value: bytes, radius: int, since: int) -> list[Near]:
+        start, count = self._since(since)
+        if not count:
+            return []
         query = np.frombuffer(value, np.uint64).reshape(1, -1)
         _, distances, rows = scan(query, radius, self._words[start:].reshape(-1), count, _NONE_DEAD)
         if not rows.size:
@@ -96,6 +110,20 @@ class _Strip:
             (*self._of[start + row], distance)
             for row, distance in zip(rows[order].tolist(), distances[order].tolist(), strict=True)
         ]
+
+
+def apart(wanted: Iterable[Wanted]) -> dict[tuple[int, int], list[bytes]]:
+    """The values of a request, by (code, radius), that have no other one of it within the radius."""
+    groups: dict[tuple[int, int], list[bytes]] = {}
+    for code, value, radius in wanted:
+        groups.setdefault((code, radius), []).append(value)
+    found: dict[tuple[int, int], list[bytes]] = {}
+    for (code, radius), values in groups.items():
+        if len(values) <= APART_VALUES_MAX:
+            words = np.frombuffer(b"".join(values), np.uint64)
+            counts = count_near(words.reshape(len(values), -1), radius, words, len(values))
+            found[code, radius] = [value for value, near in zip(values, counts.tolist(), strict=True) if near == 1]
+    return found
 
 
 class Recent:
@@ -116,6 +144,13 @@ class Recent:
         """Add (code, signal id, item, value) rows that were just recorded."""
         for code, signal, item, value in added:
             self._strips[code].add(signal, item, value)
+
+    def undisturbed(self, hint: Neighbours) -> Iterator[Wanted]:
+        """The values that stand apart in their request, and near which nothing was listed since they were searched."""
+        for (code, radius), values in hint.apart.items():
+            if self.covers(code, hint.sequence) and values:
+                counts = self._strips[code].count_near(values, radius, hint.sequence)
+                yield from ((code, value, radius) for value, near in zip(values, counts, strict=True) if not near)
 
     def mark(self) -> Mark:
         """A point to which :meth:`rewind` can return, until the next :meth:`turn`."""

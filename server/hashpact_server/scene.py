@@ -17,7 +17,7 @@ from hashpact_server.ledger.base import Committed, Head
 from hashpact_server.ledger.embedded import LedgerWriter
 from hashpact_server.ledger.entry import Draft, Entry, Kind
 from hashpact_server.ledger.merkle import EMPTY_ROOT
-from hashpact_server.matcher import Matcher, Neighbours
+from hashpact_server.matcher import Matcher, Neighbours, Wanted
 from hashpact_server.recent import Recent
 from hashpact_server.refusal import Refusal
 from hashpact_server.state.apply import Changes, Scope, apply
@@ -50,6 +50,7 @@ class Scene(View):
         self.changes = Changes()
         self._scope = Scope(rows, ledger, self.changes)
         self.deadline = math.inf
+        self._settled: frozenset[Wanted] = frozenset()
 
     @property
     def head(self) -> Head:
@@ -93,6 +94,15 @@ class Scene(View):
             self._epoch += 1
         return entry
 
+    def settle(self, hint: Neighbours | None) -> None:
+        """Look once, for all values of a request, whether anything was listed near them since they were searched.
+
+        The searches of most of them are then complete for the rest of the act, which must list no perceptual values
+        but those that the hint was made for.
+        """
+        if hint:
+            self._settled = frozenset(self._recent.undisturbed(hint))
+
     def near(self, code: int, value: bytes, radius: int, hint: Neighbours | None = None) -> list[tuple[int, int]]:
         """The closest live items with a signal of this type within ``radius`` bits, as (item, distance), closest first.
 
@@ -109,8 +119,12 @@ class Scene(View):
         if found is None:
             since = self._matcher.sequence
             found = self._matcher.near(code, value, radius)
+            later = self._recent.near(code, value, radius, since)
+        else:
+            settled = (code, value, radius) in self._settled
+            later = [] if settled else self._recent.near(code, value, radius, since)
         best: dict[int, int] = {}
-        for signal, item, distance in (*found, *self._recent.near(code, value, radius, since)):
+        for signal, item, distance in (*found, *later):
             if distance < best.get(item, radius + 1) and self.lists(code, signal):
                 best[item] = distance
         return sorted(best.items(), key=lambda pair: (pair[1], pair[0]))
@@ -121,6 +135,7 @@ class Scene(View):
         ledger_mark, rows_mark = self._appending.mark(), self._writable.mark()
         added, removed, people = len(self.changes.added), len(self.changes.removed), self.changes.people
         epoch, recent_mark = self._epoch, self._recent.mark()
+        self._settled = frozenset()
         try:
             yield
         except BaseException as error:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE
 from hashpact_server.config import Limits
 from hashpact_server.engine import Engine
+from hashpact_server.recent import apart
 from hashpact_server.refusal import Refusal
 from hashpact_server.rules import members
 from hashpact_server.rules.amending import amend, check_amendment
@@ -108,7 +110,7 @@ class Played:
     def _play_contribute(self, who: int, offers: Sequence[Offer]) -> None:
         claims = [check(offer, LIMITS) for offer in offers]
         values = [signal for claim in claims if not isinstance(claim, Outcome) for signal in claim.signals]
-        hint = self.engine.matcher.neighbours(wanted(values))
+        hint = replace(self.engine.matcher.neighbours(wanted(values)), apart=apart(wanted(values)))
         outcomes: list[Outcome] = []
         self._submit(lambda scene: outcomes.extend(contribute(scene, self._who(who), claims, LIMITS, hint)))
         assert len(outcomes) == len(offers)

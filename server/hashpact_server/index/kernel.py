@@ -200,6 +200,22 @@ def scan_many(queries: Words, radius: int, values: Words, rows: int, dead: NDArr
     return hit_query[:hits], hit_distance[:hits], hit_row[:hits]
 
 
+@kernel(WORDS_2D, types.int64, WORDS_1D, types.int64)
+def count_near(queries: Words, radius: int, values: Words, rows: int) -> NDArray[np.int64]:
+    """How many rows lie within the radius of each query, int64 [q]; arguments as of :func:`scan`, nothing removed."""
+    words = queries.shape[1]
+    rows = min(rows, values.shape[0] // words)
+    columns = np.empty(words * BLOCK_ROWS, np.uint64)
+    scratch = np.empty(BLOCK_ROWS, np.uint64)
+    counts = np.zeros(queries.shape[0], np.int64)
+    for begin in range(0, rows, BLOCK_ROWS):
+        end = min(begin + BLOCK_ROWS, rows)
+        turn_block(values, begin, end, words, columns)
+        for query in range(queries.shape[0]):
+            counts[query] += np.int64(count_turned(columns, end - begin, queries, query, radius, scratch))
+    return counts
+
+
 def scan(queries: Words, radius: int, values: Words, rows: int, dead: NDArray[np.uint8]) -> Hits:
     """Every living row within the radius of each query.
 

@@ -15,6 +15,7 @@ FUTURE_MS_MAX: Final = 5 * 60 * 1000
 
 OBSERVER_ROLE_CHARACTERS_MAX: Final = 64
 
+_STATED: Final = frozenset(Basis) - {Basis.REDACTED}
 _STRENGTH: Final = {Basis.REDACTED: 0, Basis.IMPORT: 1, Basis.AUTOMATIC: 2, Basis.PERSON_LOOKED: 3}
 
 
@@ -39,12 +40,7 @@ def clean_attestation(sent: Attestation | None) -> Attestation:
     Raises:
         Refusal: ATTESTATION_MISSING, or FIELD_INVALID for the time or the observer's role.
     """
-    if sent is None or sent.basis not in (
-        Basis.PERSON_LOOKED,
-        Basis.AUTOMATIC,
-        Basis.FOUND_THROUGH_LIST,
-        Basis.IMPORT,
-    ):
+    if sent is None or sent.basis not in _STATED:
         raise Refusal(
             error_reason_pb2.ERROR_REASON_ATTESTATION_MISSING,
             "say how the member knows: set attestation.basis to one of the bases that are not UNSPECIFIED",

@@ -56,6 +56,7 @@ def contribute(
         limits: those in force.
         hint: neighbours that were searched for before, outside the writer.
     """
+    scene.settle(hint)
     return [claim if isinstance(claim, Outcome) else _decide(scene, member, claim, limits, hint) for claim in claims]
 
 
@@ -70,7 +71,8 @@ def _decide(scene: Scene, member: bytes, claim: Claim, limits: Limits, hint: Nei
     if outcome.result is Result.REFUSED:
         return outcome
     known = frozenset((outcome.item, *outcome.candidates))
-    return replace(outcome, near_duplicates=near_duplicates(sightings, known, limits.near_duplicates_max))
+    near = near_duplicates(sightings, known, limits.near_duplicates_max)
+    return replace(outcome, near_duplicates=near) if near else outcome
 
 
 def _identify(scene: Scene, member: bytes, claim: Claim, sightings: Sequence[Sighting], limits: Limits) -> Outcome:

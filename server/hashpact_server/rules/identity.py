@@ -7,7 +7,7 @@ No two live items share an identifying value: that is what the rules that stand 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from hashpact.v1 import error_reason_pb2
 
@@ -18,9 +18,10 @@ from hashpact_server.rules.signals import FitSignal, SignalProblem
 from hashpact_server.scene import Scene
 from hashpact_server.state.tables import digest_key
 
+_NOWHERE: Final[frozenset[int]] = frozenset()
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+
+class Sighting(NamedTuple):
     """What the list knows about one signal.
 
     Attributes:
@@ -80,10 +81,11 @@ def look(scene: Scene, signals: Sequence[FitSignal], hint: Neighbours | None) ->
             first = rows.setdefault(digest_key(kind.code, signal.value), signal.value)
             clashes = first != signal.value or scene.digest_clashes(kind.code, signal.value)
             item = scene.item_by_digest(kind.code, signal.value)
-            sightings.append(Sighting(signal, frozenset(() if item is None else (item,)), clashes=clashes))
+            listed_on = _NOWHERE if item is None else frozenset((item,))
+            sightings.append(Sighting(signal, listed_on, clashes=clashes))
         else:
             near = tuple(scene.near(kind.code, signal.value, kind.radius_default, hint))
-            equal = frozenset(item for item, distance in near if distance == 0)
+            equal = frozenset(item for item, distance in near if distance == 0) if near else _NOWHERE
             sightings.append(Sighting(signal, equal, near))
     return sightings
 
@@ -107,9 +109,9 @@ def near_duplicates(
     """Items beside the known ones with a signal within its type's default radius: each once, closest first."""
     best: dict[int, tuple[int, int, str]] = {}
     for sighting in sightings:
-        kind = sighting.signal.kind
         for item, distance in sighting.near:
             if item not in known:
+                kind = sighting.signal.kind
                 found = (distance, kind.code, kind.name)
                 best[item] = min(best.get(item, found), found)
     ordered = sorted((distance, item, name) for item, (distance, _, name) in best.items())

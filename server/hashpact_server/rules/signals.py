@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from hashpact.errors import InvalidSignalError
 from hashpact.signals import QUALITY_MAX, SIGNAL_TYPES, SignalType, parse_hex
@@ -24,14 +24,16 @@ _EMPTY_DIGESTS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OfferedSignal:
+class OfferedSignal(NamedTuple):
     """A signal as sent, unchecked. One of ``value`` and ``hex`` is set, or neither."""
 
     signal_type: str
-    value: bytes | None = field(default=None, repr=False)
-    hex: str | None = field(default=None, repr=False)
+    value: bytes | None = None
+    hex: str | None = None
     quality: int | None = None
+
+    def __repr__(self) -> str:
+        return f"OfferedSignal(signal_type={self.signal_type!r}, quality={self.quality})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,16 @@ class SignalProblem:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class FitSignal:
+class FitSignal(NamedTuple):
     """A signal that may be listed, with its position in the contribution and its type."""
 
     signal_index: int
     kind: SignalType
-    value: bytes = field(repr=False)
+    value: bytes
     quality: int | None
+
+    def __repr__(self) -> str:
+        return f"FitSignal(signal_index={self.signal_index}, kind={self.kind.name!r}, quality={self.quality})"
 
     @property
     def listed(self) -> ListedSignal:

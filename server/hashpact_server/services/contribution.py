@@ -114,12 +114,14 @@ def _offer(sent: pb.Contribution) -> Offer:
 
 
 def _offered(sent: signal_pb2.Signal) -> OfferedSignal:
-    encoding = sent.WhichOneof("encoding")
+    # Empty and unset look alike: only then does it take a second look.
+    value, quality = sent.value, sent.quality
+    encoding = "value" if value else sent.WhichOneof("encoding")
     return OfferedSignal(
         sent.signal_type,
-        sent.value if encoding == "value" else None,
+        value if encoding == "value" else None,
         sent.hex if encoding == "hex" else None,
-        sent.quality if sent.HasField("quality") else None,
+        quality if quality or sent.HasField("quality") else None,
     )
 
 

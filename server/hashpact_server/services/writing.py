@@ -6,6 +6,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from google.protobuf.message import Message
@@ -13,6 +14,7 @@ from hashpact.v1 import error_reason_pb2
 
 from hashpact_server.engine import Engine
 from hashpact_server.matcher import Neighbours, Wanted
+from hashpact_server.recent import apart
 from hashpact_server.refusal import Refusal, invalid_field
 from hashpact_server.scene import Scene
 from hashpact_server.services.caller import Caller
@@ -91,4 +93,5 @@ def neighbours(engine: Engine, caller: Caller, wanted: Sequence[Wanted]) -> Neig
         hits += sum(map(len, part.found.values()))
         if hits > _HINT_HITS_MAX:
             break
-    return found or engine.matcher.neighbours(())
+    # What was left out will be searched for in its turn, with everything that was listed until then.
+    return replace(found, apart=apart(wanted)) if found else engine.matcher.neighbours(())

@@ -36,7 +36,7 @@ class _Held:
     Attributes:
         name: of the table in the store.
         rows: held back, by key; None: deleted.
-        stored: what stands in the store under some of these keys.
+        stored: what stands in the store under the keys that were asked for; None: nothing.
         ends: largest stored key, by its first byte. What lies beyond it is new without a look.
         order: the keys of ``rows`` in order, once somebody scanned them.
     """
@@ -46,7 +46,7 @@ class _Held:
     def __init__(self, name: str) -> None:
         self.name = name
         self.rows: dict[bytes, bytes | None] = {}
-        self.stored: dict[bytes, bytes] = {}
+        self.stored: dict[bytes, bytes | None] = {}
         self.ends: dict[int, bytes] = {}
         self.order: list[bytes] | None = None
 
@@ -128,7 +128,7 @@ class WritableRows(StoredRows):
     def get(self, table: Table, key: bytes) -> bytes | None:
         """The row's value, or None; sees what is held back."""
         held = self._held[table]
-        return held.rows[key] if key in held.rows else self._tx.get(held.name, key)
+        return held.rows[key] if key in held.rows else self._look(held, key)
 
     def put(self, table: Table, key: bytes, value: bytes) -> bytes | None:
         """Write a row, new or in place of the one with this key; the value that was there before, or None.
@@ -161,16 +161,16 @@ class WritableRows(StoredRows):
         return previous
 
     def _look(self, held: _Held, key: bytes) -> bytes | None:
-        """What is stored under a key that is not held back yet."""
-        end = held.ends.get(key[0])
+        """What is stored under a key that is not held back."""
+        if key in held.stored:
+            return held.stored[key]
+        end = held.ends.get(key[0]) if key else b""
         if end is None:
             last = self._tx.last(held.name, key[:1])
             end = held.ends[key[0]] = b"" if last is None else last[0]
         if key > end:
             return None
-        value = self._tx.get(held.name, key)
-        if value is not None:
-            held.stored[key] = value
+        value = held.stored[key] = self._tx.get(held.name, key)
         return value
 
     def scan(self, table: Table, start: bytes = b"", prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
@@ -190,8 +190,8 @@ class WritableRows(StoredRows):
             kept = [(key, value) for key, value in sorted(held.rows.items()) if value is not None]
             self._tx.put_many(held.name, kept)
             for key, value in held.rows.items():
-                if value is None and key in held.stored:
+                if value is None:
                     self._tx.delete(held.name, key)
-            replaced = [(key, value) for key, value in held.stored.items() if key in held.rows]
+            replaced = [(key, value) for key, value in held.stored.items() if key in held.rows and value is not None]
             total += sum_of(table, kept) - sum_of(table, replaced)
         self._tx.put(STATE_HEAD, _HEAD_KEY, u64(sequence) + (total % MODULUS).to_bytes(SUM_BYTES, "big"))

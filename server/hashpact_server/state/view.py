@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator
 from typing import Final
@@ -19,6 +20,12 @@ from hashpact_server.state.rows import ContributionRow, ItemRow, MemberRow, Toke
 from hashpact_server.state.tables import DIGEST_KEY_BYTES, Table, contribution_key, digest_key, value_key
 
 BLOCK_ROWS: Final = 65_536
+
+
+@functools.lru_cache(maxsize=1024)
+def _member(pseudonym: bytes, value: bytes) -> MemberRow:
+    """As ``MemberRow.decode``: a rule asks for the same few again and again."""
+    return MemberRow.decode(pseudonym, value)
 
 
 class View:
@@ -43,7 +50,7 @@ class View:
     def member(self, pseudonym: bytes) -> MemberRow | None:
         """The member with this pseudonym."""
         value = self._rows.get(Table.MEMBERS, pseudonym)
-        return None if value is None else MemberRow.decode(pseudonym, value)
+        return None if value is None else _member(pseudonym, value)
 
     def member_by_name(self, name: str) -> MemberRow | None:
         """The member with this name."""
