@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SHIFTS: Final = (10, 8, 6, 4, 2, 0)
 
 U32: Final = types.Array(types.uint32, 1, "C", readonly=True)
+OUT_U32: Final = types.Array(types.uint32, 1, "C")
+OUT_U64: Final = types.Array(types.uint64, 1, "C")
 
 
 def choose_shift(ids: Ids) -> int:
@@ -40,10 +42,22 @@ def blocks_of(count: int, shift: int) -> int:
     return (count + (1 << shift) - 1) >> shift
 
 
+@kernel(WORDS_1D, types.int64, OUT_U64, OUT_U32)
 def pack(ids: Ids, shift: int, bases: Ids, offsets: NDArray[np.uint32]) -> None:
     """Write ``bases`` uint64 [blocks] and ``offsets`` uint32 [n] of strictly increasing ``ids`` [n]."""
-    bases[:] = ids[:: 1 << shift]
-    offsets[:] = ids - np.repeat(bases, 1 << shift)[: ids.shape[0]]
+    for row in range(ids.shape[0]):
+        base = ids[row >> shift << shift]
+        bases[row >> shift] = base
+        offsets[row] = np.uint32(ids[row] - base)
+
+
+@kernel(types.int64, WORDS_1D, U32)
+def unpack_all(shift: int, bases: Ids, offsets: NDArray[np.uint32]) -> Ids:
+    """The ids of all rows. A kernel as ``pack`` is: over millions numpy would hold the interpreter lock."""
+    ids = np.empty(offsets.shape[0], np.uint64)
+    for row in range(offsets.shape[0]):
+        ids[row] = bases[row >> shift] + np.uint64(offsets[row])
+    return ids
 
 
 def unpack(rows: NDArray[np.int64], shift: int, bases: Ids, offsets: NDArray[np.uint32]) -> Ids:

@@ -30,7 +30,7 @@ from hashpact.errors import HashpactError
 from hashpact_server.index.bitmap import alive_mask
 from hashpact_server.index.building import build_word
 from hashpact_server.index.kernel import scan
-from hashpact_server.index.packed_ids import blocks_of, choose_shift, find_rows, pack, unpack
+from hashpact_server.index.packed_ids import blocks_of, choose_shift, find_rows, pack, unpack, unpack_all
 from hashpact_server.index.parts import LANES
 from hashpact_server.index.pigeonring import BUCKETS
 from hashpact_server.index.plans import address_of, tables_ns
@@ -51,7 +51,8 @@ FORMAT: Final = 1
 MAGIC: Final = b"HPINDEX\n"
 PAGE_BYTES: Final = 4096
 ROWS_MAX: Final = 2**32 - 1
-COPY_ROWS: Final = 262_144
+COPY_ROWS: Final = 16_384
+"""Rows copied at a time: half a megabyte, so that look-ups need not wait for the interpreter lock."""
 _HEADER: Final = struct.Struct("=8sIIQI6II")
 """magic, format, bits, rows, shift of the packed ids, six section CRCs, CRC of all before."""
 
@@ -276,7 +277,7 @@ class Segment:
 
     def contents(self, dead: Bitmap) -> Rows:
         """All rows, and which of them are alive; values are not copied."""
-        ids = self.ids_of(np.arange(self.count))
+        ids = unpack_all(self._shift, self._bases, self._offsets)
         return Rows(ids, self._values.reshape(self.count, self.bits // 64), alive_mask(dead, self.count))
 
     def tables_ns(self, radius: int, rows: int) -> float:

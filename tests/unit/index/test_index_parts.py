@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hashpact_server.index.merging import SEGMENTS_MAX, due_merge
-from hashpact_server.index.packed_ids import blocks_of, choose_shift, find_rows, pack, unpack
+from hashpact_server.index.packed_ids import blocks_of, choose_shift, find_rows, pack, unpack, unpack_all
 from hashpact_server.index.pigeonring import (
     FLIP_MASKS,
     MASKS_WITHIN,
@@ -66,6 +66,7 @@ def test_packed_ids_come_back(step: int, count: int) -> None:
     bases, offsets = np.empty(blocks_of(count, shift), np.uint64), np.empty(count, np.uint32)
     pack(ids, shift, bases, offsets)
     assert np.array_equal(unpack(np.arange(count), shift, bases, offsets), ids)
+    assert np.array_equal(unpack_all(shift, bases, offsets), ids)
     wanted = np.concatenate([ids[::3], ids[:5] + np.uint64(step + 1), np.array([0, 2**64 - 1], np.uint64)])
     known = {int(number): row for row, number in enumerate(ids)}
     expected = [known[int(number)] for number in wanted if int(number) in known]
