@@ -10,7 +10,7 @@ from hashpact_server import recent as recents
 from hashpact_server.matcher import Neighbours
 from hashpact_server.recent import GENERATION_VALUES, Recent, apart
 from hashpact_server.state.rows import signal_id
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 PDQ = SIGNAL_TYPES["pdq"].code
@@ -62,6 +62,7 @@ def test_as_much_is_kept_as_is_promised(rounds: int, *, looking: bool) -> None:
         assert found(recent, since, since) == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from((16, 17)), st.integers(0, 40), st.sampled_from((0, 2, 8))), max_size=30))
 def test_apart_is_what_a_loop_over_all_pairs_says(asked: list[tuple[int, int, int]]) -> None:
     """Small numbers as values: most of them are near each other, some equal, some not."""

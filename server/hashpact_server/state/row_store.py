@@ -23,11 +23,8 @@ _HEAD_KEY: Final = b"head"
 _DELETED: Final = None
 
 
-class _Nothing:
-    """In the place of a row that was not held back before."""
-
-
-_NOTHING: Final = _Nothing()
+_NOTHING: Final = b"nothing"
+"""In the place of a row that was not held back before; told by being this very object."""
 
 
 class _Held:
@@ -41,10 +38,11 @@ class _Held:
         order: the keys of ``rows`` in order, once somebody scanned them.
     """
 
-    __slots__ = ("ends", "name", "order", "rows", "stored")
+    __slots__ = ("ends", "name", "number", "order", "rows", "stored")
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, table: Table) -> None:
+        self.name = table.stored_as
+        self.number = int(table)
         self.rows: dict[bytes, bytes | None] = {}
         self.stored: dict[bytes, bytes | None] = {}
         self.ends: dict[int, bytes] = {}
@@ -108,8 +106,9 @@ class WritableRows(StoredRows):
     def __init__(self, tx: Tx) -> None:
         super().__init__(tx)
         self._start = self.head()[1]
-        self._held = {table: _Held(table.stored_as) for table in Table}
-        self._undo: list[tuple[_Held, bytes, bytes | _Nothing | None]] = []
+        self._held = {table: _Held(table) for table in Table}
+        # Of bytes and numbers alone, so that the garbage collector has nothing to look for in a large group.
+        self._undo: list[tuple[int, bytes, bytes | None]] = []
 
     def mark(self) -> int:
         """A point to which :meth:`rewind` can return."""
@@ -117,8 +116,9 @@ class WritableRows(StoredRows):
 
     def rewind(self, mark: int) -> None:
         """Forget what was written since the mark."""
-        for held, key, before in reversed(self._undo[mark:]):
-            if isinstance(before, _Nothing):
+        for table, key, before in reversed(self._undo[mark:]):
+            held = self._held[Table(table)]
+            if before is _NOTHING:
                 del held.rows[key]
                 held.order = None
             else:
@@ -151,10 +151,10 @@ class WritableRows(StoredRows):
         rows = held.rows
         if key in rows:
             previous = rows[key]
-            self._undo.append((held, key, previous))
+            self._undo.append((held.number, key, previous))
         else:
             previous = self._look(held, key)
-            self._undo.append((held, key, _NOTHING))
+            self._undo.append((held.number, key, _NOTHING))
             if held.order is not None:
                 insort(held.order, key)
         rows[key] = value
