@@ -18,6 +18,7 @@ deleted when the index is opened again.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import struct
@@ -303,9 +304,17 @@ class Segment:
 
 
 def _anonymous(size: int) -> mmap.mmap:
-    memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return _in_large_pages(mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+
+
+def _in_large_pages(memory: mmap.mmap) -> mmap.mmap:
+    """Ask for large pages before the memory is first touched: random access over gigabytes walks fewer tables.
+
+    Files too, where the file system can: the page cache then keeps them that way for whoever opens the file.
+    """
     if hasattr(mmap, "MADV_HUGEPAGE"):
-        memory.madvise(mmap.MADV_HUGEPAGE)  # random access over gigabytes: fewer page-table walks
+        with contextlib.suppress(OSError):  # a kernel without them
+            memory.madvise(mmap.MADV_HUGEPAGE)
     return memory
 
 
@@ -315,7 +324,7 @@ def _new_file(path: Path, size: int) -> mmap.mmap:
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.posix_fallocate(handle, 0, size)
-        return mmap.mmap(handle, size)
+        return _in_large_pages(mmap.mmap(handle, size))
     except BaseException:
         path.unlink(missing_ok=True)
         raise
