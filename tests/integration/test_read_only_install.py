@@ -127,7 +127,7 @@ def test_nothing_is_compiled_after_init(machine: Machine) -> None:
     said = json.loads(served.stdout)
     print({name: value for name, value in said.items() if name.endswith("_ms")})
     assert said["package"].startswith(str(machine.site))
-    assert said["kernels"] > 5
+    assert said["kernels"] > 1
     assert said["origins"] == ["LOADED"]
     assert said["events"] == 0, "something was compiled while serving"
     assert said["found"] == [False] + [True] * effort(20)

@@ -1,7 +1,8 @@
 """The smallest parts of kernels: single machine instructions, and helpers that several kernels share.
 
-numba's cache looks only at the file of the kernel itself: after changing this file, kernels that were
-cached before keep the old parts. Delete the cache (``NUMBA_CACHE_DIR``, or ``__pycache__``) then.
+numba's cache looks only at the file of the kernel itself, not at this one: kernels that were cached before it changed
+keep the old parts. The server, and the tests, therefore keep kernels in a folder per version of all these files
+(``hashpact_server.kernels``); with a cache of your own choice (``__pycache__`` among them), delete it.
 """
 
 from __future__ import annotations
