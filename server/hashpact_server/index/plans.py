@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 SCAN_ALONE_NS: Final = 0.27
 SCAN_BATCH_NS: Final = 0.10
 
-HITS_ROOM: Final = 1024
+HITS_ROOM: Final = 4096
 HITS_ROOM_PER_QUERY: Final = 16
-HITS_ROOM_SCANNED_SHARE: Final = 4
-"""There is room for so many hits, and for one in four rows that are scanned. A call that finds more is searched
-twice; sorting so many hits takes longer than finding them."""
+HITS_ROOM_SCANNED: Final = 16_384
+HITS_ROOM_SCANNED_SHARE: Final = 16
+"""There is room for so many hits; beside them, where a body is scanned, for all of it or for this share, whatever
+is more. A call that finds more is searched twice: sorting so many hits takes longer than finding them."""
 
 _INT32: Final = np.dtype(np.int32)
 _UINT64: Final = np.dtype(np.uint64)
@@ -149,7 +150,7 @@ def plan_search(moments: Sequence[Moment], bits: int, radius: int, many: bool) -
         else:
             searched.append(moment)
             records += body.record(rows, dead, None)
-            room += rows // HITS_ROOM_SCANNED_SHARE
+            room += max(min(rows, HITS_ROOM_SCANNED), rows // HITS_ROOM_SCANNED_SHARE)
     everything = np.array(records, np.int64)
     return Plan(radius, thresholds(bits, radius), tuple(searched), everything, room, tuple(scanned))
 

@@ -17,7 +17,7 @@ import numpy as np
 from numba import carray, types  # type: ignore[attr-defined]  # numba does not list what it exports
 
 from hashpact_server.index.compiling import kernel, part
-from hashpact_server.index.kernel import scan_one
+from hashpact_server.index.kernel import TURNED_QUERIES_MIN, scan_one
 from hashpact_server.index.multi_kernel import CANDIDATES_ROOM, STARTS, read_tables, scratch_room
 from hashpact_server.index.parts import LANES, WORDS_2D, memory_at, put
 from hashpact_server.index.pigeonring import BUCKETS
@@ -146,6 +146,8 @@ def search_bodies(
                     queries, query, radius, limits, masks, values, starts, rows, nexts, dead, record[BUDGET],
                     begins, tests, near, distances, found, hits,
                 )  # fmt: skip
+            if hits < 0 and queries.shape[0] < TURNED_QUERIES_MIN and before + count <= found.shape[1]:
+                hits = scan_one(values, queries, query, radius, dead, found, before)
             if hits < 0:
                 left += 1
                 hits = put(found, before, query, LEFT, body)
