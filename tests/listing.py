@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hashpact_server import fsck, replay
+from hashpact_server import digests, fsck, replay
 from hashpact_server.config import Config
 from hashpact_server.core import STORE_FOLDER, STORE_TABLES, Core
 from hashpact_server.engine import Engine
@@ -213,6 +213,9 @@ def assert_sound(engine: Engine) -> None:
     assert engine.published.roster.tokens == twin.published.roster.tokens
     assert engine.matcher.sequence == twin.matcher.sequence
     assert engine.matcher.counts() == twin.matcher.counts()
+    with engine.state.read() as view:
+        assert not digests.missing(engine.matcher.listed, view)
+    assert len(engine.matcher.listed) == len(twin.matcher.listed)
 
 
 def pseudonym() -> bytes:

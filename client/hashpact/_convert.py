@@ -168,16 +168,21 @@ def match_of(message: lookup_service_pb2.Match) -> Match:
     )
 
 
+_NOTHING = ProbeResult()
+
+
 def probe_results(response: lookup_service_pb2.LookupResponse, probes: int) -> list[ProbeResult]:
     """One result per probe of the request: the answer names only those that matched.
 
     Raises:
         ServiceError: it names a probe that was not asked about.
     """
+    if not response.matched and not response.problems:  # nearly every look-up
+        return [_NOTHING] * probes
     named = (*(one.probe_index for one in response.problems), *(one.probe_index for one in response.matched))
     if any(index >= probes for index in named):
         raise nonsense("a probe that was not asked about")
-    results = [ProbeResult()] * probes
+    results = [_NOTHING] * probes
     problems: dict[int, list[Problem]] = {}
     for one in response.problems:
         problems.setdefault(one.probe_index, []).append(Problem(one.signal_set_index, _reason(one.reason), one.message))

@@ -49,6 +49,7 @@ class Transport:
         require_positive(timeout_s, calls_in_flight_max)
         self.target = endpoint.target
         self._endpoint = endpoint
+        self._metadata = endpoint.metadata
         self._timeout_s = timeout_s
         self._in_flight_max = calls_in_flight_max
         self._lock = Lock()
@@ -96,7 +97,7 @@ class Transport:
         left_s = max(until - time.monotonic(), 0)
         stub = self._stub(call.method)
         try:
-            return stub.future(call.request, timeout=left_s, metadata=self._endpoint.metadata)
+            return stub.future(call.request, timeout=left_s, metadata=self._metadata)
         except ValueError as failed:  # another thread closed the channel this moment
             raise closed() from failed
 
@@ -107,9 +108,7 @@ class Transport:
         """
         stub = self._stub(call.method)
         try:
-            answer: Message = stub(
-                call.request, timeout=max(until - time.monotonic(), 0), metadata=self._endpoint.metadata
-            )
+            answer: Message = stub(call.request, timeout=max(until - time.monotonic(), 0), metadata=self._metadata)
         except ValueError as failed:  # another thread closed the channel this moment
             raise closed() from failed
         return answer

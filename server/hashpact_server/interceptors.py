@@ -19,7 +19,7 @@ import secrets
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
@@ -62,16 +62,19 @@ class Method:
         path: as on the wire, ``/package.Service/Method``.
         roles: any of these is needed; empty: any member.
         kind: what a call of it takes from; ``OPEN`` needs no token.
+        log_level: of a call that went well.
     """
 
     path: str
     roles: frozenset[Role]
     kind: Kind
+    log_level: int = field(init=False)
 
-    @property
-    def writes(self) -> bool:
-        """Whether it changes the list; the wire's verbs say so."""
-        return not self.path.rpartition("/")[2].startswith(("Get", "List", "Lookup"))
+    def __post_init__(self) -> None:
+        # The wire's verbs say whether it changes the list. Health checks come every few seconds for ever.
+        writes = not self.path.rpartition("/")[2].startswith(("Get", "List", "Lookup"))
+        level = logging.INFO if writes and self.kind is not Kind.OPEN else logging.DEBUG
+        object.__setattr__(self, "log_level", level)
 
 
 class Gate:
@@ -168,9 +171,9 @@ class Gate:
         """Count and log a call that ended."""
         seconds = time.monotonic() - call.started
         self._metrics.call(call.method.path, call.code, seconds)
-        level = logging.INFO if call.code != "OK" or call.method.writes else logging.DEBUG
-        if call.method.kind is Kind.OPEN:
-            level = logging.DEBUG  # health checks come every few seconds for ever
+        level = call.method.log_level
+        if call.code != "OK" and call.method.kind is not Kind.OPEN:
+            level = logging.INFO
         if not _CALLS.isEnabledFor(level) or (suppressed := self._sampler.take()) is None:
             return
         more: dict[str, object] = {"reason": call.reason} if call.reason else {}

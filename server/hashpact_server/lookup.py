@@ -4,7 +4,7 @@
 
     probes --gather (services/lookup)--> one Batch per signal type: all values of all probes in one block
                                            |
-              perceptual: matcher.search --+-- digests: view.item_by_digest
+              perceptual: matcher.search --+-- digests: matcher.may_list --maybe--> view.item_by_digest
                                            |
                         nothing hit? ------+------> done: nothing was opened, nothing is encoded
                                            |
@@ -152,6 +152,7 @@ def look_up(
     """
     hits: list[_Hits] = []
     crowds: dict[int, list[_Crowd]] = {}
+    digests: list[tuple[Batch, NDArray[np.intp]]] = []
     for batch in batches:
         if not batch.kind.exact:
             radius = radii.get(batch.kind.code, batch.kind.radius_default)
@@ -163,11 +164,12 @@ def look_up(
                 crowded.update(cut)
             for probe in crowded:
                 crowds.setdefault(probe, []).append(_Crowd(batch, radius, probe, exact_distances))
-    digests = [batch for batch in batches if batch.kind.exact]
+        elif (rows := engine.matcher.may_list(batch.kind.code, batch.values, batch.kind.size_bytes)).size:
+            digests.append((batch, rows))
     if not hits and not digests:
         return []
     with engine.state.read() as view:
-        hits.extend(found for batch in digests if (found := _equal(view, batch)) is not None)
+        hits.extend(found for batch, rows in digests if (found := _equal(view, batch, rows)) is not None)
         return list(_answer(view, _joined(hits), crowds, matches_max, exact_distances, deadline)) if hits else []
 
 
@@ -201,11 +203,11 @@ def _check_deadline(deadline: float) -> None:
         )
 
 
-def _equal(view: View, batch: Batch) -> _Hits | None:
+def _equal(view: View, batch: Batch, maybe: NDArray[np.intp]) -> _Hits | None:
     code, size = batch.kind.code, batch.kind.size_bytes
     rows, items = [], []
-    for row, at in enumerate(range(0, len(batch.values), size)):
-        item = view.item_by_digest(code, batch.values[at : at + size])
+    for row in maybe.tolist():
+        item = view.item_by_digest(code, batch.values[row * size : (row + 1) * size])
         if item is not None:
             rows.append(row)
             items.append(item)

@@ -1,4 +1,4 @@
-"""The searchable part of the state, in memory: one index per perceptual signal type.
+"""The searchable part of the state, in memory: one index per perceptual signal type, and which digests may be listed.
 
 The matcher follows the state: the writer tells it what a commit changed, and it is rebuilt, never patched, when that is
 in doubt. It knows values and ids; what an item is worth stands in the state.
@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hashpact_server.index import Index
+from hashpact_server import digests
+from hashpact_server.index import DigestFilter, Index
 from hashpact_server.index.base import RangeResult
 from hashpact_server.shelf import Shelf
 from hashpact_server.state.apply import Changes
@@ -57,10 +58,12 @@ class Indexes:
         by_code: an index per signal type code.
         item_of_entry: items of the entries that added signals to an item made earlier. Most signals stand in the entry
             that created their item, so the item is part of their id; only the others are remembered.
+        listed: which digests may be listed.
     """
 
-    def __init__(self, by_code: Mapping[int, Index], item_of_entry: dict[int, int]) -> None:
+    def __init__(self, by_code: Mapping[int, Index], item_of_entry: dict[int, int], listed: DigestFilter) -> None:
         self._by_code = by_code
+        self.listed = listed
         self._item_of_entry = item_of_entry
 
     def add(self, added: Iterable[tuple[int, int, int, bytes]]) -> None:
@@ -146,9 +149,8 @@ class Matcher:
         self._indexes = self._opened(view, self._shelf.open(view))
         self.sequence = view.head.sequence
 
-    @staticmethod
-    def _opened(view: View, by_code: Mapping[int, Index]) -> Indexes:
-        return Indexes(by_code, dict(view.later_entries()))
+    def _opened(self, view: View, by_code: Mapping[int, Index]) -> Indexes:
+        return Indexes(by_code, dict(view.later_entries()), self._shelf.digests)
 
     def rebuild(self, view: View) -> None:
         """Build the indexes anew from the state; searches go on in the old ones until this returns."""
@@ -173,11 +175,21 @@ class Matcher:
         """Take over what a commit changed; found by every search that begins after the return."""
         self._indexes.add(changes.added)
         self._indexes.remove(changes.removed)
+        digests.follow(self._indexes.listed, changes.digests)
         self.sequence = sequence
 
     def search(self, code: int, queries: NDArray[np.uint8], radius: int) -> RangeResult:
         """Everything listed within ``radius`` bits of the queries (uint8 [q, bytes of the type])."""
         return self._indexes.search(code, queries, radius)
+
+    def may_list(self, code: int, values: bytes, size: int) -> NDArray[np.intp]:
+        """Positions of the digests, ``size`` bytes each, that may be listed: the state knows. All others are not."""
+        return self._indexes.listed.may_list(code, values, size)
+
+    @property
+    def listed(self) -> DigestFilter:
+        """Which digests may be listed."""
+        return self._indexes.listed
 
     def items_of(self, ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """The items that signals belong to: uint64 [n] -> uint64 [n]."""

@@ -4,6 +4,7 @@
 
     index/current           which generation, and up to which entry it is good; written last, swapped atomically
     index/GENERATION/TYPE   the files of one index
+    index/GENERATION/digests  which digests may be listed (see ``digests``); tells by itself how far it reaches
 
 An index is disposable. What is found is used when ``current`` names an entry that this very ledger has, and is then
 brought up to date from there; anything else (nothing there, damage, another list, a list restored from a copy) is
@@ -24,7 +25,8 @@ import numpy as np
 from hashpact.signals import SIGNAL_TYPES, SignalType
 from numpy.typing import NDArray
 
-from hashpact_server.index import Index, MultiIndex
+from hashpact_server import digests
+from hashpact_server.index import DigestFilter, Index, MultiIndex
 from hashpact_server.ledger.entry import Entry, Kind, leaf_hash
 from hashpact_server.ledger.payloads import CONTRIBUTING, ContributionPayload
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS
@@ -86,6 +88,7 @@ class Shelf:
         self._root = root
         self._generation = 0
         self._indexes: dict[int, MultiIndex] = {}
+        self.digests = DigestFilter()
 
     def open(self, view: View) -> Mapping[int, Index]:
         """The indexes, as they were left and brought up to date, or built anew."""
@@ -108,6 +111,7 @@ class Shelf:
         for kind in perceptual_types():
             _catch_up(indexes[kind.code], kind.code, current.sequence, view)
         self._indexes = indexes
+        self.digests = digests.taken_up(self._place(root) / digests.FILE, view)
         self._sweep(root)
         return True
 
@@ -121,6 +125,7 @@ class Shelf:
         for kind in perceptual_types():
             indexes[kind.code].add_blocks((ids, values) for ids, _, values in view.value_blocks(kind.code))
         self._indexes = indexes
+        self.digests = digests.built(view)
         if self._root is not None:
             self._sweep(self._root)
         return indexes
@@ -128,9 +133,12 @@ class Shelf:
     def _made(self) -> dict[int, MultiIndex]:
         made: dict[int, MultiIndex] = {}
         for kind in perceptual_types():
-            place = None if self._root is None else self._root / str(self._generation) / kind.name
+            place = None if self._root is None else self._place(self._root) / kind.name
             made[kind.code] = MultiIndex(kind.bits, place)
         return made
+
+    def _place(self, root: Path) -> Path:
+        return root / str(self._generation)
 
     def _sweep(self, root: Path) -> None:
         """Delete other generations. Files that are still mapped live on until nobody uses them."""
@@ -151,6 +159,7 @@ class Shelf:
             return
         for index in self._indexes.values():
             index.checkpoint(entry.sequence)
+        digests.saved_when_worth_it(self.digests, self._place(self._root) / digests.FILE, entry)
         # Crash before: the older word is good for newer files too. After: this one is.
         _Current(self._generation, entry.sequence, leaf_hash(entry.public).hex()).write(self._root)
 
@@ -164,7 +173,8 @@ class Shelf:
             return []
         if not self._take_up(self._root, current, view):
             return []
-        return [kind.name for kind in perceptual_types() if not _agrees(self._indexes[kind.code], kind.code, view)]
+        names = [kind.name for kind in perceptual_types() if not _agrees(self._indexes[kind.code], kind.code, view)]
+        return [*names, "digest"] if digests.missing(self.digests, view) else names
 
     def close(self) -> None:
         """Let go of the indexes."""

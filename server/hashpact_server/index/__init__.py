@@ -11,7 +11,8 @@ Call :func:`warm` before the first request, so that none pays for compiling.
 
 from hashpact_server.index.base import Index, IndexInputError, RangeResult
 from hashpact_server.index.compiling import warm
+from hashpact_server.index.digest_filter import DigestFilter
 from hashpact_server.index.linear import LinearIndex
 from hashpact_server.index.multi_index import MultiIndex
 
-__all__ = ["Index", "IndexInputError", "LinearIndex", "MultiIndex", "RangeResult", "warm"]
+__all__ = ["DigestFilter", "Index", "IndexInputError", "LinearIndex", "MultiIndex", "RangeResult", "warm"]

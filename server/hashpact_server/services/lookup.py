@@ -67,6 +67,8 @@ def read_radii(request: lookup_service_pb2.LookupRequest) -> dict[int, int]:
         Refusal: FIELD_INVALID: unknown or exact type, named twice, over the type's ``radius_max``.
     """
     radii: dict[int, int] = {}
+    if not request.radii:
+        return radii
     for position, each in enumerate(request.radii):
         kind = SIGNAL_TYPES.get(each.signal_type)
         if kind is None or kind.exact:
@@ -79,13 +81,18 @@ def read_radii(request: lookup_service_pb2.LookupRequest) -> dict[int, int]:
     return radii
 
 
+_ZERO: Final = np.zeros(1, np.int64)
+_ZERO.flags.writeable = False
+
+
 class _Column:
     """The signal sets of one type, as they come."""
 
-    __slots__ = ("count", "kind", "probes", "sets", "starts")
+    __slots__ = ("count", "kind", "probes", "sets", "size", "starts")
 
     def __init__(self, kind: SignalType) -> None:
         self.kind = kind
+        self.size = kind.size_bytes
         self.sets: list[bytes] = []
         self.probes: list[int] = []
         self.starts: list[int] = []
@@ -93,6 +100,8 @@ class _Column:
 
     def batch(self) -> Batch:
         """All of them in one block."""
+        if len(self.sets) == 1 and not self.probes[0]:  # one probe: what most calls ask about
+            return Batch(self.kind, self.sets[0], _ZERO, _ZERO)
         return Batch(self.kind, b"".join(self.sets), np.array(self.probes), np.array(self.starts))
 
 
@@ -102,25 +111,27 @@ def gather(request: lookup_service_pb2.LookupRequest, limits: Limits) -> tuple[l
     Raises:
         Refusal: FIELD_INVALID for no probes, LIMIT_EXCEEDED.
     """
-    if not request.probes:
+    probes = request.probes
+    if not probes:
         raise invalid_field("probes", "give at least one probe")
-    if len(request.probes) > limits.lookup_probes_max:
-        raise over_limit("lookup_probes_max", limits.lookup_probes_max, len(request.probes))
+    if len(probes) > limits.lookup_probes_max:
+        raise over_limit("lookup_probes_max", limits.lookup_probes_max, len(probes))
     columns: dict[str, _Column] = {}
     problems: _Problems = []
     in_all = 0
-    for probe_index, probe in enumerate(request.probes):
+    for probe_index, probe in enumerate(probes):
         in_probe = 0
         for set_index, each in enumerate(probe.signal_sets):
             name, values = each.signal_type, each.values
             column = columns.get(name)
             if column is None and name in SIGNAL_TYPES:
                 column = columns[name] = _Column(SIGNAL_TYPES[name])
-            count, rest = divmod(len(values), column.kind.size_bytes) if column else (0, 0)
-            if column is None or rest or not count or (column.probes and column.probes[-1] == probe_index):
-                problems.append(_problem(probe_index, set_index, column, len(values)))
+            size = len(values)
+            if column is None or not size or size % column.size or (column.probes and column.probes[-1] == probe_index):
+                problems.append(_problem(probe_index, set_index, column, size))
                 in_probe += 1  # a set that cannot be read counts as a value, or problems without end would be free
                 continue
+            count = size // column.size
             column.sets.append(values)
             column.probes.append(probe_index)
             column.starts.append(column.count)

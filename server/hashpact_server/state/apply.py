@@ -68,11 +68,13 @@ class Changes:
     Attributes:
         added: (code, signal id, item, value) of perceptual values.
         removed: (code, signal id) of perceptual values.
+        digests: (code, digest, whether it is listed now), in the order in which it happened.
         people: whether members or tokens changed.
     """
 
     added: list[tuple[int, int, int, bytes]] = field(default_factory=list, repr=False)
     removed: list[tuple[int, int]] = field(default_factory=list)
+    digests: list[tuple[int, bytes, bool]] = field(default_factory=list, repr=False)
     people: bool = False
 
 
@@ -188,6 +190,7 @@ def _list_signals(entry: Entry, payload: ContributionPayload, scope: Scope) -> N
             # The same entry may list one twice; the first 6 bytes of a row are the sequence that listed it.
             if previous is not None and previous[:6] != row[:6]:
                 raise ContradictionError(f"entry {entry.sequence} lists a digest that another one lists")
+            scope.changes.digests.append((code, value, True))
         else:
             put(Table.VALUES, value_key(code, identity), value_value(item, value))
             scope.changes.added.append((code, identity, item, value))
@@ -281,6 +284,7 @@ def _unlist_entry(entry: Entry, scope: Scope) -> None:
             value = scope.rows.get(Table.DIGESTS, key)
             if value is not None and value[:8] == u64(identity):
                 scope.rows.delete(Table.DIGESTS, key)
+                scope.changes.digests.append((kind.code, signal.value, False))
         elif scope.rows.get(Table.VALUES, value_key(kind.code, identity)) is not None:
             scope.rows.delete(Table.VALUES, value_key(kind.code, identity))
             scope.changes.removed.append((kind.code, identity))

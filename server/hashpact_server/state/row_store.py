@@ -64,7 +64,7 @@ class RowReader(Protocol):
         ...
 
     def scan(self, table: Table, start: bytes = b"", prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """Rows in key order; never of ``Table.DIGESTS``, which has no useful order."""
+        """Rows in key order, from ``start`` on, while keys begin with ``prefix``."""
         ...
 
 

@@ -157,6 +157,14 @@ class View:
             value_table = np.frombuffer(b"".join(values), np.uint8).reshape(len(block), -1)
             yield _numbers(key_table[:, 1:]), _numbers(value_table[:, :8]), np.ascontiguousarray(value_table[:, 8:])
 
+    def digest_blocks(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Signal type code and the first 16 bytes of the listed digests, uint8 [n, 16], in blocks."""
+        rows = self._rows.scan(Table.DIGESTS)
+        while block := list(itertools.islice(rows, BLOCK_ROWS)):
+            table = np.frombuffer(b"".join(key for key, _ in block), np.uint8).reshape(len(block), -1)
+            for code in np.unique(table[:, 0]).tolist():
+                yield code, np.ascontiguousarray(table[table[:, 0] == code, 1:])
+
     def later_entries(self) -> Iterator[tuple[int, int]]:
         """(sequence, item) of the entries that may have added signals to an item made earlier."""
         for key, _ in self._rows.scan(Table.ITEM_ENTRIES):

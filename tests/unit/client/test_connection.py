@@ -260,6 +260,7 @@ def test_ctrl_c_ends_the_wait_and_the_call(service: LoopbackService, target: str
     release = threading.Event()
 
     def hold(request: Any) -> Message:
+        release.wait(0.5)  # the caller is still on its way to waiting
         os.kill(os.getpid(), signal.SIGINT)
         release.wait(10)
         return service.Lookup(request)
