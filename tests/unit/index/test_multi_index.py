@@ -76,6 +76,24 @@ def test_values_that_share_their_words_are_left_to_the_scan(monkeypatch: pytest.
     assert scanned == [3]
 
 
+def test_a_small_body_that_promised_too_much_is_scanned_in_the_same_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> object:
+        raise AssertionError("scanned by a call of its own")
+
+    rng = np.random.default_rng(15)
+    words = rng.integers(0, 2**16, (3, 16), dtype=np.uint16)
+    values = words[rng.integers(0, 3, (3000, 16)), np.arange(16)].view(np.uint8)
+    linear, multi = LinearIndex(256), MultiIndex(256)
+    linear.add(numbers(3000), values)
+    multi.add(numbers(3000), values)
+    monkeypatch.setattr(segments, "scan", never)
+    monkeypatch.setattr(tail, "scan", never)
+    assert_same(multi, linear, values[:3], (8,))
+    multi.seal()
+    assert_same(multi, linear, values[:3], (8,))
+    assert len(multi.range_search(values[:3], 8).ids) >= 3
+
+
 def test_of_a_batch_only_queries_that_promise_too_much_are_scanned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once most of those before were, so are the rest: listing their buckets would be for nothing."""
     scanned: list[int] = []
