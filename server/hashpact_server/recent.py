@@ -7,7 +7,7 @@ The writer's thread is the only one that comes here.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -49,9 +49,9 @@ class _Strip:
     def __len__(self) -> int:
         return len(self._of)
 
-    def add(self, signal: int, item: int, value: bytes) -> None:
-        self._of.append((signal, item))
-        self._late.append(value)
+    def ends(self) -> tuple[Callable[[tuple[int, int]], None], Callable[[bytes], None]]:
+        """Where (signal id, item) and the value of a new row go: every signal that is listed passes here."""
+        return self._of.append, self._late.append
 
     def truncate(self, size: int) -> None:
         del self._of[size:]
@@ -135,6 +135,7 @@ class Recent:
 
     def __init__(self, base: int) -> None:
         self._strips = {kind.code: _Strip(kind.bits, base) for kind in SIGNAL_TYPES.values() if not kind.exact}
+        self._ends = {code: strip.ends() for code, strip in self._strips.items()}
 
     def covers(self, code: int, sequence: int) -> bool:
         """Whether everything of a type that was listed after this entry is here."""
@@ -143,7 +144,9 @@ class Recent:
     def add(self, added: Sequence[tuple[int, int, int, bytes]]) -> None:
         """Add (code, signal id, item, value) rows that were just recorded."""
         for code, signal, item, value in added:
-            self._strips[code].add(signal, item, value)
+            of, late = self._ends[code]
+            of((signal, item))
+            late(value)
 
     def undisturbed(self, hint: Neighbours) -> Iterator[Wanted]:
         """The values that stand apart in their request, and near which nothing was listed since they were searched."""

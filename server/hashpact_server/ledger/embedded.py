@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from hashpact_server.ledger.base import Committed, Conflict
@@ -184,7 +184,7 @@ class LedgerWriter(LedgerReader):
         return map(self._as_redacted, itertools.chain(stored, new))
 
     def _as_redacted(self, entry: Entry) -> Entry:
-        return replace(entry, private=None) if entry.sequence in self._redactions else entry
+        return entry._replace(private=None) if entry.sequence in self._redactions else entry
 
     def redact(self, sequence: int) -> None:
         """Delete the private part of an entry; its public part, and with it the tree, stays."""

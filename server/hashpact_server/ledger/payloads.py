@@ -72,8 +72,7 @@ class ListedSignal(NamedTuple):
         return f"ListedSignal(code={self.code}, quality={self.quality}, name={self.name!r}, confirms={self.confirms})"
 
 
-@dataclass(frozen=True, slots=True)
-class ContributionPayload:
+class ContributionPayload(NamedTuple):
     """What a member says about an item: how it knows, its labels, and the signals it adds.
 
     Attributes:

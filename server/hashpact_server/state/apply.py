@@ -160,8 +160,9 @@ def _item_contributed(entry: Entry, scope: Scope) -> None:
 
 
 def _contribute(entry: Entry, scope: Scope) -> None:
-    row = _redacted_row(entry)
-    if (private := entry.payload) is not None:
+    if (private := entry.payload) is None:
+        row = _redacted_row(entry)
+    else:
         payload = ContributionPayload.decode(private)
         row = ContributionRow(entry.subject, entry.member, entry.sequence, payload.basis, payload.labels)
         _list_signals(entry, payload, scope)
@@ -175,7 +176,8 @@ def _redacted_row(entry: Entry) -> ContributionRow:
 
 
 def _list_signals(entry: Entry, payload: ContributionPayload, scope: Scope) -> None:
-    put, item, first = scope.rows.put, entry.subject, signal_id(entry.sequence, 0)
+    put, added = scope.rows.put, scope.changes.added.append
+    item, first = entry.subject, signal_id(entry.sequence, 0)
     for identity, (code, value, _, _, confirms) in enumerate(payload.signals, first):
         if confirms or code == OPAQUE:
             continue
@@ -193,7 +195,7 @@ def _list_signals(entry: Entry, payload: ContributionPayload, scope: Scope) -> N
             scope.changes.digests.append((code, value, True))
         else:
             put(Table.VALUES, value_key(code, identity), value_value(item, value))
-            scope.changes.added.append((code, identity, item, value))
+            added((code, identity, item, value))
 
 
 def _contribution_withdrawn(entry: Entry, scope: Scope) -> None:
@@ -222,7 +224,7 @@ def _redacted(entry: Entry, scope: Scope) -> None:
             scope.rows.put(Table.CONTRIBUTIONS, key, _redacted_row(target).encode())
         item = scope.rows.get(Table.ITEMS, u64(target.subject))
         if item is not None:
-            row = replace(ItemRow.decode(target.subject, item), redacted=True)
+            row = ItemRow.decode(target.subject, item)._replace(redacted=True)
             scope.rows.put(Table.ITEMS, u64(target.subject), row.encode())
     elif target.kind == Kind.MEMBER_CREATED:
         _redact_member(target, scope)

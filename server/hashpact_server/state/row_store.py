@@ -153,7 +153,9 @@ class WritableRows(StoredRows):
             previous = rows[key]
             self._undo.append((held.number, key, previous))
         else:
-            previous = self._look(held, key)
+            # Most rows lie beyond their table's end: one comparison says that they are new.
+            end = held.ends.get(key[0])
+            previous = None if end is not None and key > end else self._look(held, key)
             self._undo.append((held.number, key, _NOTHING))
             if held.order is not None:
                 insort(held.order, key)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from hashpact_server.ledger.codec import LayoutError, Reader, text, texts, u8, u64
 
@@ -105,8 +105,7 @@ class TokenRow:
         return row
 
 
-@dataclass(frozen=True, slots=True)
-class ItemRow:
+class ItemRow(NamedTuple):
     """An item: where it stands, and whether something of it was redacted."""
 
     item: int
@@ -129,8 +128,7 @@ class ItemRow:
             raise LayoutError(f"there is no status {number}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class ContributionRow:
+class ContributionRow(NamedTuple):
     """What one member says about one item today.
 
     Attributes:

@@ -29,7 +29,7 @@ import struct
 from enum import IntEnum
 from typing import Final
 
-from hashpact_server.ledger.codec import u8, u64
+from hashpact_server.ledger.codec import u64
 
 
 class Table(IntEnum):
@@ -58,6 +58,7 @@ TABLES: Final = (*_STORED_AS.values(), STATE_HEAD)
 
 DIGEST_KEY_BYTES: Final = 16
 
+_CODES: Final = tuple(bytes((code,)) for code in range(256))
 _VALUE_KEY: Final = struct.Struct(">BQ")
 _SIGNAL_AND_ITEM: Final = struct.Struct(">QQ")
 
@@ -74,7 +75,7 @@ def item_entry_key(item: int, sequence: int) -> bytes:
 
 def digest_key(code: int, digest: bytes) -> bytes:
     """Key of a digest: its first 16 bytes decide; the rest stands in the value and is compared."""
-    return u8(code) + digest[:DIGEST_KEY_BYTES]
+    return _CODES[code] + digest[:DIGEST_KEY_BYTES]
 
 
 def digest_value(signal: int, item: int, digest: bytes) -> bytes:
