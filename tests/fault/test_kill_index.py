@@ -23,6 +23,7 @@ import pytest
 from hashpact.v1 import contribution_service_pb2, item_pb2, signal_pb2
 from hashpact_server.index.tail import TAIL_ROWS_MAX
 from hashpact_server.ledger.entry import Kind
+from hashpact_server.shelf import CURRENT
 
 from tests.bench.filling import fill
 from tests.data import effort, run_seed
@@ -170,6 +171,7 @@ def test_killed_while_the_index_seals_merges_and_is_written_down(
     print(f"\nHASHPACT_KILL_SEED={seed}", end="")
     forum = four_writers.copy(tmp_path / "data")
     fill(forum.data, FILMS_BEFORE, FILM_FRAMES)
+    (forum.data / "index" / CURRENT).unlink()  # as if killed before anything was written down: a new generation begins
     chain = FilmChain(forum, seed)
     for _ in range(ROUNDS_PER_CHAIN):
         answered = chain.round(chain.moment)
