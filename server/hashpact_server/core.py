@@ -5,6 +5,7 @@ The writer works on a :class:`Core`; everybody else reads through it.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -105,6 +106,8 @@ class Core:
     ) -> None:
         self.store = store
         self._clock_ms = clock_ms
+        self.moved = threading.Condition()
+        """Notified after each commit was published."""
         with self._whole_view() as view:
             self.matcher = Matcher(view, index_folder)
             self._follow(view)
@@ -174,6 +177,13 @@ class Core:
         if sealed.roster is not None:
             self.published.roster = sealed.roster
         self.published.head = sealed.head
+        with self.moved:
+            self.moved.notify_all()
+
+    def wait_for(self, sequence: int, timeout_s: float) -> bool:
+        """Wait until an entry is published; whether it was in time."""
+        with self.moved:
+            return self.moved.wait_for(lambda: self.published.head.sequence >= sequence, timeout_s)
 
     def forget_recent(self) -> None:
         """After an aborted group: what it recorded is gone, and so is the right edge it had moved."""
@@ -188,9 +198,9 @@ class Core:
         self._reload()
 
 
-def open_store(data_dir: Path, *, store_bytes_max: int | None = None) -> Store:
-    """The store of a data directory."""
+def open_store(data_dir: Path, *, store_bytes_max: int | None = None, reading: bool = False) -> Store:
+    """The store of a data directory; ``reading``: beside whoever writes it."""
     path = data_dir / STORE_FOLDER
     if store_bytes_max is None:
-        return Store(path, STORE_TABLES)
-    return Store(path, STORE_TABLES, store_bytes_max=store_bytes_max)
+        return Store(path, STORE_TABLES, reading=reading)
+    return Store(path, STORE_TABLES, store_bytes_max=store_bytes_max, reading=reading)

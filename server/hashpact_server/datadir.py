@@ -11,6 +11,7 @@
       ca.pem  ca.key       the authority that signed the server's certificate; members need ca.pem
       server.pem .key      the server's certificate and key
       numba-cache/         compiled kernels, a folder per version of them; may be deleted
+      replica              its presence says that the list follows another server's, and takes no writes of its own
 
 ``initialising`` exists while ``init`` works: found later, it says that ``init`` was interrupted.
 """
@@ -70,6 +71,11 @@ class DataDirectory:
     def layout_file(self) -> Path:
         """Written last by ``init``."""
         return self.file("layout")
+
+    @property
+    def replica_mark(self) -> Path:
+        """There in a replica's directory."""
+        return self.file("replica")
 
     @property
     def marker(self) -> Path:

@@ -18,6 +18,7 @@ from typing import Final
 
 from hashpact_server.config import Config
 from hashpact_server.core import INDEX_FOLDER, Core, Published, open_store, wall_clock_ms
+from hashpact_server.feed import Feed
 from hashpact_server.keeper import Keeper
 from hashpact_server.ledger.base import Committed
 from hashpact_server.ledger.embedded import LedgerReader, LedgerWriter
@@ -46,7 +47,10 @@ class Engine:
             request_id_ttl_s=config.limits.request_id_ttl_s,
             on_fatal=on_fatal,
         )
+        self.follows = False
+        """Whether the list is a replica's: what an upstream has may come here any moment."""
         self._keeper = Keeper(core)
+        self.feed = Feed(core)
 
     @classmethod
     def open(cls, data_dir: Path, config: Config, on_fatal: Callable[[BaseException], None] | None = None) -> Engine:
@@ -66,6 +70,16 @@ class Engine:
         except BaseException:
             store.close()
             raise
+
+    @staticmethod
+    def is_empty(data_dir: Path) -> bool:
+        """Whether there is no list yet."""
+        store = open_store(data_dir)
+        try:
+            with store.read() as tx:
+                return LedgerReader(tx).tip().sequence < 0
+        finally:
+            store.close()
 
     @staticmethod
     def create(data_dir: Path, steward: str) -> str:
@@ -97,6 +111,7 @@ class Engine:
 
     def close(self) -> None:
         """Carry out the writes that wait, write down where the indexes stand, and close everything."""
+        self.feed.close()
         self.writer.stop()
         self._keeper.stop()
         self.store.close()

@@ -13,40 +13,82 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import BinaryIO, Final
 
 from hashpact_server import config, tls
+from hashpact_server.core import open_store
 from hashpact_server.datadir import LAYOUT, DataDirectory, sync_directory, write_private
 from hashpact_server.engine import Engine
+from hashpact_server.epochs import RESTORED, begin_epoch
 from hashpact_server.index import warm
 from hashpact_server.ledger.store import StoreError
 from hashpact_server.lock import DirectoryLock
 from hashpact_server.rules.members import check_name
+from hashpact_server.snapshot import SnapshotError, load
 from hashpact_server.trouble import Trouble
 
+REPLICA_MARK: Final = b"This list follows another server's: hashpact-server serve --follow TARGET\n"
 
-def initialise(data: DataDirectory, *, steward: str, hostnames: Sequence[str], say: Callable[[str], None]) -> str:
-    """Make a data directory; returns the first steward's token, which is stored nowhere.
+
+Content = Callable[[DataDirectory], str]
+"""Puts a list, or what stands for one, into a new data directory; returns a token to be shown, or ""."""
+
+
+def initialise(data: DataDirectory, content: Content, *, hostnames: Sequence[str], say: Callable[[str], None]) -> str:
+    """Make a data directory; returns what ``content`` does.
 
     Args:
         data: where; an empty or absent directory.
-        steward: the first steward's name.
+        content: what it shall hold: :func:`new_list`, :func:`a_replica`, :func:`restored`.
         hostnames: names and addresses under which members reach the server, besides this machine's own.
         say: told what is done, for people.
 
     Raises:
         Trouble: there is something already, or the disk does not let us.
-        ConfigError, Refusal: a host name or the steward's name is none.
+        ConfigError: a host name is none.
     """
     tls.subject_names(hostnames)
-    check_name("--steward", steward)
     try:
         _make_empty(data)
         with DirectoryLock(data):
-            return _fill(data, steward, hostnames, say)
+            return _fill(data, content, hostnames, say)
     except OSError as error:
         raise Trouble(f"cannot make {data.path}: {error.strerror or error}") from error
     except StoreError as error:
         raise Trouble(f"cannot make the store in {data.path}: {error}") from error
+
+
+def new_list(steward: str) -> Content:
+    """A new list with its first steward; the token is the steward's, and stored nowhere. Raises Refusal: no name."""
+    check_name("--steward", steward)
+    return lambda data: Engine.create(data.path, steward)
+
+
+def a_replica(data: DataDirectory) -> str:
+    """Nothing yet: the list comes from the server that is followed."""
+    write_private(data.replica_mark, REPLICA_MARK)
+    return ""
+
+
+def restored(file: BinaryIO) -> Content:
+    """The list of a snapshot, which goes on in a new epoch: what was written after the snapshot is given up."""
+
+    def fill(data: DataDirectory) -> str:
+        store = open_store(data.path)
+        try:
+            load(file, store)
+        except SnapshotError as error:
+            raise Trouble(f"nothing was restored: {error}") from error
+        finally:
+            store.close()
+        engine = Engine.open(data.path, config.Config())
+        try:
+            begin_epoch(engine.writer, RESTORED)
+        finally:
+            engine.close()
+        return ""
+
+    return fill
 
 
 def _make_empty(data: DataDirectory) -> None:
@@ -79,14 +121,14 @@ def _close_to_others(path: Path) -> None:
     path.chmod(0o700)
 
 
-def _fill(data: DataDirectory, steward: str, hostnames: Sequence[str], say: Callable[[str], None]) -> str:
+def _fill(data: DataDirectory, content: Content, hostnames: Sequence[str], say: Callable[[str], None]) -> str:
     write_private(data.marker, b"If no init is running, one was interrupted: remove this directory, run init again.\n")
     write_private(data.config_file, config.template().encode())
     tls.make_authority(data)
     tls.make_certificate(data, hostnames)
     say("keys and certificates made")
-    token = Engine.create(data.path, steward)
-    say("list made; compiling the search kernels (once, up to a minute)")
+    token = content(data)
+    say("compiling the search kernels (once, up to a minute)")
     data.kernel_cache.mkdir(mode=0o700, exist_ok=True)
     compiled = warm()
     if compiled.unkept:

@@ -72,9 +72,13 @@ class Method:
 
     def __post_init__(self) -> None:
         # The wire's verbs say whether it changes the list. Health checks come every few seconds for ever.
-        writes = not self.path.rpartition("/")[2].startswith(("Get", "List", "Lookup"))
-        level = logging.INFO if writes and self.kind is not Kind.OPEN else logging.DEBUG
+        level = logging.INFO if self.writes and self.kind is not Kind.OPEN else logging.DEBUG
         object.__setattr__(self, "log_level", level)
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes the list; the wire's verbs say so."""
+        return not self.path.rpartition("/")[2].startswith(("Get", "List", "Lookup", "Watch", "Snapshot"))
 
 
 class Gate:
@@ -88,9 +92,13 @@ class Gate:
     def __init__(self, config: Config, metrics: Metrics) -> None:
         limits = config.limits
         self.deadline_s_max = limits.deadline_s_max
+        # Whoever takes a message late is told so; whoever never takes it cannot be told, and is cut.
+        self._stall_s_max = 2 * limits.watch_stall_s_max
         self._metrics = metrics
         self._sampler = Sampler(config.call_log_lines_per_s_max)
         self._roster: Callable[[], Roster] | None = None
+        self.read_only = False
+        """A replica's gate: who may write is told where to."""
         self.patience = Patience()
         self.in_flight = InFlight(
             {
@@ -142,7 +150,10 @@ class Gate:
             try:
                 call.enter()
                 for answer in behaviour(call.read(requests, handler), context):
-                    yield answer if isinstance(answer, bytes) else bytes(answer.SerializeToString())
+                    call.stay()
+                    encoded = answer if isinstance(answer, bytes) else bytes(answer.SerializeToString())
+                    with self.patience.until(time.monotonic() + self._stall_s_max, context.cancel):
+                        yield encoded
             except BaseException as error:
                 call.fail(error)
                 raise
@@ -228,15 +239,29 @@ class _Call:
             gate.in_flight.admit(kind, host)
             self._admitted = host
             return
-        member = gate.member_of(self._context)
-        self.member = member.name
-        if self.method.roles and self.method.roles.isdisjoint(member.roles):
-            raise role_missing(self.method.roles)
+        member = self._authorised()
         self._deadline = gate.deadline_of(self._context)
+        if gate.read_only and self.method.writes:
+            raise Refusal(
+                reasons.ERROR_REASON_REPLICA_READ_ONLY, "this server is a replica: send writes to the one it follows"
+            )
         gate.in_flight.admit(kind, member.pseudonym)
         self._admitted = member.pseudonym
         gate.count_member(member.name)
         set_caller(Caller(member, self._deadline))
+
+    def _authorised(self) -> MemberRow:
+        """Who calls, when they may call this now; raises Refusal."""
+        member = self._gate.member_of(self._context)
+        self.member = member.name
+        if self.method.roles and self.method.roles.isdisjoint(member.roles):
+            raise role_missing(self.method.roles)
+        return member
+
+    def stay(self) -> None:
+        """Before each message of a stream: whoever lost the right to it meanwhile gets no more of it."""
+        if self.method.kind is not Kind.OPEN:
+            self._authorised()
 
     def read(self, requests: Iterator[bytes], handler: Handler) -> Any:
         """What the caller sent, parsed: a message, or an iterator of them where the method takes a stream."""

@@ -31,9 +31,12 @@ from hashpact.signals import SIGNAL_TYPES_BY_CODE
 
 from hashpact_server import addresses, services, supervisor, versions
 from hashpact_server.addresses import Address
+from hashpact_server.adopting import DivergedError
 from hashpact_server.config import Config
+from hashpact_server.core import open_store
 from hashpact_server.datadir import DataDirectory
 from hashpact_server.engine import Engine
+from hashpact_server.follower import Follower, Upstream, begin
 from hashpact_server.index import warm
 from hashpact_server.inflight import Kind
 from hashpact_server.interceptors import Gate, Handler, Method, Router
@@ -42,7 +45,9 @@ from hashpact_server.lock import DirectoryLock
 from hashpact_server.logs import event
 from hashpact_server.metrics import Metrics, MetricsPort, Reading
 from hashpact_server.services.health import HealthService
-from hashpact_server.services.roles import ROLES
+from hashpact_server.services.roles import ROLES, STREAMS
+from hashpact_server.snapshot import SnapshotError
+from hashpact_server.snapshot_files import SnapshotFiles
 from hashpact_server.tls import CertificateSource, KeyPair
 from hashpact_server.trouble import Trouble
 
@@ -71,12 +76,17 @@ class Node:
         data: the directory; must be whole.
         config: limits and settings.
         plaintext: serve without TLS; only where nothing leaves the machine.
+        upstream: whom to follow; None: this server writes the list.
     """
 
-    def __init__(self, data: DataDirectory, config: Config, *, plaintext: bool = False) -> None:
+    def __init__(
+        self, data: DataDirectory, config: Config, *, plaintext: bool = False, upstream: Upstream | None = None
+    ) -> None:
         self._data = data
         self._config = config
         self._plaintext = plaintext
+        self._upstream = upstream
+        self._follower: Follower | None = None
         self._metrics = Metrics(versions.own())
         self._gate = Gate(config, self._metrics)
         self._health = HealthService(service_names())
@@ -98,6 +108,7 @@ class Node:
             self._undo = undo
             undo.callback(self._gate.patience.close)
             undo.enter_context(DirectoryLock(self._data))
+            self._check_mark()
             self._listen(undo)
             started = time.monotonic()
             with supervisor.starting():
@@ -128,6 +139,7 @@ class Node:
         event(_LOGGER, logging.INFO, "stopping", in_flight=self.in_flight(Kind.REQUEST))
         supervisor.notify("STOPPING=1")
         self._health.end()
+        self.engine.feed.close()  # watchers are told, and come back
         server.stop(self._config.drain_s)
         drained = self._gate.in_flight.wait_idle(self._config.drain_s)
         server.stop(_LAST_ANSWERS_S).wait()
@@ -203,6 +215,20 @@ class Node:
 
     # The list.
 
+    def _check_mark(self) -> None:
+        """A replica must follow, and a hub must not: a list with two writers would be two lists."""
+        replica = self._data.replica_mark.exists()
+        if replica and self._upstream is None:
+            raise Trouble(
+                f"{self._data.path} is a replica: serve it with --follow TARGET, or make it the hub with:"
+                f" hashpact-server promote --data {self._data.path}"
+            )
+        if self._upstream is not None and not replica:
+            raise Trouble(
+                f"{self._data.path} holds a list of its own and cannot follow another: make a directory for a replica"
+                " with: hashpact-server init DIR --replica"
+            )
+
     def _open(self, undo: contextlib.ExitStack) -> None:
         started = time.monotonic()
         done = warm()
@@ -215,23 +241,61 @@ class Node:
             seconds=round(time.monotonic() - started, 3),
         )
         try:
+            if self._upstream is not None and Engine.is_empty(self._data.path):
+                self._begin(self._upstream)
             engine = Engine.open(self._data.path, self._config, self._on_fatal)
         except StoreError as error:
             raise Trouble(f"cannot open the store in {self._data.path}: {error}") from error
         self._engine = engine
         undo.callback(engine.close)
         collected = _Collector()
-        services.register(collected, engine, self._config)
+        files = SnapshotFiles(self._data.path)
+        undo.callback(files.close)
+        services.register(collected, engine, files, self._config)
         for path, handler in collected.table.items():
             self._routes.table[path] = self._gate.guard(METHODS[path], handler)
         self._metrics.read_from(self._readings)
         undo.callback(self._metrics.read_from, lambda: ())
+        if self._upstream is not None:
+            self._follow(engine, self._upstream, undo)
         self._gate.open(lambda: engine.published.roster)
-        self._health.set_serving(serving=True)
+        if self._upstream is None:
+            self._health.set_serving(serving=True)
+
+    def _begin(self, upstream: Upstream) -> None:
+        """Wait for the upstream, and take over the beginning of its list."""
+        wait_s = 0.1
+        while True:
+            store = open_store(self._data.path, store_bytes_max=self._config.limits.store_bytes_max)
+            try:
+                begin(store, upstream)
+            except grpc.RpcError as error:
+                away: Any = error
+                event(_LOGGER, logging.WARNING, "upstream away", code=away.code().name, why=away.details())
+            except SnapshotError as error:
+                event(_LOGGER, logging.WARNING, "snapshot refused", why=str(error))
+            else:
+                return
+            finally:
+                store.close()
+            wait_s = min(2 * wait_s, 10.0)
+            if self._end.wait(wait_s):
+                raise Trouble(f"ended before {upstream.target} could be reached")
+
+    def _follow(self, engine: Engine, upstream: Upstream, undo: contextlib.ExitStack) -> None:
+        engine.follows = self._gate.read_only = True
+        self._follower = Follower(
+            engine,
+            upstream,
+            on_first=lambda: self._health.set_serving(serving=True),
+            on_diverged=lambda _: self._on_fatal(DivergedError()),
+        )
+        self._follower.start()
+        undo.callback(self._follower.stop)
 
     def _on_fatal(self, error: BaseException) -> None:
-        """The writer is dead: nothing can be written any more, so end, and let the supervisor start afresh."""
-        event(_LOGGER, logging.CRITICAL, "the writer died", error=type(error).__name__)
+        """Nothing can be written, or followed, any more: end, and let the supervisor start afresh."""
+        event(_LOGGER, logging.CRITICAL, "the server ends", error=type(error).__name__)
         self._fatal = True
         self._end.set()
 
@@ -265,6 +329,10 @@ class Node:
             "hashpact_store_bytes_max", "Size at which writes are refused.", self._config.limits.store_bytes_max
         )
         yield Reading("hashpact_oldest_reader_seconds", "Age of the oldest open read.", engine.store.oldest_reader_s())
+        if (follower := self._follower) is not None:
+            yield Reading("hashpact_replica_connected", "1 while the upstream sends.", follower.following.connected)
+            yield Reading("hashpact_replica_lag_entries", "Entries that only the upstream has.", follower.lag_entries)
+            yield Reading("hashpact_replica_lag_seconds", "Time since nothing was missing.", follower.lag_s)
         yield Reading("hashpact_members", "Members, suspended ones included.", len(engine.published.roster.members))
         yield Reading(
             "hashpact_signals",
@@ -275,7 +343,8 @@ class Node:
 
 
 METHODS: Final[Mapping[str, Method]] = {
-    path: Method(path, frozenset(roles), Kind.REQUEST) for path, roles in ROLES.items()
+    path: Method(path, frozenset(roles), Kind.STREAM if path in STREAMS else Kind.REQUEST)
+    for path, roles in ROLES.items()
 }
 """Every method that needs a token."""
 

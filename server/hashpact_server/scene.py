@@ -85,6 +85,19 @@ class Scene(View):
         if not isinstance(outcome, Committed):
             raise AssertionError("nobody else appends to an embedded ledger")
         entry = outcome.entries[0]
+        self._take_effect(entry)
+        return entry
+
+    def adopt(self, entry: Entry) -> None:
+        """Append an entry that another server wrote, and let it take effect; raises what ``apply`` raises."""
+        self._appending.adopt(entry)
+        self._take_effect(entry)
+
+    def root(self) -> bytes:
+        """Root of the tree over the ledger with what was recorded so far."""
+        return self._appending.root()
+
+    def _take_effect(self, entry: Entry) -> None:
         added = len(self.changes.added)
         apply(entry, self._scope)
         self._recent.add(self.changes.added[added:])
@@ -92,7 +105,6 @@ class Scene(View):
             self._appending.redact(entry.subject)
         elif entry.kind == Kind.EPOCH_STARTED:
             self._epoch += 1
-        return entry
 
     def settle(self, hint: Neighbours | None) -> None:
         """Look once, for all values of a request, whether anything was listed near them since they were searched.

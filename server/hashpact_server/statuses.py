@@ -42,6 +42,8 @@ CODES: Final[dict[int, int]] = {
     reasons.ERROR_REASON_DEADLINE_EXCEEDED: code_pb2.DEADLINE_EXCEEDED,
     reasons.ERROR_REASON_INTERNAL: code_pb2.INTERNAL,
     reasons.ERROR_REASON_TOKEN_MALFORMED: code_pb2.INVALID_ARGUMENT,
+    reasons.ERROR_REASON_WATCHER_TOO_SLOW: code_pb2.RESOURCE_EXHAUSTED,
+    reasons.ERROR_REASON_REPLICA_READ_ONLY: code_pb2.FAILED_PRECONDITION,
     # An outcome of Contribute, and the error of an Amend that could add nothing.
     reasons.ERROR_REASON_SIGNAL_TAKEN: code_pb2.FAILED_PRECONDITION,
 }
@@ -50,6 +52,7 @@ _QUOTAS: Final = (
     reasons.ERROR_REASON_LIMIT_EXCEEDED,
     reasons.ERROR_REASON_TOO_MANY_REQUESTS,
     reasons.ERROR_REASON_STORE_FULL,
+    reasons.ERROR_REASON_WATCHER_TOO_SLOW,
 )
 
 

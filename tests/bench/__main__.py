@@ -16,6 +16,7 @@ import numpy as np
 
 from tests.bench import (
     bench_contributions,
+    bench_feed,
     bench_followers,
     bench_hashing,
     bench_index,
@@ -67,6 +68,12 @@ def measure_service(scale: Scale) -> dict[str, Any]:
         figures["filling"]["bulk"] = filled(place.data, scale.bulk_items)
         filled(place.data, scale.items - scale.bulk_items)
         _look_and_contribute(place, str(scale.items), scale, figures)
+        say("the feed")
+        with serving(place) as running:
+            figures["feed"] = {
+                "catching_up": bench_feed.measure_catching_up(running),
+                **bench_feed.measure_beginning_and_lag(running),
+            }
         say("one server, and two")
         figures["followers"] = bench_followers.measure(place, scale.seconds)
         say("filling a large list")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ THREADS = 4
 def measure(place: Prepared, seconds: float) -> dict[str, Any]:
     """Look-ups per second through one server, and through two, by the same client process."""
     with tempfile.TemporaryDirectory(prefix="hashpact-bench-") as folder:
-        copy = Prepared(Path(folder) / "data", place.checker, place.contributor)
+        copy = replace(place, data=Path(folder) / "data")
         shutil.copytree(place.data, copy.data)
         with ExitStack() as stack:
             first = stack.enter_context(serving(place))

@@ -75,6 +75,29 @@ def writing_rows(results: Results) -> Iterator[Row]:
         )
 
 
+def feed_rows(results: Results) -> Iterator[Row]:
+    """Replicas and watchers."""
+    feed = results["feed"]
+    caught = feed["catching_up"]
+    yield (
+        f"a new replica of {LIST_ITEMS:,} items until it has everything",
+        f"{feed['begin_s']:.1f} s",
+        "hub and replica on the same 2 cores",
+    )
+    for key, about in (("lag", ""), ("lag_with_watchers", f", {feed['watchers']} watchers connected")):
+        found = feed[key]
+        yield (
+            f"contribution at the hub until it matches at the replica{about}",
+            f"p50 {found['p50_ms']:.1f} ms, p99 {found['p99_ms']:.1f} ms, worst {found['worst_ms']:.0f} ms",
+            f"{found['count']} of them, one after the other",
+        )
+    yield (
+        f"{caught['watchers']} watchers in two processes catch up from the first entry",
+        f"{caught['entries_per_s']:,.0f} entries/s in all",
+        f"{caught['entries']:,} entries in {caught['seconds']:.0f} s",
+    )
+
+
 def life_rows(results: Results) -> Iterator[Row]:
     """The large list: updates, merges, starts."""
     life, merging = results["life"], results["merging"]
@@ -272,6 +295,8 @@ def page(results: Results) -> str:
         table(HEADLINE, writing_rows(results)),
         "## A large list that lives",
         table(HEADLINE, life_rows(results)),
+        "## Replicas and the feed",
+        table(HEADLINE, feed_rows(results)),
         "## Hashing",
         table(HEADLINE, hashing_rows(results)),
         f"Versions: {versions}. All figures: [results.json](results.json).",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -20,11 +21,12 @@ STOP_S = 60.0
 
 @dataclass(frozen=True)
 class Prepared:
-    """A data directory with a member that checks and one that contributes."""
+    """A data directory with members that check, contribute, and replicate."""
 
     data: Path
     checker: str
     contributor: str
+    replicator: str
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,12 @@ def prepared() -> Iterator[Prepared]:
     with tempfile.TemporaryDirectory(prefix="hashpact-bench-") as folder:
         data = Path(folder) / "data"
         subprocess.run([*server_command(), "init", str(data)], check=True, capture_output=True)
-        yield Prepared(data, _admit(data, "checker", ["check"]), _admit(data, "contributor", ["check", "contribute"]))
+        yield Prepared(
+            data,
+            _admit(data, "checker", ["check"]),
+            _admit(data, "contributor", ["check", "contribute"]),
+            _admit(data, "replicator", ["replicate"]),
+        )
 
 
 def _admit(data: Path, name: str, roles: list[str]) -> str:
@@ -76,14 +83,15 @@ def _admit(data: Path, name: str, roles: list[str]) -> str:
 
 
 @contextmanager
-def serving(place: Prepared) -> Iterator[Running]:
+def serving(place: Prepared, upstream: Running | None = None) -> Iterator[Running]:
     """A server over a data directory, ready; stopped cleanly in the end, unless it was killed."""
+    command = [*server_command(), "serve", "--data", str(place.data), "--listen", "127.0.0.1:0"]
+    environment = dict(os.environ)
+    if upstream is not None:
+        command += ["--follow", upstream.target]
+        environment |= {"HASHPACT_TOKEN": place.replicator, "HASHPACT_CA": str(upstream.ca)}
     started = time.perf_counter()
-    process = subprocess.Popen(
-        [*server_command(), "serve", "--data", str(place.data), "--listen", "127.0.0.1:0"],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, text=True)
     try:
         port = _port(process)
         yield Running(f"127.0.0.1:{port}", place, time.perf_counter() - started, process)

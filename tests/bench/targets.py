@@ -158,4 +158,8 @@ TARGETS: Final = [
         12,
         "x",
     ),
+    _most("a replica of 1.15M items, from nothing until it has everything", "feed.begin_s", 60, "s"),
+    _most("from a contribution at the hub to a match at a replica: p99", "feed.lag.p99_ms", 250, "ms"),
+    _most("the same with 50 watchers connected: p99", "feed.lag_with_watchers.p99_ms", 1000, "ms"),
+    _least("entries to 10 watchers that catch up, in all", "feed.catching_up.entries_per_s", 200_000, "entries/s"),
 ]

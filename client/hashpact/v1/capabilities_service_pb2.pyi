@@ -160,6 +160,8 @@ class Limits(_message.Message):
     MEMBER_TOKENS_MAX_FIELD_NUMBER: _builtins.int
     REQUEST_ID_TTL_S_FIELD_NUMBER: _builtins.int
     STORE_BYTES_MAX_FIELD_NUMBER: _builtins.int
+    WATCH_PROGRESS_S_FIELD_NUMBER: _builtins.int
+    WATCH_STALL_S_MAX_FIELD_NUMBER: _builtins.int
     message_bytes_max: _builtins.int
     """Largest message that the server reads, in bytes. gRPC itself refuses larger ones, with `RESOURCE_EXHAUSTED`."""
     lookup_probes_max: _builtins.int
@@ -191,13 +193,17 @@ class Limits(_message.Message):
     member_requests_max: _builtins.int
     """Calls in flight of one member. Over it: `TOO_MANY_REQUESTS`."""
     streams_max: _builtins.int
-    """Open streams, of all members together. Over it: `TOO_MANY_REQUESTS`. No method of this version streams."""
+    """Open streams, of all members together. Over it: `TOO_MANY_REQUESTS`."""
     member_tokens_max: _builtins.int
     """Live tokens of one member."""
     request_id_ttl_s: _builtins.int
     """Time for which a `request_id` is remembered at least, in seconds."""
     store_bytes_max: _builtins.int
     """Size of the store at which writes are refused with `STORE_FULL`, in bytes."""
+    watch_progress_s: _builtins.int
+    """Longest time between two messages of a Watch, in seconds: when nothing happens, one without entries is sent."""
+    watch_stall_s_max: _builtins.int
+    """Time that a watcher gets to take a message, in seconds. Over it: `WATCHER_TOO_SLOW`."""
     def __init__(
         self,
         *,
@@ -219,10 +225,12 @@ class Limits(_message.Message):
         member_tokens_max: _builtins.int = ...,
         request_id_ttl_s: _builtins.int = ...,
         store_bytes_max: _builtins.int = ...,
+        watch_progress_s: _builtins.int = ...,
+        watch_stall_s_max: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contribution_signals_max", b"contribution_signals_max", "contributions_max", b"contributions_max", "deadline_s_max", b"deadline_s_max", "labels_max", b"labels_max", "lookup_probes_max", b"lookup_probes_max", "lookup_values_max", b"lookup_values_max", "matches_default", b"matches_default", "matches_max", b"matches_max", "member_requests_max", b"member_requests_max", "member_tokens_max", b"member_tokens_max", "message_bytes_max", b"message_bytes_max", "near_duplicates_max", b"near_duplicates_max", "page_size_max", b"page_size_max", "probe_values_max", b"probe_values_max", "request_id_ttl_s", b"request_id_ttl_s", "requests_max", b"requests_max", "store_bytes_max", b"store_bytes_max", "streams_max", b"streams_max"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contribution_signals_max", b"contribution_signals_max", "contributions_max", b"contributions_max", "deadline_s_max", b"deadline_s_max", "labels_max", b"labels_max", "lookup_probes_max", b"lookup_probes_max", "lookup_values_max", b"lookup_values_max", "matches_default", b"matches_default", "matches_max", b"matches_max", "member_requests_max", b"member_requests_max", "member_tokens_max", b"member_tokens_max", "message_bytes_max", b"message_bytes_max", "near_duplicates_max", b"near_duplicates_max", "page_size_max", b"page_size_max", "probe_values_max", b"probe_values_max", "request_id_ttl_s", b"request_id_ttl_s", "requests_max", b"requests_max", "store_bytes_max", b"store_bytes_max", "streams_max", b"streams_max", "watch_progress_s", b"watch_progress_s", "watch_stall_s_max", b"watch_stall_s_max"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

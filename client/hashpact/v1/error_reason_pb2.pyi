@@ -143,9 +143,19 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "INTERNAL", "domain": "hashpact", "metadata": {"request": "b7c1..."}}
     """
     ERROR_REASON_TOKEN_MALFORMED: _ErrorReason.ValueType  # 24
-    """`INVALID_ARGUMENT`. A token given as `at_least_as_fresh` that is no token at all.
+    """`INVALID_ARGUMENT`. A token given as `at_least_as_fresh` or `after` that is no token at all.
 
     {"reason": "TOKEN_MALFORMED", "domain": "hashpact"}
+    """
+    ERROR_REASON_WATCHER_TOO_SLOW: _ErrorReason.ValueType  # 25
+    """`RESOURCE_EXHAUSTED`. A watcher did not take a message within `watch_stall_s_max`. Come back with `after`, and read faster.
+
+    {"reason": "WATCHER_TOO_SLOW", "domain": "hashpact", "metadata": {"limit": "watch_stall_s_max", "limit_value": "30"}}
+    """
+    ERROR_REASON_REPLICA_READ_ONLY: _ErrorReason.ValueType  # 26
+    """`FAILED_PRECONDITION`. This server is a replica and takes no writes: send them to its upstream.
+
+    {"reason": "REPLICA_READ_ONLY", "domain": "hashpact"}
     """
     ERROR_REASON_SIGNAL_TYPE_UNKNOWN: _ErrorReason.ValueType  # 40
     """Outcome. This server does not know the signal type; Capabilities lists those it knows."""
@@ -308,9 +318,19 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 23
 {"reason": "INTERNAL", "domain": "hashpact", "metadata": {"request": "b7c1..."}}
 """
 ERROR_REASON_TOKEN_MALFORMED: ErrorReason.ValueType  # 24
-"""`INVALID_ARGUMENT`. A token given as `at_least_as_fresh` that is no token at all.
+"""`INVALID_ARGUMENT`. A token given as `at_least_as_fresh` or `after` that is no token at all.
 
 {"reason": "TOKEN_MALFORMED", "domain": "hashpact"}
+"""
+ERROR_REASON_WATCHER_TOO_SLOW: ErrorReason.ValueType  # 25
+"""`RESOURCE_EXHAUSTED`. A watcher did not take a message within `watch_stall_s_max`. Come back with `after`, and read faster.
+
+{"reason": "WATCHER_TOO_SLOW", "domain": "hashpact", "metadata": {"limit": "watch_stall_s_max", "limit_value": "30"}}
+"""
+ERROR_REASON_REPLICA_READ_ONLY: ErrorReason.ValueType  # 26
+"""`FAILED_PRECONDITION`. This server is a replica and takes no writes: send them to its upstream.
+
+{"reason": "REPLICA_READ_ONLY", "domain": "hashpact"}
 """
 ERROR_REASON_SIGNAL_TYPE_UNKNOWN: ErrorReason.ValueType  # 40
 """Outcome. This server does not know the signal type; Capabilities lists those it knows."""

@@ -15,7 +15,7 @@ import typer
 from hashpact.errors import ConfigError, HashpactError
 
 from hashpact_server import versions
-from hashpact_server.cli import checks, init, members, renew, serve
+from hashpact_server.cli import backup, checks, init, members, promote, renew, serve
 from hashpact_server.cli.common import EXIT_FAILED, complain
 from hashpact_server.logs import where
 from hashpact_server.refusal import Refusal
@@ -37,6 +37,9 @@ app.add_typer(members.app, name="member")
 app.command("fsck")(checks.fsck)
 app.command("replay-check")(checks.replay_check)
 app.command("doctor")(checks.doctor)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
+app.command("promote")(promote.promote)
 app.command("renew-certificate")(renew.renew_certificate)
 
 

@@ -60,9 +60,11 @@ def offline(path: Path, *, instead: str = "") -> Iterator[DataDirectory]:
 
 
 @contextmanager
-def opened(path: Path, *, instead: str = "") -> Iterator[tuple[Engine, Config]]:
-    """The list of a data directory, opened while no server runs; raises Trouble, ConfigError."""
+def opened(path: Path, *, instead: str = "", of_replica: bool = False) -> Iterator[tuple[Engine, Config]]:
+    """The list of a data directory, opened to be changed while no server runs; raises Trouble, ConfigError."""
     with offline(path, instead=instead) as data:
+        if data.replica_mark.exists() and not of_replica:
+            raise Trouble(f"{path} is a replica and takes no writes of its own: change the list at its upstream")
         from hashpact_server.engine import Engine  # noqa: PLC0415 - needs numba, see kernels
         from hashpact_server.ledger.store import StoreError  # noqa: PLC0415 - as above
 

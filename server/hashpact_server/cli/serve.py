@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -26,6 +27,18 @@ def serve(
     metrics: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Where to answer Prometheus; a port alone means loopback.")
     ] = None,
+    follow: Annotated[
+        str | None,
+        typer.Option(metavar="TARGET", help="Be a replica of the server there: HOST:PORT, or unix:PATH."),
+    ] = None,
+    token: Annotated[
+        str,
+        typer.Option(metavar="TOKEN", envvar="HASHPACT_TOKEN", help="With --follow: a member that may replicate."),
+    ] = "",
+    ca: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", envvar="HASHPACT_CA", help="With --follow: whom to trust; else the system's."),
+    ] = None,
     plaintext: Annotated[
         bool, typer.Option("--plaintext", help="Serve without TLS: only on loopback or a Unix socket.")
     ] = False,
@@ -42,9 +55,11 @@ def serve(
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _raise_files()
     kernels.prepare(directory)
-    from hashpact_server.node import Node  # noqa: PLC0415 - needs numba and grpc, set up above
+    from hashpact_server.follower import upstream_of  # noqa: PLC0415 - both need numba and grpc, set up above
+    from hashpact_server.node import Node  # noqa: PLC0415
 
-    raise typer.Exit(Node(directory, config, plaintext=plaintext).run())
+    upstream = None if follow is None else upstream_of(follow, token, ca)
+    raise typer.Exit(Node(directory, config, plaintext=plaintext, upstream=upstream).run())
 
 
 def _raise_files() -> None:

@@ -22,7 +22,7 @@ from typing import Final
 from hashpact_server.ledger.base import Committed, Conflict
 from hashpact_server.ledger.codec import LayoutError, Reader, u8, u64
 from hashpact_server.ledger.entry import SALT_BYTES, Draft, Entry, leaf_hash, parse, seal
-from hashpact_server.ledger.merkle import HASH_BYTES, Frontier, RightEdge, growing_tiles
+from hashpact_server.ledger.merkle import HASH_BYTES, Frontier, RightEdge, growing_tiles, root_at
 from hashpact_server.ledger.store import StoreError, Tx
 
 PUBLIC: Final = "ledger.public"
@@ -78,6 +78,11 @@ class LedgerReader:
         value = self._tx.get(HEAD, _HEAD_KEY)
         return Tip(0, Frontier()) if value is None else Tip.decode(value)
 
+    @staticmethod
+    def place(tx: Tx, tip: Tip) -> None:
+        """Write the end of the ledger."""
+        tx.put(HEAD, _HEAD_KEY, tip.encode())
+
     def entry(self, sequence: int) -> Entry:
         """The entry with this number; raises KeyError where there is none."""
         key = u64(sequence)
@@ -90,6 +95,15 @@ class LedgerReader:
         """Entries in order, from ``start`` on."""
         for key, public in self._tx.scan(PUBLIC, start=u64(start)):
             yield self._parse(key, public)
+
+    def stored(self, start: int = 0) -> Iterator[tuple[bytes, bytes | None]]:
+        """Public and private parts in order, from entry ``start`` on, as they are stored."""
+        for key, public in self._tx.scan(PUBLIC, start=u64(start)):
+            yield public, self._tx.get(PRIVATE, key)
+
+    def root_at(self, size: int) -> bytes:
+        """Root of the tree over the first ``size`` entries; raises LookupError where there are not so many."""
+        return root_at(size, self.tile)
 
     def _parse(self, key: bytes, public: bytes) -> Entry:
         entry = parse(public, self._tx.get(PRIVATE, key))
@@ -186,6 +200,21 @@ class LedgerWriter(LedgerReader):
     def _as_redacted(self, entry: Entry) -> Entry:
         return entry._replace(private=None) if entry.sequence in self._redactions else entry
 
+    def adopt(self, entry: Entry) -> None:
+        """Append an entry that another server wrote, as it is.
+
+        Raises:
+            LayoutError: it is not the one that comes next.
+        """
+        if entry.sequence != self.sequence + 1 or entry.time_ms < self.time_ms:
+            raise LayoutError(f"entry {entry.sequence} cannot follow entry {self.sequence}")
+        self._appended.append(entry)
+        self.sequence, self.time_ms = entry.sequence, entry.time_ms
+
+    def root(self) -> bytes:
+        """Root of the tree over everything up to now."""
+        return self._start.frontier.extended(leaf_hash(entry.public) for entry in self._appended).root()
+
     def redact(self, sequence: int) -> None:
         """Delete the private part of an entry; its public part, and with it the tree, stays."""
         self._redactions[sequence] = None
@@ -210,5 +239,5 @@ class LedgerWriter(LedgerReader):
         tiles = [(tile_key(level, index), hashes) for level, index, hashes in edge.extend(leaves)]
         self._tx.put_many(TILES, tiles)
         tip = Tip(self.time_ms, self._start.frontier.extended(leaves))
-        self._tx.put(HEAD, _HEAD_KEY, tip.encode())
+        self.place(self._tx, tip)
         return tip

@@ -9,12 +9,13 @@ without, (256 N + i + 1) * 256^L. Proofs are made from them. A row per node cost
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 HASH_BYTES: Final = 32
-TILE_WIDTH: Final = 256
+TILE_HEIGHT: Final = 8
+TILE_WIDTH: Final = 1 << TILE_HEIGHT
 NODE_PREFIX: Final = b"\x01"
 EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
 """RFC 6962: the root of a tree without leaves."""
@@ -115,6 +116,31 @@ class RightEdge:
             changed[level, index] = b"".join(tile)
             self._tiles[level] = []
             self._push(level + 1, index, perfect_root(tile), changed, touched)
+
+
+def root_at(size: int, tile: Callable[[int, int], bytes | None]) -> bytes:
+    """Root of the tree over the first ``size`` leaves, from the tiles of a tree that may be larger.
+
+    Args:
+        size: number of leaves.
+        tile: gives the hashes of the tile (level, index), as they stand now.
+
+    Raises:
+        LookupError: a tile is missing or too short.
+    """
+    roots, done = [], 0
+    while done < size:
+        height = (size - done).bit_length() - 1  # of the largest perfect subtree that begins here
+        level, inner = divmod(height, TILE_HEIGHT)
+        first = done >> (TILE_HEIGHT * level)
+        hashes = tile(level, first // TILE_WIDTH) or b""
+        start = first % TILE_WIDTH * HASH_BYTES
+        end = start + (HASH_BYTES << inner)
+        if len(hashes) < end:
+            raise LookupError(f"tile {level}/{first // TILE_WIDTH} is missing or too short")
+        roots.append(perfect_root([hashes[at : at + HASH_BYTES] for at in range(start, end, HASH_BYTES)]))
+        done += 1 << height
+    return Frontier(size, tuple(roots)).root()
 
 
 def growing_tiles(size: int) -> Iterator[tuple[int, int, int]]:

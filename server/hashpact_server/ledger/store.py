@@ -174,16 +174,25 @@ class Store:
         tables: names of the tables to open or make.
         store_bytes_max: size of the file at which writes are refused.
         durable: False only for scratch copies that are thrown away after a crash.
+        reading: only to read; also beside another process that writes.
     """
 
     def __init__(
-        self, path: Path, tables: Sequence[str], *, store_bytes_max: int = MAP_BYTES, durable: bool = True
+        self,
+        path: Path,
+        tables: Sequence[str],
+        *,
+        store_bytes_max: int = MAP_BYTES,
+        durable: bool = True,
+        reading: bool = False,
     ) -> None:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not reading:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = path
         self.store_bytes_max = store_bytes_max
         self._tables = tuple(tables)
         self._durable = durable
+        self._reading = reading
         self._gate = threading.Condition()
         self._readers: dict[int, float] = {}
         self._reader_number = 0
@@ -201,9 +210,11 @@ class Store:
                 mode=0o600,
                 sync=self._durable,
                 metasync=self._durable,
+                readonly=self._reading,
+                create=not self._reading,
             )
             try:
-                self._dbs = {name: self._env.open_db(name.encode()) for name in self._tables}
+                self._dbs = {name: self._env.open_db(name.encode(), create=not self._reading) for name in self._tables}
                 # A reader that was killed leaves its slot behind and keeps old pages from being reused.
                 self._env.reader_check()
             except BaseException:
@@ -320,6 +331,11 @@ class WriteTx(Tx):
     """The write transaction."""
 
     __slots__ = ()
+
+    def clear(self, table: str) -> None:
+        """Delete every row of a table."""
+        with _translated():
+            self._txn.drop(self._dbs[table], delete=False)
 
     def commit(self) -> None:
         """Raw commit; use :meth:`Store.commit`."""

@@ -7,6 +7,7 @@ from typing import Any
 from hashpact.v1 import (
     capabilities_service_pb2_grpc,
     contribution_service_pb2_grpc,
+    feed_service_pb2_grpc,
     lookup_service_pb2_grpc,
     member_service_pb2_grpc,
 )
@@ -15,16 +16,19 @@ from hashpact_server.config import Config
 from hashpact_server.engine import Engine
 from hashpact_server.services.capabilities import CapabilitiesService
 from hashpact_server.services.contribution import ContributionService
+from hashpact_server.services.feed import FeedService
 from hashpact_server.services.lookup import LookupService
 from hashpact_server.services.member import MemberService
+from hashpact_server.snapshot_files import SnapshotFiles
 
 
-def register(server: Any, engine: Engine, config: Config) -> None:
+def register(server: Any, engine: Engine, files: SnapshotFiles, config: Config) -> None:
     """Add every service of ``hashpact.v1`` to a ``grpc.Server``, or to whatever takes handlers as one does."""
     limits = config.limits
     lookup_service_pb2_grpc.add_LookupServiceServicer_to_server(LookupService(engine, limits), server)
     contribution_service_pb2_grpc.add_ContributionServiceServicer_to_server(ContributionService(engine, limits), server)
     member_service_pb2_grpc.add_MemberServiceServicer_to_server(MemberService(engine, limits), server)
+    feed_service_pb2_grpc.add_FeedServiceServicer_to_server(FeedService(engine, files, limits), server)
     capabilities_service_pb2_grpc.add_CapabilitiesServiceServicer_to_server(CapabilitiesService(engine, limits), server)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import time
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -14,10 +15,15 @@ from hashpact_server.engine import Engine
 from hashpact_server.ledger.base import Head
 from hashpact_server.refusal import Refusal
 from hashpact_server.rules.freshness import check_fresh
+from hashpact_server.services.caller import current_caller
+from hashpact_server.tokens import Position, TokenMalformedError
 
 PAGE_SIZE_DEFAULT: Final = 100
 TIME_MS_MAX: Final = 253_402_300_799_999
 """The last millisecond of the year 9999, where ``google.protobuf.Timestamp`` ends."""
+
+FRESH_WAIT_S_MAX: Final = 5.0
+"""Time that a replica waits for what a caller has seen elsewhere; then: TOKEN_FROM_FUTURE."""
 
 _PAGE_VERSION: Final = b"\x01"
 _PAGE_LEDGER_BYTES: Final = 8
@@ -33,6 +39,8 @@ def fresh_head(engine: Engine, at_least_as_fresh: str = "") -> Head:
     Raises:
         Refusal: as ``check_fresh``.
     """
+    if at_least_as_fresh and engine.follows:
+        _wait_for(engine, at_least_as_fresh)
     head = engine.published.head
     if at_least_as_fresh:
 
@@ -42,6 +50,17 @@ def fresh_head(engine: Engine, at_least_as_fresh: str = "") -> Head:
 
         check_fresh(at_least_as_fresh, head, epoch_start)
     return head
+
+
+def _wait_for(engine: Engine, token: str) -> None:
+    """On a replica: what was written at the hub a moment ago is on its way, so wait for it, but not for ever."""
+    try:
+        position = Position.decode(token)
+    except TokenMalformedError:
+        return  # refused by whoever checks it
+    if position.ledger_id == engine.published.head.ledger_id:
+        left = current_caller().deadline - time.monotonic()
+        engine.state.wait_for(position.sequence, max(0.0, min(FRESH_WAIT_S_MAX, left / 2)))
 
 
 def page_size(asked: int, page_size_max: int) -> int:

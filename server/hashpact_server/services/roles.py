@@ -29,7 +29,12 @@ ROLES: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         # Every member for itself; for others the rule asks for a steward.
         "/hashpact.v1.MemberService/IssueToken": ANY,
         "/hashpact.v1.MemberService/RevokeToken": ANY,
+        "/hashpact.v1.FeedService/Watch": frozenset({Role.REPLICATE}),
+        "/hashpact.v1.FeedService/Snapshot": frozenset({Role.REPLICATE}),
         "/hashpact.v1.CapabilitiesService/GetCapabilities": ANY,
     }
 )
 """Full method name -> roles, any of which is enough."""
+
+STREAMS: Final = frozenset({"/hashpact.v1.FeedService/Watch", "/hashpact.v1.FeedService/Snapshot"})
+"""Methods whose calls go on for as long as the caller likes."""

@@ -95,6 +95,11 @@ class StoredRows:
             raise LayoutError(f"the state's head has {len(value)} bytes instead of {8 + SUM_BYTES}")
         return int.from_bytes(value[:8], "big"), int.from_bytes(value[8:], "big")
 
+    @staticmethod
+    def place(tx: Tx, sequence: int, total: int) -> None:
+        """Write the state's head: the entry that it reflects, and the sum of its row hashes, reduced."""
+        tx.put(STATE_HEAD, _HEAD_KEY, u64(sequence) + total.to_bytes(SUM_BYTES, "big"))
+
     def state_digest(self) -> bytes:
         """The digest of the state, 32 bytes."""
         return state_digest(*self.head())
@@ -196,4 +201,4 @@ class WritableRows(StoredRows):
                     self._tx.delete(held.name, key)
             replaced = [(key, value) for key, value in held.stored.items() if key in held.rows and value is not None]
             total += sum_of(table, kept) - sum_of(table, replaced)
-        self._tx.put(STATE_HEAD, _HEAD_KEY, u64(sequence) + (total % MODULUS).to_bytes(SUM_BYTES, "big"))
+        self.place(self._tx, sequence, total % MODULUS)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hashpact_server import datadir
 from hashpact_server.datadir import LAYOUT, DataDirectory, file_system, is_remote, write_private
-from hashpact_server.initialising import initialise
+from hashpact_server.initialising import initialise, new_list
 from hashpact_server.lock import DirectoryLock, DirectoryLockedError
 from hashpact_server.trouble import Trouble
 
@@ -118,5 +118,5 @@ def test_init_takes_no_directory_of_another_user(tmp_path: Path, monkeypatch: py
     owner = place.stat().st_uid
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
     with pytest.raises(Trouble, match="belongs to another user"):
-        initialise(DataDirectory(place), steward="steward", hostnames=[], say=lambda _: None)
+        initialise(DataDirectory(place), new_list("steward"), hostnames=[], say=lambda _: None)
     assert not list(place.iterdir())

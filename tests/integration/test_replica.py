@@ -1,0 +1,326 @@
+"""A replica beside a real hub: the same rows, the same answers, whatever happens to either."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import grpc
+import pytest
+from hashpact.v1 import contribution_service_pb2, lookup_service_pb2
+from hashpact_server.core import Core, open_store
+from hashpact_server.datadir import DataDirectory
+from hashpact_server.follower import Upstream, begin
+from hashpact_server.initialising import a_replica, initialise
+from hashpact_server.ledger.entry import Draft, Kind
+from hashpact_server.node import Node
+from hashpact_server.snapshot import load
+from hashpact_server.snapshot_files import SnapshotFiles
+from hashpact_server.state.row_store import StoredRows
+from hashpact_server.state.rows import Role
+from hashpact_server.state.tables import Table
+from hashpact_server.trouble import Trouble
+from hashpact_server.writer import Act
+
+from tests.integration.harness import (
+    WAIT_S,
+    Attached,
+    Forum,
+    ServerInside,
+    command,
+    lookup_request,
+    refused,
+    settings_of,
+)
+
+
+class ReplicaInside(Attached):
+    """A replica in this process; ends with the block."""
+
+    def __init__(self, forum: Forum, upstream: Attached, token: str) -> None:
+        self.node = Node(
+            DataDirectory(forum.data),
+            settings_of(forum),
+            upstream=Upstream(str(upstream.address), token, upstream.forum.ca),
+        )
+        self.node.start()
+        super().__init__(forum, self.node.address)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self.node.stop()
+
+    def reach(self, hub: ServerInside | ReplicaInside) -> None:
+        """Wait until everything of the hub is here."""
+        assert self.node.engine.state.wait_for(hub.node.engine.published.head.sequence, WAIT_S)
+
+
+@pytest.fixture(name="empty")
+def made_empty(tmp_path: Path, forum: Forum) -> Forum:
+    """A directory for a replica of the forum's list."""
+    return empty_directory(tmp_path / "replica", forum)
+
+
+def empty_directory(path: Path, forum: Forum) -> Forum:
+    initialise(DataDirectory(path), a_replica, hostnames=[], say=lambda _: None)
+    return Forum(path, forum.tokens)
+
+
+@pytest.fixture(name="token")
+def made_token(inside: ServerInside) -> str:
+    """The token of a member that may hold the list."""
+    return inside.member("steward").create("archive", Role.REPLICATE)
+
+
+def rows_of(core: Core) -> dict[tuple[Table, bytes], bytes]:
+    """Every row of the state."""
+    with core.store.read() as tx:
+        rows = StoredRows(tx)
+        return {(table, key): value for table in Table for key, value in rows.scan(table)}
+
+
+def assert_same(replica: ReplicaInside, hub: ServerInside | ReplicaInside) -> None:
+    replica.reach(hub)
+    here, there = replica.node.engine.state, hub.node.engine.state
+    assert here.published.head == there.published.head
+    assert rows_of(here) == rows_of(there)
+    with here.store.read() as left, there.store.read() as right:
+        assert StoredRows(left).state_digest() == StoredRows(right).state_digest()
+    assert here.matcher.counts() == there.matcher.counts()
+
+
+def test_a_replica_holds_what_the_hub_holds(
+    inside: ServerInside, empty: Forum, token: str, new_pdq: Callable[[], bytes]
+) -> None:
+    alpha = inside.member("alpha")
+    early, late = [new_pdq() for _ in range(30)], [new_pdq() for _ in range(30)]
+    item = alpha.contribute(*early).outcomes[3].item
+    with ReplicaInside(empty, inside, token) as replica:
+        assert_same(replica, inside)
+        acme = replica.member("acme")  # members are the same, and so are their tokens
+        assert all(acme.finds(pdq) for pdq in early)
+        alpha.contribute(*late)
+        alpha.call(alpha.contributions.Withdraw, contribution_service_pb2.WithdrawRequest(item=item))
+        assert_same(replica, inside)
+        assert all(acme.finds(pdq) for pdq in late)
+        assert not acme.finds(early[3])
+        assert replica.node.engine.feed.closed is False
+
+
+def test_redactions_reach_a_replica(
+    inside: ServerInside, empty: Forum, token: str, new_pdq: Callable[[], bytes]
+) -> None:
+    pdq = new_pdq()
+    item = inside.member("alpha").contribute(pdq).outcomes[0].item
+
+    def redact(scene: Any) -> Callable[[str], bytes]:
+        scene.record(Draft(Kind.REDACTED, subject=item, clear=b"\x01"))
+        return lambda _: b""
+
+    with ReplicaInside(empty, inside, token) as replica:
+        replica.reach(inside)
+        assert replica.member("acme").finds(pdq)
+        inside.node.engine.writer.submit(Act(redact, bytes(16)))
+        assert_same(replica, inside)
+        assert not replica.member("acme").finds(pdq)
+        with replica.node.engine.state.read() as view:
+            assert view.entry(item).redacted
+
+
+def test_a_replica_goes_on_after_either_was_away(forum: Forum, empty: Forum, new_pdq: Callable[[], bytes]) -> None:
+    values = [new_pdq() for _ in range(3)]
+    with ServerInside(forum) as hub:
+        token = hub.member("steward").create("archive", Role.REPLICATE)
+        hub.member("alpha").contribute(values[0])
+        with ReplicaInside(empty, hub, token) as replica:
+            assert_same(replica, hub)
+        hub.member("alpha").contribute(values[1])
+    with contextlib.ExitStack() as stack:
+        away = Attached(forum, hub.address)
+        replica = stack.enter_context(ReplicaInside(empty, away, token))
+        assert replica.health() == "SERVING"  # as of when the hub was last seen
+        assert replica.member("acme").finds(values[0])
+        hub = stack.enter_context(ServerInside(forum, listen=str(away.address)))
+        hub.member("alpha").contribute(values[2])
+        assert_same(replica, hub)
+        assert all(replica.member("acme").finds(value) for value in values)
+
+
+def test_replicas_chain(
+    inside: ServerInside, empty: Forum, token: str, new_pdq: Callable[[], bytes], tmp_path: Path, forum: Forum
+) -> None:
+    second = empty_directory(tmp_path / "second", forum)
+    with ReplicaInside(empty, inside, token) as replica, ReplicaInside(second, replica, token) as chained:
+        for _ in range(5):
+            inside.member("alpha").contribute(new_pdq())
+        assert_same(replica, inside)
+        assert_same(chained, inside)
+
+
+def test_a_member_reads_its_own_writes_at_a_replica(
+    inside: ServerInside, empty: Forum, token: str, new_pdq: Callable[[], bytes]
+) -> None:
+    with ReplicaInside(empty, inside, token) as replica:
+        alpha, there = inside.member("alpha"), replica.member("alpha")
+        for _ in range(10):
+            pdq = new_pdq()
+            request = lookup_request(pdq)
+            request.at_least_as_fresh = alpha.contribute(pdq).as_of
+            answer: lookup_service_pb2.LookupResponse = there.call(there.lookup_stub.Lookup, request)
+            assert answer.matched
+
+
+def test_a_replica_takes_no_writes(
+    inside: ServerInside, empty: Forum, token: str, new_pdq: Callable[[], bytes]
+) -> None:
+    with ReplicaInside(empty, inside, token) as replica, refused("REPLICA_READ_ONLY"):
+        replica.member("alpha").contribute(new_pdq())
+
+
+def test_a_replica_of_another_list_stops_loudly(inside: ServerInside, empty: Forum, token: str, tmp_path: Path) -> None:
+    with ReplicaInside(empty, inside, token) as replica:
+        replica.reach(inside)
+    other = Forum.make(tmp_path / "other")
+    with ServerInside(other) as hub:
+        stranger = hub.member("steward").create("archive", Role.REPLICATE)
+        with ReplicaInside(empty, hub, stranger) as replica:
+            assert ended(replica)
+            assert "history" in follower_of(replica).following.diverged
+
+
+def test_a_hub_with_another_past_is_found_out_at_once(
+    inside: ServerInside, forum: Forum, empty: Forum, token: str, tmp_path: Path, new_pdq: Callable[[], bytes]
+) -> None:
+    """Two lists that were one: the replica has entries that its new upstream wrote otherwise."""
+    fork = forum.copy(tmp_path / "fork")
+    with ReplicaInside(empty, inside, token) as replica:
+        inside.member("alpha").contribute(new_pdq(), new_pdq())
+        replica.reach(inside)
+    with ServerInside(fork) as hub:
+        stranger = hub.member("steward").create("archive-2", Role.REPLICATE)
+        hub.member("alpha").contribute(*(new_pdq() for _ in range(8)))
+        with ReplicaInside(empty, hub, stranger) as replica:
+            assert ended(replica)
+            assert "another one" in follower_of(replica).following.diverged
+
+
+def ended(replica: ReplicaInside) -> bool:
+    """Whether the server ends of itself."""
+    return replica.node._end.wait(WAIT_S)
+
+
+def follower_of(replica: ReplicaInside) -> Any:
+    return replica.node._follower
+
+
+def test_a_list_is_followed_or_written_and_never_both(empty: Forum, forum: Forum) -> None:
+    with pytest.raises(Trouble, match="is a replica"):
+        Node(DataDirectory(empty.data), settings_of(empty)).start()
+    with pytest.raises(Trouble, match="list of its own"):
+        Node(
+            DataDirectory(Forum.make(empty.data.parent / "own").data),
+            settings_of(forum),
+            upstream=Upstream("127.0.0.1:1", "hpt_" + "a" * 43),
+        ).start()
+
+
+def test_the_command_line_says_what_is_missing(empty: Forum) -> None:
+    assert "promote" in command("serve", "--data", empty.data, code=3).stderr
+    assert "HASHPACT_TOKEN" in command("serve", "--data", empty.data, "--follow", "127.0.0.1:1", code=3).stderr
+
+
+def test_watching_needs_the_role(inside: ServerInside, empty: Forum) -> None:
+
+    store = open_store(empty.data)
+    try:
+        with pytest.raises(grpc.RpcError) as caught:
+            begin(store, Upstream(str(inside.address), inside.forum.tokens["acme"], inside.forum.ca))
+    finally:
+        store.close()
+    assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+def test_promotion_begins_a_new_part_of_the_history(
+    inside: ServerInside, empty: Forum, token: str, new_pdq: Callable[[], bytes], tmp_path: Path, forum: Forum
+) -> None:
+    kept, lost, new = new_pdq(), new_pdq(), new_pdq()
+    third = empty_directory(tmp_path / "third", forum)
+    with ReplicaInside(empty, inside, token) as replica, ReplicaInside(third, inside, token) as other:
+        inside.member("alpha").contribute(kept)
+        for each in (replica, other):
+            each.reach(inside)
+    seen = inside.member("alpha").contribute(lost).as_of  # acknowledged, and never received
+    assert "no writes" in command("member", "add", "x", "--role", "check", "--data", empty.data, code=3).stderr
+    assert "epoch 1" in command("promote", "--data", empty.data).stderr
+    assert "no replica" in command("promote", "--data", empty.data, code=3).stderr
+    with ServerInside(empty) as hub:
+        alpha = hub.member("alpha")
+        alpha.contribute(new)
+        assert [alpha.finds(pdq) for pdq in (kept, lost, new)] == [True, False, True]
+        request = lookup_request(lost)
+        request.at_least_as_fresh = seen
+        with refused("TOKEN_UNKNOWN_HISTORY"):
+            alpha.call(alpha.lookup_stub.Lookup, request)
+        with ReplicaInside(third, hub, token) as follows:  # stood before the new epoch: goes on with the new hub
+            assert_same(follows, hub)
+        with ReplicaInside(third, inside, token) as astray:  # and is not taken back by the old one
+            assert ended(astray)
+            assert "history" in follower_of(astray).following.diverged
+    command("fsck", "--data", empty.data)
+
+
+def test_a_backup_is_made_beside_a_running_server(
+    inside: ServerInside, forum: Forum, new_pdq: Callable[[], bytes], tmp_path: Path
+) -> None:
+    inside.member("alpha").contribute(*(new_pdq() for _ in range(50)))
+    path = tmp_path / "backup"
+    assert str(path) in command("backup", "--data", forum.data, "--to", path).stderr
+    assert "exists already" in command("backup", "--data", forum.data, "--to", path, code=3).stderr
+    store = open_store(tmp_path / "copy")
+    try:
+        with path.open("rb") as file:
+            assert load(file, store).head == inside.node.engine.published.head
+    finally:
+        store.close()
+
+
+def test_a_backup_is_restored_as_a_new_part_of_the_history(
+    inside: ServerInside, forum: Forum, new_pdq: Callable[[], bytes], tmp_path: Path
+) -> None:
+    kept, lost = new_pdq(), new_pdq()
+    path, place = tmp_path / "backup", tmp_path / "restored"
+    before = inside.member("alpha").contribute(kept).as_of
+    command("backup", "--data", forum.data, "--to", path)
+    after = inside.member("alpha").contribute(lost).as_of
+    command("restore", path, "--data", place)
+    assert "is a data directory already" in command("restore", path, "--data", place, code=3).stderr
+    command("fsck", "--data", place)
+    with ServerInside(Forum(place, forum.tokens)) as server:
+        alpha = server.member("alpha")
+        assert [alpha.finds(pdq) for pdq in (kept, lost)] == [True, False]
+        request = lookup_request(kept)
+        request.at_least_as_fresh = before
+        assert alpha.call(alpha.lookup_stub.Lookup, request).matched
+        request.at_least_as_fresh = after
+        with refused("TOKEN_UNKNOWN_HISTORY"):
+            alpha.call(alpha.lookup_stub.Lookup, request)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert "cut short" in command("restore", path, "--data", tmp_path / "second", code=3).stderr
+
+
+def test_snapshots_are_shared_and_thrown_away(inside: ServerInside, forum: Forum) -> None:
+    (forum.data / "snapshot-77").write_bytes(b"left by a server that was killed")
+    files = SnapshotFiles(forum.data)
+    with files.open() as one, files.open() as other:
+        assert one.read() == other.read() != b""
+        assert len(list(forum.data.glob("snapshot-*"))) == 1
+    files.close()
+    assert list(forum.data.glob("snapshot-*")) == []
+    with pytest.raises(OSError, match="stops"):
+        files.open()
+    assert inside.node.engine.feed.closed is False

@@ -1,0 +1,160 @@
+"""A replica that adopts a ledger is the hub, row by row, wherever the ledger was cut on the way."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from pathlib import Path
+
+import pytest
+from hashpact_server.adopting import DivergedError, Expected, Parts, adopt, compare
+from hashpact_server.config import Config
+from hashpact_server.core import Core, open_store
+from hashpact_server.engine import Engine
+from hashpact_server.ledger.embedded import LedgerReader
+from hashpact_server.snapshot import load, write
+from hashpact_server.state.row_store import StoredRows
+from hashpact_server.state.tables import Table
+from hashpact_server.writer import Act
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests import listing
+from tests.data import effort
+from tests.listing import recording
+from tests.property.list_model import OPERATIONS, Model
+
+OPERATION = st.tuples(
+    st.sampled_from(OPERATIONS), st.integers(0, 8191), st.integers(0, 2**18 - 1), st.integers(0, 8191)
+)
+STEPS = st.lists(
+    st.tuples(OPERATION, st.sampled_from(("", "", "follow", "cut", "restart", "snapshot"))), min_size=5, max_size=40
+)
+
+
+def parts_from(core: Core, start: int, end: int | None = None) -> list[Parts]:
+    """Entries as the hub has them now."""
+    with core.store.read() as tx:
+        parts = [Parts(public, private) for public, private in LedgerReader(tx).stored(start)]
+    return parts if end is None else parts[: end - start]
+
+
+def expected_of(core: Core, size: int) -> Expected:
+    """What the hub adds up to there; the state's digest where it is still known."""
+    with core.store.read() as tx:
+        rows = StoredRows(tx)
+        digest = rows.state_digest() if rows.head()[0] == size - 1 else b""
+        return Expected(size, LedgerReader(tx).root_at(size), digest)
+
+
+def rows_of(core: Core) -> dict[tuple[Table, bytes], bytes]:
+    with core.store.read() as tx:
+        rows = StoredRows(tx)
+        return {(table, key): value for table in Table for key, value in rows.scan(table)}
+
+
+def next_of(engine: Engine) -> int:
+    return engine.published.head.sequence + 1
+
+
+def begun(folder: Path, hub: Engine) -> Engine:
+    """A replica that began with a snapshot of the hub."""
+    folder.mkdir()
+    file = io.BytesIO()
+    with hub.state.store.read() as tx:
+        write(tx, file)
+    store = open_store(folder)
+    load(io.BytesIO(file.getvalue()), store)
+    store.close()
+    return Engine.open(folder, Config())
+
+
+def follow(replica: Engine, hub: Engine, size: int) -> None:
+    """Adopt up to an entry of the hub's."""
+    start = next_of(replica)
+    adopt(replica.writer, replica.state, parts_from(hub.state, start, size), expected_of(hub.state, size))
+
+
+@settings(max_examples=effort(15), deadline=None)
+@given(steps=STEPS, shares=st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_a_replica_equals_its_hub(steps: list[tuple[tuple[str, int, int, int], str]], shares: list[float]) -> None:
+    with tempfile.TemporaryDirectory(prefix="hashpact-test-") as home:
+        place = Path(home, "hub")
+        place.mkdir()
+        Engine.create(place, listing.STEWARD_NAME)
+        hub = Engine.open(place, Config())
+        replica = begun(Path(home, "replica"), hub)
+        try:
+            model = model_of(hub)
+            for number, (operation, then) in enumerate(steps):
+                draft = model.draft(operation)
+                if draft is not None:
+                    hub.writer.submit(Act(recording(draft), bytes(16)))
+                if then == "cut":  # an answer that broke off somewhere
+                    behind = next_of(hub) - next_of(replica)
+                    follow(replica, hub, next_of(replica) + round(behind * shares[number % len(shares)]))
+                elif then:
+                    follow(replica, hub, next_of(hub))
+                    assert rows_of(replica.state) == rows_of(hub.state)
+                if then == "restart":
+                    replica.close()
+                    replica = Engine.open(Path(home, "replica"), Config())
+                if then == "snapshot":
+                    replica.close()
+                    replica = begun(Path(home, f"replica-{number}"), hub)
+            follow(replica, hub, next_of(hub))
+            assert rows_of(replica.state) == rows_of(hub.state)
+            assert replica.published.head == hub.published.head
+            assert replica.matcher.counts() == hub.matcher.counts()
+            compare(replica.state, expected_of(hub.state, next_of(hub)))
+        finally:
+            replica.close()
+            hub.close()
+
+
+def model_of(engine: Engine) -> Model:
+    """The model of a fresh list."""
+    steward = listing.steward_of(engine)
+    model = Model(steward, engine.published.head.sequence)
+    model.members[steward] = (1, listing.STEWARD_NAME, False)
+    model.admitted[1] = steward
+    (token,) = engine.published.roster.tokens.values()
+    model.tokens[token.token_id] = (steward, token.token_hash)
+    model.issued.append(token.token_id)
+    return model
+
+
+@pytest.mark.parametrize("damage", ["public", "private", "order", "missing", "root", "digest"])
+def test_what_does_not_fit_is_not_taken_over(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "hub").mkdir()
+    Engine.create(tmp_path / "hub", listing.STEWARD_NAME)
+    hub = Engine.open(tmp_path / "hub", Config())
+    replica = begun(tmp_path / "replica", hub)
+    try:
+        model = model_of(hub)
+        for number in range(6):
+            draft = model.draft(("create", 1 << number % 5, 1 << number, number))
+            assert draft is not None
+            hub.writer.submit(Act(recording(draft), bytes(16)))
+        before = replica.published.head
+        parts = parts_from(hub.state, next_of(replica))
+        expected = expected_of(hub.state, next_of(hub))
+        if damage == "public":
+            parts[2] = Parts(parts[2].public[:-1] + bytes([parts[2].public[-1] ^ 1]), parts[2].private)
+        elif damage == "private":
+            parts[2] = Parts(parts[2].public, (parts[2].private or b"")[:-1] + b"\x55")
+        elif damage == "order":
+            parts[2], parts[3] = parts[3], parts[2]
+        elif damage == "missing":
+            del parts[2]
+        elif damage == "root":
+            expected = Expected(expected.size, bytes(32), expected.state_digest)
+        else:
+            expected = Expected(expected.size, expected.root, bytes(32))
+        with pytest.raises(DivergedError):
+            adopt(replica.writer, replica.state, parts, expected)
+        taken = damage == "digest"  # only known to differ once it is there
+        assert (replica.published.head == before) is not taken
+    finally:
+        replica.close()
+        hub.close()
