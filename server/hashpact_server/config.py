@@ -55,11 +55,11 @@ class Limits:
     streams_max: int = setting(64, "Open streams, of all members together.", least=1, most=4096)
     member_tokens_max: int = setting(16, "Live tokens of one member.", least=1)
     request_id_ttl_s: int = setting(86_400, "Time for which a request_id is remembered at least, in seconds.", least=1)
-    watch_progress_s: int = setting(10, "Longest time between two messages of a Watch, in seconds.", least=1, most=30)
-    watch_stall_s_max: int = setting(30, "Time that a watcher gets to take a message, in seconds.", least=1)
     store_bytes_max: int = setting(
         64 << 30, "Size of the store at which writes are refused, in bytes.", least=1, most=1 << 40
     )
+    watch_progress_s: int = setting(10, "Longest time between two messages of a Watch, in seconds.", least=1, most=30)
+    watch_stall_s_max: int = setting(30, "Time that a watcher gets to take a message, in seconds.", least=1)
 
     def __post_init__(self) -> None:
         _check(self, "limits.")
