@@ -139,8 +139,8 @@ class Node:
         event(_LOGGER, logging.INFO, "stopping", in_flight=self.in_flight(Kind.REQUEST))
         supervisor.notify("STOPPING=1")
         self._health.end()
-        self.engine.feed.close()  # watchers are told, and come back
         server.stop(self._config.drain_s)
+        self.engine.feed.close()  # watchers are told, and come back
         drained = self._gate.in_flight.wait_idle(self._config.drain_s)
         server.stop(_LAST_ANSWERS_S).wait()
         self._gate.shut()

@@ -42,6 +42,7 @@ from hashpact_server.addresses import Address, parse
 from hashpact_server.config import Config, load
 from hashpact_server.datadir import DataDirectory
 from hashpact_server.node import Node
+from hashpact_server.services.roles import STREAMS
 
 WAIT_S = 60.0
 """How long anything may take before a test gives up; never a measure of speed."""
@@ -159,7 +160,20 @@ class Member:
 def raw_method(channel: grpc.Channel, path: str) -> Any:
     """A method that takes and gives bytes; the message is sent with the call."""
     untyped: Any = channel
-    return untyped.unary_unary(path)
+    return _first_message(untyped.unary_stream(path)) if path in STREAMS else untyped.unary_unary(path)
+
+
+def _first_message(method: Any) -> Any:
+    """A method whose answers never end, as one that gives the first of them."""
+
+    def ask(request: bytes, **options: Any) -> bytes:
+        call = method(request, **options)
+        try:
+            return bytes(next(call, b""))
+        finally:
+            call.cancel()
+
+    return ask
 
 
 def raw_stream_method(channel: grpc.Channel, path: str) -> Any:

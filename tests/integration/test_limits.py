@@ -23,6 +23,8 @@ from hashpact.v1 import signal_pb2
 from hashpact_server.config import Limits
 from hashpact_server.inflight import Kind
 from hashpact_server.node import METHODS
+from hashpact_server.services.roles import STREAMS
+from hashpact_server.state.rows import Role
 
 from tests.data import effort
 from tests.integration.harness import (
@@ -320,12 +322,27 @@ def garbage(source: random.Random) -> bytes:
     return source.choice([plain, cut[: source.randrange(len(cut) + 1)], plain[:9] + cut])
 
 
+def test_garbage_to_streams(server: ServerProcess) -> None:
+    source = random.Random(2)
+    archive = Member(server.channel(), server.member("steward").create("archive", Role.REPLICATE))
+    codes: set[str] = set()
+    for path in source.choices([*STREAMS], k=effort(100)):
+        try:
+            raw_method(archive.channel, path)(garbage(source), metadata=archive.metadata, timeout=WAIT_S)
+        except grpc.RpcError as error:
+            answer = said(error)
+            assert answer.reason, answer
+            codes.add(answer.code)
+    assert codes == {"INVALID_ARGUMENT"}
+    assert server.health() == "SERVING"
+
+
 def test_ten_thousand_garbage_requests(server: ServerProcess) -> None:
     """To every method, with a token that opens it: typed errors, no bug of ours, no growth, a server that goes on."""
     source = random.Random(1)
     steward = server.member("steward")
     everything = Member(server.channel(), steward.create("everything", *(role for role in range(1, 8))))
-    methods = [path for path in METHODS if not path.endswith(("/IssueToken", "/SuspendMember"))]
+    methods = [path for path in METHODS if not path.endswith(("/IssueToken", "/SuspendMember")) and path not in STREAMS]
     count, calm = effort(10_000), 0
     codes: set[str] = set()
     for start in range(0, count, 50):

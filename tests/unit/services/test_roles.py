@@ -7,6 +7,7 @@ import re
 from hashpact.v1 import (
     capabilities_service_pb2,
     contribution_service_pb2,
+    feed_service_pb2,
     lookup_service_pb2,
     member_service_pb2,
 )
@@ -17,7 +18,13 @@ from tests.repository import ROOT
 
 SERVICES = [
     service
-    for module in (capabilities_service_pb2, contribution_service_pb2, lookup_service_pb2, member_service_pb2)
+    for module in (
+        capabilities_service_pb2,
+        contribution_service_pb2,
+        feed_service_pb2,
+        lookup_service_pb2,
+        member_service_pb2,
+    )
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
 
