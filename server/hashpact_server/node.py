@@ -13,6 +13,7 @@ safe: what was acknowledged is on disk, and the lock goes with the process.
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -114,6 +115,9 @@ class Node:
             with supervisor.starting():
                 self._open(undo)
             self._undo = undo.pop_all()
+        # What is there now stays: the collector need not walk through modules and tables again and again.
+        gc.collect()
+        gc.freeze()
         event(
             _LOGGER,
             logging.INFO,

@@ -135,6 +135,8 @@ class Scene(View):
         else:
             settled = (code, value, radius) in self._settled
             later = [] if settled else self._recent.near(code, value, radius, since)
+        if not found and not later:  # nearly always
+            return []
         best: dict[int, int] = {}
         for signal, item, distance in (*found, *later):
             if distance < best.get(item, radius + 1) and self.lists(code, signal):

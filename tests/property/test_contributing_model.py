@@ -16,6 +16,7 @@ from hashpact_server.refusal import Refusal
 from hashpact_server.rules.amending import amend, check_amendment
 from hashpact_server.rules.attestation import Attestation
 from hashpact_server.rules.claims import Offer
+from hashpact_server.rules.identity import near_radius
 from hashpact_server.rules.outcomes import Outcome, Result
 from hashpact_server.rules.withdrawing import withdraw
 from hashpact_server.state.rows import Basis, MemberRow, Role, Status
@@ -78,7 +79,7 @@ class Model:
                 kind = SIGNAL_TYPES[name]
                 for wanted in (each for other, each in values if other == name and not kind.exact):
                     distance = hamming(listed, wanted)
-                    if distance <= kind.radius_default:
+                    if distance <= near_radius(kind):
                         best[number] = min(distance, best.get(number, distance))
         return sorted((distance, number) for number, distance in best.items())[:10]
 

@@ -235,7 +235,7 @@ class ContributionOutcome(_message.Message):
 
     @_builtins.property
     def near_duplicates(self) -> _containers.RepeatedCompositeFieldContainer[Global___NearDuplicate]:
-        """Other items with a signal within its type's default radius, closest first, at most `near_duplicates_max`: likely
+        """Other items with a signal within its type's default radius, 31 bits at most, closest first, at most `near_duplicates_max`: likely
         variants, which `attach_to` would keep under one item. Looked for among the 64 closest listed values of each signal, so
         near thousands of look-alikes some may not be named. None for `REFUSED`.
         """

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
+from hashpact.signals import SignalType
 from hashpact.v1 import error_reason_pb2
 
 from hashpact_server.ledger.payloads import ListedSignal
@@ -17,6 +18,10 @@ from hashpact_server.rules.outcomes import NearDuplicate
 from hashpact_server.rules.signals import FitSignal, SignalProblem
 from hashpact_server.scene import Scene
 from hashpact_server.state.tables import digest_key
+
+NEAR_RADIUS_MAX: Final = 31
+"""In bits: how far a contribution looks around at most. What it finds is a hint for people, told once; looking as far
+as a look-up does (47 bits of pHash-256) would take a third of all the time that a contribution takes."""
 
 _NOWHERE: Final[frozenset[int]] = frozenset()
 
@@ -27,7 +32,7 @@ class Sighting(NamedTuple):
     Attributes:
         signal: the signal.
         listed_on: live items that this very value is listed on.
-        near: for perceptual types, (item, distance) of the closest live items within the type's default radius.
+        near: for perceptual types, (item, distance) of the closest live items within :func:`near_radius`.
         clashes: a digest that begins like another one (see :func:`look`): it must not be listed.
     """
 
@@ -58,13 +63,18 @@ class Sighting(NamedTuple):
         )
 
 
+def near_radius(kind: SignalType) -> int:
+    """How far a contribution looks around a value of a perceptual type, in bits."""
+    return min(kind.radius_default, NEAR_RADIUS_MAX)
+
+
 def wanted(signals: Iterable[FitSignal]) -> list[tuple[int, bytes, int]]:
     """The searches that :func:`look` will need, as (code, value, radius): for ``Matcher.neighbours``."""
-    return [(signal.kind.code, signal.value, signal.kind.radius_default) for signal in signals if not signal.kind.exact]
+    return [(signal.kind.code, signal.value, near_radius(signal.kind)) for signal in signals if not signal.kind.exact]
 
 
 def look(scene: Scene, signals: Sequence[FitSignal], hint: Neighbours | None) -> list[Sighting]:
-    """Look each signal up among the live items: digests by equality, perceptual hashes within their default radius.
+    """Look each signal up among the live items: digests by equality, perceptual hashes within :func:`near_radius`.
 
     The state knows a digest by its first 16 bytes and keeps the rest beside them. Two SHA-256 values that begin alike
     do not happen; they can be made up, though, to push a listed digest out of its row. They are told apart here.
@@ -79,14 +89,14 @@ def look(scene: Scene, signals: Sequence[FitSignal], hint: Neighbours | None) ->
         kind = signal.kind
         if kind.exact:
             first = rows.setdefault(digest_key(kind.code, signal.value), signal.value)
-            clashes = first != signal.value or scene.digest_clashes(kind.code, signal.value)
-            item = scene.item_by_digest(kind.code, signal.value)
+            item, taken = scene.digest_place(kind.code, signal.value)
             listed_on = _NOWHERE if item is None else frozenset((item,))
-            sightings.append(Sighting(signal, listed_on, clashes=clashes))
+            sightings.append(Sighting(signal, listed_on, clashes=taken or first != signal.value))
+        elif near := scene.near(kind.code, signal.value, near_radius(kind), hint):
+            equal = frozenset(item for item, distance in near if distance == 0)
+            sightings.append(Sighting(signal, equal, tuple(near)))
         else:
-            near = tuple(scene.near(kind.code, signal.value, kind.radius_default, hint))
-            equal = frozenset(item for item, distance in near if distance == 0) if near else _NOWHERE
-            sightings.append(Sighting(signal, equal, near))
+            sightings.append(Sighting(signal))
     return sightings
 
 
@@ -106,7 +116,7 @@ def new_signals(signals: Iterable[ListedSignal]) -> tuple[ListedSignal, ...]:
 def near_duplicates(
     sightings: Sequence[Sighting], known: frozenset[int], near_duplicates_max: int
 ) -> tuple[NearDuplicate, ...]:
-    """Items beside the known ones with a signal within its type's default radius: each once, closest first."""
+    """Items beside the known ones with a signal nearby: each once, closest first."""
     best: dict[int, tuple[int, int, str]] = {}
     for sighting in sightings:
         for item, distance in sighting.near:

@@ -127,15 +127,16 @@ class View:
 
     def item_by_digest(self, code: int, value: bytes) -> int | None:
         """The item that lists this digest. Only items that can match list any."""
-        row = self._rows.get(Table.DIGESTS, digest_key(code, value))
-        if row is None or row[16:] != value[DIGEST_KEY_BYTES:]:
-            return None
-        return int.from_bytes(row[8:16], "big")
+        return self.digest_place(code, value)[0]
 
-    def digest_clashes(self, code: int, value: bytes) -> bool:
-        """Whether another digest that begins with the same 16 bytes is listed: its row would be this one's."""
+    def digest_place(self, code: int, value: bytes) -> tuple[int | None, bool]:
+        """The item that lists this digest; and whether one that begins with the same 16 bytes is listed instead."""
         row = self._rows.get(Table.DIGESTS, digest_key(code, value))
-        return row is not None and row[16:] != value[DIGEST_KEY_BYTES:]
+        if row is None:
+            return None, False
+        if row[16:] != value[DIGEST_KEY_BYTES:]:
+            return None, True
+        return int.from_bytes(row[8:16], "big"), False
 
     def lists(self, code: int, signal: int) -> bool:
         """Whether this perceptual signal is listed."""

@@ -301,6 +301,14 @@ def test_near_duplicates_closest_first_best_per_item_within_the_radius(forum: Fo
     assert [near.item for near in one(forum, forum.b, new).near_duplicates] == [items[3]]
 
 
+def test_near_duplicates_are_looked_for_up_to_31_bits_away(forum: Forum) -> None:
+    base = value("phash256", "base")
+    wishes = [offer(signal("md5", number), signal("phash256", flipped(base, 30 + number))) for number in (1, 2)]
+    inside, _ = (outcome.item for outcome in forum.contribute(forum.a, *wishes))
+    outcome = one(forum, forum.b, offer(signal("md5", 9), signal("phash256", base)))
+    assert [(near.item, near.distance) for near in outcome.near_duplicates] == [(inside, 31)]
+
+
 def test_near_duplicates_leave_out_the_candidates(forum: Forum) -> None:
     one(forum, forum.a, offer(signal("pdq", 1)))
     one(forum, forum.a, offer(signal("pdq", 2)))
