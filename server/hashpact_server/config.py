@@ -51,7 +51,7 @@ class Limits:
     page_size_max: int = setting(1000, "Items or members on one page.", least=1)
     deadline_s_max: int = setting(30, "Longest time that the server works on one call, in seconds.", least=1)
     requests_max: int = setting(64, "Calls in flight, of all members together.", least=1, most=4096)
-    member_requests_max: int = setting(32, "Calls in flight of one member.", least=1, most=4096)
+    member_requests_max: int = setting(32, "Calls in flight of one member, and its open streams.", least=1, most=4096)
     streams_max: int = setting(64, "Open streams, of all members together.", least=1, most=4096)
     member_tokens_max: int = setting(16, "Live tokens of one member.", least=1)
     request_id_ttl_s: int = setting(86_400, "Time for which a request_id is remembered at least, in seconds.", least=1)

@@ -108,6 +108,9 @@ class Core:
         self._clock_ms = clock_ms
         self.moved = threading.Condition()
         """Notified after each commit was published."""
+        self.redacted = -1
+        """Number of the newest entry that may have taken away a private part; told before it is durable, so that
+        whoever reads without that part knows that what was read earlier is old."""
         with self._whole_view() as view:
             self.matcher = Matcher(view, index_folder)
             self._follow(view)
@@ -158,6 +161,8 @@ class Core:
 
     def seal(self, opened: Opened) -> Sealed:
         """Write what is written once per group: tiles, heads, digests."""
+        if opened.ledger.redacts:
+            self.redacted = opened.ledger.sequence
         tip = opened.ledger.finish(self._edge)
         opened.rows.finish(tip.sequence)
         reached = opened.scene.head
@@ -196,6 +201,8 @@ class Core:
         self.store.reopen()
         self.store.sync()
         self._reload()
+        with self.moved:  # the group may be there
+            self.moved.notify_all()
 
 
 def open_store(data_dir: Path, *, store_bytes_max: int | None = None, reading: bool = False) -> Store:

@@ -12,6 +12,7 @@ next one is taken when gRPC has passed on the one before. Nothing waits for a wa
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -24,7 +25,9 @@ from hashpact.v1 import feed_service_pb2 as pb
 
 from hashpact_server.core import Core
 from hashpact_server.ledger.embedded import LedgerReader
-from hashpact_server.ledger.entry import Entry, Kind, parse
+from hashpact_server.ledger.entry import Entry, parse
+from hashpact_server.ledger.store import Tx
+from hashpact_server.logs import event, where
 from hashpact_server.state.row_store import StoredRows
 from hashpact_server.tokens import Position
 
@@ -38,6 +41,11 @@ AGE_S_MAX: Final = 0.02
 KEPT_BYTES_MAX: Final = 32 << 20
 """Encoded batches that are kept at the ledger's end, and as much again of older ones that were asked for."""
 
+TRIED_AGAIN_S: Final = 1.0
+"""Time after which entries that could not be read are tried again."""
+
+_LOGGER: Final = logging.getLogger(__name__)
+
 Passes = Callable[[Entry], bool]
 
 
@@ -48,11 +56,13 @@ class Batch:
     Attributes:
         start: number of the first.
         next: number of the entry after the last.
+        read_at: newest entry of the ledger when they were read.
         encoded: a serialised ``WatchResponse``: entries, next_sequence, as_of; at the ledger's end a checkpoint.
     """
 
     start: int
     next: int
+    read_at: int
     encoded: bytes = field(repr=False)
 
 
@@ -70,6 +80,7 @@ class Feed:
         self._kept_bytes = 0
         self._remembered: OrderedDict[int, Batch] = OrderedDict()
         self._remembered_bytes = 0
+        self._redacted = core.redacted
         self._fed = core.published.head.sequence + 1  # number of the entry that comes next
         self._watchers = 0
         self._closed = False
@@ -103,31 +114,43 @@ class Feed:
             with self._changed:
                 self._watchers -= 1
 
-    def next(self, sequence: int, timeout_s: float) -> Batch | None:
-        """The batch that begins at ``sequence``; None when none came in time, or the feed was closed."""
+    def wake(self) -> None:
+        """Let all who wait look whether their watcher is still there."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def next(self, sequence: int, timeout_s: float, there: Callable[[], bool] = lambda: True) -> Batch | None:
+        """The batch that begins at ``sequence``.
+
+        Args:
+            sequence: number of its first entry.
+            timeout_s: how long to wait for one.
+            there: whether anybody still wants it; asked again after :meth:`wake`.
+
+        Returns:
+            None when none came in time, nobody is there any more, or the feed was closed.
+        """
         end = time.monotonic() + timeout_s
         with self._changed:
-            while self._fed <= sequence and not self._closed:
+            while self._fed <= sequence and not self._closed and there():
                 left = end - time.monotonic()
                 if left <= 0:
                     return None
                 self._changed.wait(left)
-            if self._closed:
-                return None
             fed = self._fed
+            if self._closed or fed <= sequence:
+                return None
             found = self._find(sequence)
         return found or self._read(sequence, fed)
 
-    def passing(self, sequence: int, timeout_s: float, passes: Passes) -> Batch | None:
-        """The same with those entries only that pass."""
-        batch = self.next(sequence, timeout_s)
-        if batch is None:
-            return None
+    @staticmethod
+    def passing(batch: Batch, passes: Passes) -> Batch:
+        """The same batch with those entries only that pass."""
         message = pb.WatchResponse.FromString(batch.encoded)
         chosen = [each for each in message.entries if passes(parse(each.public_part, _private(each)))]
         del message.entries[:]
         message.entries.extend(chosen)
-        return Batch(batch.start, batch.next, message.SerializeToString())
+        return Batch(batch.start, batch.next, batch.read_at, message.SerializeToString())
 
     def opening(self, sequence: int) -> bytes:
         """The message that begins a watch at an entry: where the watcher stands, and the root up to there.
@@ -165,15 +188,20 @@ class Feed:
         return Position(head.ledger_id, head.epoch, sequence - 1).encode()
 
     def _find(self, sequence: int) -> Batch | None:
+        """A batch that was encoded before, unless something was redacted since it was read.
+
+        It could hold what was redacted. And a watcher that read earlier entries without it must not be told the state
+        digest of a time at which it was there.
+        """
         found = self._kept.get(sequence)
         if found is None and (found := self._remembered.get(sequence)) is not None:
             self._remembered.move_to_end(sequence)
-        return found
+        return found if found is not None and found.read_at >= self._core.redacted else None
 
     def _read(self, sequence: int, end: int) -> Batch:
         """A batch from the store; remembered when whoever catches up later will want the same."""
         with self._core.store.read() as tx:
-            batch, _ = self._encode(LedgerReader(tx), sequence, self._boundary(sequence, end))
+            batch = self._encode(tx, sequence, self._boundary(sequence, end))
         if batch.next % BATCH_ENTRIES_MAX == 0 or len(batch.encoded) >= BATCH_BYTES_MAX:
             with self._changed:
                 self._remember(batch)
@@ -185,27 +213,32 @@ class Feed:
         return min(end, (sequence // BATCH_ENTRIES_MAX + 1) * BATCH_ENTRIES_MAX)
 
     def _remember(self, batch: Batch) -> None:
-        if batch.start not in self._remembered:
+        known = self._remembered.get(batch.start)
+        if known is None or known.read_at < batch.read_at:
             self._remembered[batch.start] = batch
-            self._remembered_bytes += len(batch.encoded)
+            self._remembered_bytes += len(batch.encoded) - (0 if known is None else len(known.encoded))
         while self._remembered_bytes > KEPT_BYTES_MAX:
             _, oldest = self._remembered.popitem(last=False)
             self._remembered_bytes -= len(oldest.encoded)
 
-    def _encode(self, ledger: LedgerReader, start: int, end: int) -> tuple[Batch, bool]:
-        """Entries from ``start`` up to, but without, ``end`` at most; and whether one of them redacts another."""
+    def _encode(self, tx: Tx, start: int, end: int) -> Batch:
+        """Entries from ``start`` up to, not including, ``end`` at most; and what they add up to at the ledger's end."""
+        ledger, rows = LedgerReader(tx), StoredRows(tx)
         message = pb.WatchResponse()
-        size, redacts, number = 0, False, start
+        size, number = 0, start
         for public, private in _first(ledger.stored(start), end - start):
             size += len(public) + len(private or b"")
             if number > start and size > BATCH_BYTES_MAX:
                 break
             message.entries.add(public_part=public, private_part=private)
-            redacts = redacts or parse(public, None).kind == Kind.REDACTED
             number += 1
         message.next_sequence = number
         message.as_of = self._as_of(number)
-        return Batch(start, number, message.SerializeToString()), redacts
+        tip = ledger.tip()
+        if number == tip.sequence + 1:
+            root, digest = tip.frontier.root(), rows.state_digest()
+            message.checkpoint.CopyFrom(pb.Checkpoint(size=number, root=root, state_digest=digest))
+        return Batch(start, number, tip.sequence, message.SerializeToString())
 
     # Feeding.
 
@@ -215,7 +248,11 @@ class Feed:
                 while self._core.published.head.sequence < self._fed and not self._closed:
                     self._core.moved.wait()
             began = time.monotonic()
-            self._feed_all()
+            try:
+                self._feed_all()
+            except Exception as error:  # noqa: BLE001 - without this thread, watchers would be told nothing for ever
+                event(_LOGGER, logging.ERROR, "feed pauses", why=type(error).__name__, where=where(error))
+                began += TRIED_AGAIN_S
             # The next ones wait for company: many writes, few messages. The first after a pause does not wait.
             with self._changed:
                 self._changed.wait_for(lambda: self._closed, max(0.0, began + AGE_S_MAX - time.monotonic()))
@@ -233,15 +270,11 @@ class Feed:
                 self._fed = head.sequence + 1
                 return
         with self._core.store.read() as tx:
-            batch, redacts = self._encode(LedgerReader(tx), self._fed, head.sequence + 1)
             # The transaction may be a commit ahead of what is published: then the next batch carries the checkpoint.
-            rows = StoredRows(tx)
-            if batch.next == head.sequence + 1 and rows.head()[0] == head.sequence:
-                checkpoint = pb.Checkpoint(size=batch.next, root=head.root, state_digest=rows.state_digest())
-                tail = pb.WatchResponse(checkpoint=checkpoint).SerializeToString()
-                batch = Batch(batch.start, batch.next, batch.encoded + tail)
+            batch = self._encode(tx, self._fed, head.sequence + 1)
         with self._changed:
-            if redacts:
+            if self._redacted < self._core.redacted <= batch.read_at:
+                self._redacted = self._core.redacted
                 self._forget()
             self._kept[batch.start] = batch
             self._kept_bytes += len(batch.encoded)
@@ -251,7 +284,7 @@ class Feed:
             self._changed.notify_all()
 
     def _forget(self) -> None:
-        """Drop what was encoded: a private part in it may have been redacted since."""
+        """Drop what was encoded; after a redaction nobody gets it any more, see :meth:`_find`."""
         self._kept.clear()
         self._remembered.clear()
         self._kept_bytes = self._remembered_bytes = 0

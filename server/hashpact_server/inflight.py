@@ -28,6 +28,7 @@ class InFlight:
         self._limits = limits
         self._shares = {
             Kind.REQUEST: ("member_requests_max", member_requests_max),
+            Kind.STREAM: ("member_requests_max", member_requests_max),
             Kind.OPEN: ("host_open_calls_max", host_open_calls_max),
         }
         self._lock = threading.Lock()

@@ -63,6 +63,8 @@ def prepared() -> Iterator[Prepared]:
     with tempfile.TemporaryDirectory(prefix="hashpact-bench-") as folder:
         data = Path(folder) / "data"
         subprocess.run([*server_command(), "init", str(data)], check=True, capture_output=True)
+        # One member stands for all who watch.
+        (data / "config.toml").write_text("[limits]\nmember_requests_max = 64\n")
         yield Prepared(
             data,
             _admit(data, "checker", ["check"]),

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from hashpact.v1 import contribution_service_pb2, feed_service_pb2_grpc, member_service_pb2, member_service_pb2_grpc
 from hashpact.v1 import feed_service_pb2 as pb
+from hashpact_server.inflight import Kind as InFlightKind
 from hashpact_server.ledger.entry import Draft, Kind, check_private, parse
+from hashpact_server.ledger.store import StoreError
 from hashpact_server.state.row_store import StoredRows
 from hashpact_server.state.rows import Role
 from hashpact_server.writer import Act
@@ -60,6 +62,16 @@ def sequences(entries: list[pb.LedgerEntry]) -> list[int]:
 
 def head_of(server: ServerInside) -> int:
     return server.node.engine.published.head.sequence
+
+
+def redact(server: ServerInside, entry: int) -> None:
+    """Take away the private part of an entry."""
+
+    def decide(scene: Any) -> Callable[[str], bytes]:
+        scene.record(Draft(Kind.REDACTED, subject=entry, clear=b"\x01"))
+        return lambda _: b""
+
+    server.node.engine.writer.submit(Act(decide, bytes(16)))
 
 
 def test_everything_in_order_from_the_first_entry_on_and_then_live(
@@ -203,10 +215,126 @@ def test_a_redacted_private_part_is_not_sent_again(
     early = Watcher(archive)
     assert early.up_to(item)[item].HasField("private_part")
 
-    def redact(scene: Any) -> Callable[[str], bytes]:
-        scene.record(Draft(Kind.REDACTED, subject=item, clear=b"\x01"))
-        return lambda _: b""
-
-    inside.node.engine.writer.submit(Act(redact, bytes(16)))
+    redact(inside, item)
     assert not Watcher(archive).up_to(item + 1)[item].HasField("private_part")
     assert parse(early.up_to(item + 1)[item + 1].public_part, None).kind == Kind.REDACTED
+
+
+def test_a_redaction_while_others_read_leaves_nothing_behind(
+    inside: ServerInside, replica_token: str, new_pdq: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch that was read before a redaction, and handed on after it, is for nobody else."""
+    alpha, archive, feed = inside.member("alpha"), inside.bearer(replica_token), inside.node.engine.feed
+    monkeypatch.setattr("hashpact_server.feed.BATCH_ENTRIES_MAX", 4)
+    item = alpha.contribute(*(new_pdq() for _ in range(12))).outcomes[0].item
+    start = item // 4 * 4
+    encode, live = feed._encode, Watcher(archive)
+    live.up_to(head_of(inside))
+    feed._forget()
+
+    def late(tx: Any, first: int, end: int) -> Any:
+        batch = encode(tx, first, end)
+        if first == start and head_of(inside) == last:
+            redact(inside, item)
+            live.up_to(last + 1)
+        return batch
+
+    last = head_of(inside)
+    monkeypatch.setattr(feed, "_encode", late)
+    slow = Watcher(archive, start_sequence=start)
+    assert slow.up_to(item)[item - start].HasField("private_part")
+    assert not Watcher(archive, start_sequence=start).up_to(item)[item - start].HasField("private_part")
+
+
+def test_no_checkpoint_of_a_time_before_what_was_read(
+    inside: ServerInside, replica_token: str, new_pdq: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entries read after a redaction, then a batch encoded before it: its state digest is not what they add up to."""
+    alpha, archive, feed = inside.member("alpha"), inside.bearer(replica_token), inside.node.engine.feed
+    live = Watcher(archive)
+    item = alpha.contribute(new_pdq()).outcomes[0].item
+    live.up_to(item)
+    alpha.contribute(new_pdq())
+    live.up_to(head_of(inside))
+    before = head_of(inside)
+    monkeypatch.setattr("hashpact_server.feed.BATCH_ENTRIES_MAX", before)
+    fed = threading.Event()
+    forth = feed._feed
+    monkeypatch.setattr(feed, "_feed", lambda: fed.wait(WAIT_S) and forth())
+    redact(inside, item)
+    behind = Watcher(archive)
+    behind.up_to(before)
+    fed.set()
+    behind.up_to(before + 1)
+    told = {message.checkpoint.size for message in behind.messages[1:] if message.checkpoint.state_digest}
+    assert before + 1 not in told
+    assert before + 2 in told
+
+
+def test_whoever_catches_up_is_told_what_it_adds_up_to(inside: ServerInside, replica_token: str) -> None:
+    archive = inside.bearer(replica_token)
+    Watcher(archive).up_to(head_of(inside))
+    inside.node.engine.feed._forget()
+    watcher = Watcher(archive)
+    watcher.up_to(head_of(inside))
+    with inside.node.engine.store.read() as tx:
+        assert watcher.messages[-1].checkpoint.state_digest == StoredRows(tx).state_digest()
+
+
+def test_watchers_that_went_hold_nothing(inside: ServerInside, replica_token: str) -> None:
+    feed, flight, idle = inside.node.engine.feed, inside.node._gate.in_flight, threading.Event()
+    forth, release = feed.next, flight.release
+
+    def patient(sequence: int, timeout_s: float, there: Callable[[], bool] = lambda: True) -> Any:
+        idle.set()
+        return forth(sequence, timeout_s + 10 * WAIT_S, there)
+
+    def told(kind: InFlightKind, caller: bytes) -> None:
+        release(kind, caller)
+        if kind is InFlightKind.STREAM:
+            gone.set()
+
+    gone = threading.Event()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feed, "next", patient)
+        patch.setattr(flight, "release", told)
+        watcher = Watcher(inside.bearer(replica_token), start_sequence=head_of(inside) + 1)
+        watcher.read()
+        assert idle.wait(WAIT_S)
+        assert inside.node.in_flight(InFlightKind.STREAM) == 1
+        watcher.call.cancel()
+        assert gone.wait(WAIT_S)
+
+
+def test_a_feed_that_cannot_read_for_a_moment_goes_on(
+    inside: ServerInside, replica_token: str, new_pdq: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher, feed = Watcher(inside.bearer(replica_token)), inside.node.engine.feed
+    watcher.up_to(head_of(inside))
+    encode, failed = feed._encode, threading.Event()
+
+    def fails_once(tx: Any, first: int, end: int) -> Any:
+        if not failed.is_set():
+            failed.set()
+            raise StoreError("the disk had a bad moment")
+        return encode(tx, first, end)
+
+    monkeypatch.setattr(feed, "_encode", fails_once)
+    monkeypatch.setattr("hashpact_server.feed.TRIED_AGAIN_S", 0.01)
+    inside.member("alpha").contribute(new_pdq())
+    watcher.up_to(head_of(inside))
+    assert failed.is_set()
+
+
+def test_one_member_does_not_take_every_stream(forum: Forum) -> None:
+    forum.configure("[limits]\nmember_requests_max = 2\n")
+    with ServerInside(forum) as server:
+        steward = server.member("steward")
+        greedy, other = (server.bearer(steward.create(name, Role.REPLICATE)) for name in ("greedy", "other"))
+        held = [Watcher(greedy), Watcher(greedy)]
+        for each in held:
+            each.read()
+        with refused("TOO_MANY_REQUESTS") as found:
+            Watcher(greedy).read()
+        assert found[0].metadata == {"limit": "member_requests_max", "limit_value": "2"}
+        Watcher(other).read()

@@ -161,6 +161,11 @@ class LedgerWriter(LedgerReader):
         while len(self._redactions) > redactions:
             self._redactions.popitem()
 
+    @property
+    def redacts(self) -> bool:
+        """Whether private parts are taken away."""
+        return bool(self._redactions)
+
     def now_ms(self) -> int:
         """The time of the next entry: the clock's, but never before the last entry's."""
         return max(self.time_ms, self._clock_ms())

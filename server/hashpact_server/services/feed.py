@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Iterator
 from typing import Any, Final
@@ -11,7 +12,7 @@ from hashpact.v1 import error_reason_pb2, feed_service_pb2, feed_service_pb2_grp
 
 from hashpact_server.config import Limits
 from hashpact_server.engine import Engine
-from hashpact_server.feed import Batch, Passes
+from hashpact_server.feed import Passes
 from hashpact_server.ledger.codec import LayoutError
 from hashpact_server.ledger.entry import Entry
 from hashpact_server.ledger.payloads import CONTRIBUTING, ContributionPayload
@@ -42,18 +43,23 @@ class FeedService(feed_service_pb2_grpc.FeedServiceServicer):
         """Stream entries until somebody ends it."""
         sequence = self._start(request)
         passes = read_filter(request.filter) if request.HasField("filter") else None
+        context.add_callback(self._feed.wake)  # or who went would hold a stream until something happens
         with self._feed.watching():
             yield from self._messages(sequence, passes, context)
 
     def _messages(self, sequence: int, passes: Passes | None, context: Any) -> Iterator[bytes]:
         yield self._feed.opening(sequence)
         while context.is_active():
-            batch = self._next(sequence, passes)
+            batch = self._feed.next(sequence, self._progress_s, context.is_active)
             if batch is None:
                 if self._feed.closed:
                     raise not_serving()
+                if not context.is_active():
+                    break
                 yield self._feed.progress(sequence)
                 continue
+            if passes is not None:
+                batch = self._feed.passing(batch, passes)
             handed_over = time.monotonic()
             yield batch.encoded + self._feed.tail()
             self._check_pace(time.monotonic() - handed_over)
@@ -66,18 +72,17 @@ class FeedService(feed_service_pb2_grpc.FeedServiceServicer):
         try:
             file = self._files.open()
         except OSError as error:
+            if error.errno == errno.ECANCELED:
+                raise not_serving() from error
             raise Refusal(
                 error_reason_pb2.ERROR_REASON_STORE_FULL,
                 f"the snapshot could not be made ({error.strerror}); an operator has to make room",
             ) from error
         with file:
             while data := file.read(PIECE_BYTES):
+                handed_over = time.monotonic()
                 yield feed_service_pb2.SnapshotResponse(data=data)
-
-    def _next(self, sequence: int, passes: Passes | None) -> Batch | None:
-        if passes is None:
-            return self._feed.next(sequence, self._progress_s)
-        return self._feed.passing(sequence, self._progress_s, passes)
+                self._check_pace(time.monotonic() - handed_over)
 
     def _start(self, request: feed_service_pb2.WatchRequest) -> int:
         """Number of the first entry that is wanted; raises Refusal."""
@@ -93,7 +98,7 @@ class FeedService(feed_service_pb2_grpc.FeedServiceServicer):
         if seconds > self._stall_s_max:
             raise Refusal(
                 error_reason_pb2.ERROR_REASON_WATCHER_TOO_SLOW,
-                f"a message was taken after {seconds:.0f} s only; come back with after, and read faster",
+                f"a message was taken after {seconds:.0f} s only; come back, and read faster",
                 metadata={"limit": "watch_stall_s_max", "limit_value": str(self._stall_s_max)},
             )
 

@@ -20,8 +20,12 @@ from tests.data import effort
 @settings(max_examples=effort(50))
 @given(st.lists(st.tuples(st.sampled_from(Kind), st.sampled_from([b"a", b"b", b"c"]), st.booleans()), max_size=60))
 def test_never_more_than_the_limits_and_nothing_is_lost(steps: list[tuple[Kind, bytes, bool]]) -> None:
-    limits = {Kind.REQUEST: 4, Kind.STREAM: 2, Kind.OPEN: 2}
-    shares = {Kind.REQUEST: ("member_requests_max", 2), Kind.OPEN: ("host_open_calls_max", 1)}
+    limits = {Kind.REQUEST: 4, Kind.STREAM: 3, Kind.OPEN: 2}
+    shares = {
+        Kind.REQUEST: ("member_requests_max", 2),
+        Kind.STREAM: ("member_requests_max", 2),
+        Kind.OPEN: ("host_open_calls_max", 1),
+    }
     flight, inside = InFlight(limits, 2, 1), list[tuple[Kind, bytes]]()
     for kind, member, enters in steps:
         if enters:
