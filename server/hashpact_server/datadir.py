@@ -11,6 +11,7 @@
       ca.pem  ca.key       the authority that signed the server's certificate; members need ca.pem
       server.pem .key      the server's certificate and key
       numba-cache/         compiled kernels, a folder per version of them; may be deleted
+      streamed/            snapshots for replicas that begin; emptied by the server
       replica              its presence says that the list follows another server's, and takes no writes of its own
 
 ``initialising`` exists while ``init`` works: found later, it says that ``init`` was interrupted.

@@ -18,7 +18,6 @@ from hashpact_server.initialising import a_replica, initialise
 from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.node import Node
 from hashpact_server.snapshot import load
-from hashpact_server.snapshot_files import SnapshotFiles
 from hashpact_server.state.row_store import StoredRows
 from hashpact_server.state.rows import Role
 from hashpact_server.state.tables import Table
@@ -311,16 +310,3 @@ def test_a_backup_is_restored_as_a_new_part_of_the_history(
             alpha.call(alpha.lookup_stub.Lookup, request)
     path.write_bytes(path.read_bytes()[:-1])
     assert "cut short" in command("restore", path, "--data", tmp_path / "second", code=3).stderr
-
-
-def test_snapshots_are_shared_and_thrown_away(inside: ServerInside, forum: Forum) -> None:
-    (forum.data / "snapshot-77").write_bytes(b"left by a server that was killed")
-    files = SnapshotFiles(forum.data)
-    with files.open() as one, files.open() as other:
-        assert one.read() == other.read() != b""
-        assert len(list(forum.data.glob("snapshot-*"))) == 1
-    files.close()
-    assert list(forum.data.glob("snapshot-*")) == []
-    with pytest.raises(OSError, match="stops"):
-        files.open()
-    assert inside.node.engine.feed.closed is False

@@ -89,12 +89,13 @@ class FeedServiceServicer(object):
     def Snapshot(self, request, context):
         """Streams the whole list as one file, in the layout of `docs/formats.md`, "Snapshot": the quick way to begin a copy, which
         then goes on with `Watch` from where the snapshot ends. It is made beside the server within seconds, at most once a
-        minute, and shared by those who ask meanwhile; it is streamed from a file, so a slow reader costs nobody anything.
+        minute, and shared by those who ask meanwhile; it is streamed from a file, so a slow reader keeps nobody waiting.
 
         Roles: `replicate`. Losing it, or the token, ends the call.
 
         Errors:
-        * `RESOURCE_EXHAUSTED` / `WATCHER_TOO_SLOW`, `TOO_MANY_REQUESTS`: as for `Watch`.
+        * `RESOURCE_EXHAUSTED` / `WATCHER_TOO_SLOW`, `TOO_MANY_REQUESTS`: as for `Watch`; the latter also while several older
+        snapshots are still being read.
         * `RESOURCE_EXHAUSTED` / `STORE_FULL`: there is no room for the file.
         * what `ErrorReason` names for every call.
         """
