@@ -1,4 +1,7 @@
-"""The keeper: writes down where the indexes stand, now and then and at the end, so that the next start is short."""
+"""The keeper: what an open list needs now and then.
+
+It writes down where the indexes stand, so that the next start is short, and frees what killed readers hold.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ log: Final = logging.getLogger(__name__)
 
 
 class Keeper:
-    """Checkpoints the indexes of an open list in a thread of its own.
+    """Checkpoints the indexes of an open list, and tidies up its store, in a thread of its own.
 
     Args:
         core: the list.
@@ -38,6 +41,13 @@ class Keeper:
     def _run(self) -> None:
         while not self._stopping.wait(INTERVAL_S):
             self._keep()
+            self._tidy()
+
+    def _tidy(self) -> None:
+        try:
+            self._core.store.bury_readers()
+        except StoreError as error:
+            log.warning("the store could not be tidied up: %s", error)
 
     def _keep(self) -> None:
         sequence = self._core.matcher.sequence

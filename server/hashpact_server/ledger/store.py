@@ -215,7 +215,6 @@ class Store:
             )
             try:
                 self._dbs = {name: self._env.open_db(name.encode(), create=not self._reading) for name in self._tables}
-                # A reader that was killed leaves its slot behind and keeps old pages from being reused.
                 self._env.reader_check()
             except BaseException:
                 self._env.close()
@@ -296,6 +295,16 @@ class Store:
         with self._gate:
             started = min(self._readers.values(), default=None)
         return 0.0 if started is None else time.monotonic() - started
+
+    def bury_readers(self) -> None:
+        """Free what readers hold whose process was killed: no old page is reused while they seem to read.
+
+        Beside us, backups read the store in processes of their own.
+        """
+        with self._gate:
+            if not self._closed and not self._reopening:
+                with _translated():
+                    self._env.reader_check()
 
     def reopen(self) -> None:
         """Close and open again, when every reader has left: the only way to know what a failed commit left."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -164,3 +166,35 @@ def test_a_failed_open_leaves_nothing_open(tmp_path: Path) -> None:
         Store(path, ("a", "b" * 600))
     store = Store(path, TABLES)
     store.close()
+
+
+READER = """
+import pathlib, sys, time
+from hashpact_server.ledger.store import Store
+with Store(pathlib.Path(sys.argv[1]), ["t"], reading=True).read():
+    print("reads", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_reader_that_was_killed_holds_nothing_for_long(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", ["t"], durable=False)
+
+    def write_often() -> int:
+        for number in range(40):
+            tx = store.write()
+            tx.put("t", b"key", number.to_bytes(1, "big") * 100_000)
+            store.commit(tx)
+        return store.used_bytes()
+
+    write_often()
+    child = subprocess.Popen([sys.executable, "-c", READER, str(store.path)], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"reads\n"
+    child.kill()
+    child.communicate()
+    store.bury_readers()
+    tidied = store.used_bytes()
+    assert write_often() == tidied
+    store.close()
+    store.bury_readers()
