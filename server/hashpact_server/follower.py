@@ -29,7 +29,7 @@ from hashpact_server import addresses
 from hashpact_server.adopting import DivergedError, Expected, Parts, adopt, compare
 from hashpact_server.engine import Engine
 from hashpact_server.ledger.store import Store, StoreError
-from hashpact_server.logs import event
+from hashpact_server.logs import event, where
 from hashpact_server.refusal import Refusal
 from hashpact_server.snapshot import load
 from hashpact_server.tokens import is_member_token
@@ -190,6 +190,10 @@ class Follower:
                 return
             except (Refusal, StoreError) as error:
                 event(_LOGGER, logging.WARNING, "following pauses", why=str(error))
+            except Exception as error:  # noqa: BLE001 - a replica that stands still must not look as if it were well
+                event(_LOGGER, logging.CRITICAL, "following failed", where=where(error))
+                self._end(f"what the upstream sent could not be taken over ({type(error).__name__})")
+                return
             finally:
                 self.following.connected = False
             self._reached_first()

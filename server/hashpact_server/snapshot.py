@@ -15,6 +15,7 @@ private parts must be those that entries commit to. Tiles and frontier are compu
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import struct
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 from hashpact_server.core import open_store, read_head
+from hashpact_server.datadir import sync_directory
 from hashpact_server.ledger import embedded
 from hashpact_server.ledger.base import Head
 from hashpact_server.ledger.codec import LayoutError, u8, u32, u64
@@ -51,6 +53,9 @@ _ENTRIES: Final = {1: embedded.PUBLIC, 2: embedded.PRIVATE}
 _STATE: Final = {16 + table: table.stored_as for table in Table}
 _TABLES: Final = {**_ENTRIES, **_STATE}
 """Numbers of the tables in a snapshot, never reused. Tiles and heads are not in it: they are computed."""
+
+_NO_LINKS: Final = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK))
+"""How file systems say that they have no links."""
 
 Rows = list[tuple[bytes, bytes]]
 
@@ -91,6 +96,8 @@ class Told:
             raise SnapshotError("not a snapshot that this version knows")
         if raw[-4:] != u32(zlib.crc32(raw[:-4])):
             raise SnapshotError("the snapshot's header is damaged")
+        if not size:
+            raise SnapshotError("the snapshot holds no list")
         return cls(Head(ledger_id, epoch, size - 1, time_ms, root), digest)
 
 
@@ -141,10 +148,25 @@ def write_file(data_dir: Path, path: Path) -> Told:
                 store.close()
             file.flush()
             os.fsync(file.fileno())
-        os.link(partial, path)  # fails where something is there already
+        _name(partial, path)
     finally:
-        partial.unlink()
+        partial.unlink(missing_ok=True)
     return told
+
+
+def _name(partial: Path, path: Path) -> None:
+    """Give a file its name; raises FileExistsError where something is there already."""
+    try:
+        os.link(partial, path)
+    except OSError as error:
+        # Disks that people carry away know no links, and renaming would replace what is there.
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        partial.rename(path)
+    else:
+        sync_directory(path.parent)
 
 
 def _blocks(rows: Iterable[tuple[bytes, bytes]]) -> Iterator[Rows]:
@@ -242,7 +264,7 @@ def _read_blocks(reader: _Hashing) -> Iterator[tuple[int, Rows]]:
             break
         head = kind + _exactly(reader, _BLOCK.size - 1)
         number, rows, length = _BLOCK.unpack(head)
-        if number not in _TABLES or number < before or length > ROW_BYTES_MAX:
+        if number not in _TABLES or number < before or not rows or length > ROW_BYTES_MAX:
             raise SnapshotError("the snapshot has a block that this version does not know")
         payload = _exactly(reader, length)
         if _exactly(reader, 4) != u32(zlib.crc32(head + payload)):

@@ -208,6 +208,17 @@ def test_a_hub_with_another_past_is_found_out_at_once(
             assert "another one" in follower_of(replica).following.diverged
 
 
+def test_a_replica_that_cannot_go_on_does_not_look_as_if_it_were_well(
+    inside: ServerInside, empty: Forum, token: str, new_pdq: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ReplicaInside(empty, inside, token) as replica:
+        replica.reach(inside)
+        monkeypatch.setattr("hashpact_server.follower.adopt", lambda *_: int("nobody thought of this"))
+        inside.member("alpha").contribute(new_pdq())
+        assert ended(replica)
+        assert "ValueError" in follower_of(replica).following.diverged
+
+
 def ended(replica: ReplicaInside) -> bool:
     """Whether the server ends of itself."""
     return replica.node._end.wait(WAIT_S)
@@ -231,6 +242,7 @@ def test_a_list_is_followed_or_written_and_never_both(empty: Forum, forum: Forum
 def test_the_command_line_says_what_is_missing(empty: Forum) -> None:
     assert "promote" in command("serve", "--data", empty.data, code=3).stderr
     assert "HASHPACT_TOKEN" in command("serve", "--data", empty.data, "--follow", "127.0.0.1:1", code=3).stderr
+    assert "--token" in command("serve", "--data", empty.data, "--token", "x", code=2).stderr  # for all users to read
 
 
 def test_watching_needs_the_role(inside: ServerInside, empty: Forum) -> None:
@@ -280,6 +292,9 @@ def test_a_backup_is_made_beside_a_running_server(
     path = tmp_path / "backup"
     assert str(path) in command("backup", "--data", forum.data, "--to", path).stderr
     assert "exists already" in command("backup", "--data", forum.data, "--to", path, code=3).stderr
+    (tmp_path / "second.partial").write_bytes(b"of a backup that was killed")
+    left = command("backup", "--data", forum.data, "--to", tmp_path / "second", code=3).stderr
+    assert f"{tmp_path / 'second.partial'} exists already" in left
     store = open_store(tmp_path / "copy")
     try:
         with path.open("rb") as file:

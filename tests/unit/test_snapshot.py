@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import random
@@ -15,9 +16,11 @@ from hashpact_server.config import Config
 from hashpact_server.core import open_store
 from hashpact_server.engine import Engine
 from hashpact_server.fsck import check
+from hashpact_server.ledger.base import Head
 from hashpact_server.ledger.embedded import LedgerReader
+from hashpact_server.ledger.merkle import EMPTY_ROOT
 from hashpact_server.ledger.store import StoreError
-from hashpact_server.snapshot import SnapshotError, load, write, write_file
+from hashpact_server.snapshot import SnapshotError, Told, load, write, write_file
 from hashpact_server.state.row_store import StoredRows
 from hashpact_server.state.tables import Table
 from hashpact_server.writer import Act
@@ -157,3 +160,35 @@ def test_a_file_is_whole_or_not_there(hub: Engine, tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         write_file(tmp_path / "nothing", tmp_path / "second")
     assert sorted(each.name for each in tmp_path.iterdir()) == ["backup", "hub"]
+
+
+def test_a_disk_without_links(hub: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "such a disk")
+
+    monkeypatch.setattr("os.link", no_links)
+    hub.close()
+    path = tmp_path / "backup"
+    write_file(tmp_path / "hub", path)
+    whole = path.read_bytes()
+    with pytest.raises(FileExistsError):
+        write_file(tmp_path / "hub", path)
+    assert path.read_bytes() == whole
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["backup", "hub"]
+
+
+@pytest.mark.parametrize("what", ["no entries", "block without rows"])
+def test_what_no_server_writes(hub: Engine, tmp_path: Path, what: str) -> None:
+    whole = snapshot_of(hub)
+    if what == "no entries":
+        odd = Told(Head(bytes(16), 0, -1, 0, EMPTY_ROOT), bytes(32)).encode() + bytes(9)
+    else:
+        block = struct.pack(">BII", 1, 0, 0)
+        odd = whole[:124] + block + struct.pack(">I", zlib.crc32(block)) + whole[124:-32]
+    odd += hashlib.sha256(odd).digest()
+    store = open_store(tmp_path / "copy")
+    try:
+        with pytest.raises(SnapshotError):
+            load(io.BytesIO(odd), store)
+    finally:
+        store.close()

@@ -28,8 +28,10 @@ def backup(
     directory.require()
     try:
         told = write_file(directory.path, to)
-    except FileExistsError:
-        raise Trouble(f"{to} exists already: choose another name, or remove it") from None
+    except FileExistsError as error:
+        # What a killed backup left has another name than the file that was asked for.
+        there = error.filename2 or error.filename
+        raise Trouble(f"{there} exists already: choose another name, or remove it") from None
     except StoreError as error:
         raise Trouble(f"cannot read the list in {data}: {error}") from error
     say(f"{to}: {told.head.sequence + 1} entries, {to.stat().st_size} bytes, root {told.head.root.hex()}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashpact_server.cli.common import DataOption, opened, say
-from hashpact_server.datadir import DataDirectory
+from hashpact_server.datadir import DataDirectory, sync_directory
 from hashpact_server.trouble import Trouble
 
 
@@ -25,6 +25,7 @@ def promote(data: DataOption) -> None:
         head = engine.published.head
         # Crash before: still a replica, whose upstream does not know the new epoch and is refused; promote again.
         directory.replica_mark.unlink()
+        sync_directory(directory.path)
     say(
         f"{data} is the hub now: epoch {head.epoch} begins with entry {head.sequence}."
         f" What the old hub wrote from entry {head.sequence} on is not part of this list."

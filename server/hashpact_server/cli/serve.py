@@ -29,12 +29,10 @@ def serve(
     ] = None,
     follow: Annotated[
         str | None,
-        typer.Option(metavar="TARGET", help="Be a replica of the server there: HOST:PORT, or unix:PATH."),
+        typer.Option(
+            metavar="TARGET", help="Be a replica of the server there (HOST:PORT, or unix:PATH), as HASHPACT_TOKEN."
+        ),
     ] = None,
-    token: Annotated[
-        str,
-        typer.Option(metavar="TOKEN", envvar="HASHPACT_TOKEN", help="With --follow: a member that may replicate."),
-    ] = "",
     ca: Annotated[
         Path | None,
         typer.Option(metavar="FILE", envvar="HASHPACT_CA", help="With --follow: whom to trust; else the system's."),
@@ -44,7 +42,10 @@ def serve(
     ] = False,
     log_level: Annotated[str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")] = None,
 ) -> None:
-    """Serve the list until SIGTERM, which ends it in order: calls in flight are answered, writes are committed."""
+    """Serve the list until SIGTERM, which ends it in order: calls in flight are answered, writes are committed.
+
+    There is no --token: the arguments of a process can be read by every user of the machine.
+    """
     directory = DataDirectory(data)
     directory.require()
     config = load(directory.config_file, {"listen": listen, "metrics_listen": metrics, "log_level": log_level})
@@ -58,7 +59,7 @@ def serve(
     from hashpact_server.follower import upstream_of  # noqa: PLC0415 - both need numba and grpc, set up above
     from hashpact_server.node import Node  # noqa: PLC0415
 
-    upstream = None if follow is None else upstream_of(follow, token, ca)
+    upstream = None if follow is None else upstream_of(follow, os.environ.get("HASHPACT_TOKEN", ""), ca)
     raise typer.Exit(Node(directory, config, plaintext=plaintext, upstream=upstream).run())
 
 
