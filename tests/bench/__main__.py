@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -58,64 +60,60 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def measure_service(scale: Scale) -> dict[str, Any]:
+def part(results: dict[str, Any], name: str, work: Callable[[], Any]) -> None:
+    """Measure one part; one that fails is told and left out, so that half an hour is not lost with it."""
+    say(name)
+    try:
+        results[name] = work()
+    except Exception:  # noqa: BLE001 -- told below; the page says what was not measured
+        traceback.print_exc()
+
+
+def measure_service(scale: Scale, results: dict[str, Any]) -> None:
     """One list that grows: empty, a real forum's size, ten million PDQ values."""
-    figures: dict[str, Any] = {"filling": {}, "lookups": {}, "contributions": {}}
+    lookups: dict[str, Any] = {}
+    contributions: dict[str, Any] = {}
+    filling: dict[str, Any] = {}
+    results |= {"lookups": lookups, "contributions": contributions, "filling": filling}
     with prepared() as place:
-        _look_and_contribute(place, "0", scale, figures)
+        _look_and_contribute(place, "0", scale, lookups, contributions)
     with prepared() as place:
-        say("filling a list")
-        figures["filling"]["bulk"] = filled(place.data, scale.bulk_items)
+        part(filling, "bulk", lambda: filled(place.data, scale.bulk_items))
         filled(place.data, scale.items - scale.bulk_items)
-        _look_and_contribute(place, str(scale.items), scale, figures)
-        say("the feed")
-        with serving(place) as running:
-            figures["feed"] = {
-                "catching_up": bench_feed.measure_catching_up(running),
-                **bench_feed.measure_beginning_and_lag(running),
-            }
-        say("one server, and two")
-        figures["followers"] = bench_followers.measure(place, scale.seconds)
-        say("filling a large list")
+        _look_and_contribute(place, str(scale.items), scale, lookups, contributions)
+        part(results, "feed", lambda: bench_feed.measure(place))
+        part(results, "followers", lambda: bench_followers.measure(place, scale.seconds))
         videos = (scale.large_signals - PDQ_PER_ITEM * scale.items) // VIDEO_FRAMES
-        figures["filling"]["videos"] = filled(place.data, videos, VIDEO_FRAMES)
-        figures["building"] = built(place.data)
-        say("a large list that lives")
-        with serving(place) as running:
-            figures["life"] = {
-                "start_s": running.start_s,
-                "updates": bench_life.measure_updates(running, 3 * scale.seconds),
-                "merging": bench_life.measure_merging(running, 3 * scale.seconds),
-            }
-        figures["life"]["restarts"] = bench_life.measure_restarts(place)
-    return figures
+        part(filling, "videos", lambda: filled(place.data, videos, VIDEO_FRAMES))
+        part(results, "building", lambda: built(place.data))
+        part(results, "life", lambda: bench_life.measure(place, 3 * scale.seconds))
 
 
-def _look_and_contribute(place: Prepared, name: str, scale: Scale, figures: dict[str, Any]) -> None:
+def _look_and_contribute(
+    place: Prepared, name: str, scale: Scale, lookups: dict[str, Any], contributions: dict[str, Any]
+) -> None:
+    say(f"{name} items listed: look-ups and contributions")
     with serving(place) as running:
-        say(f"look-ups, {name} items listed")
-        figures["lookups"][name] = {
-            "unary": bench_lookups.measure_unary(running, scale.seconds),
-            "batch": bench_lookups.measure_batches(running, scale.batch_seconds),
-            "start_s": running.start_s,
-        }
-        say(f"contributions, {name} items listed")
-        figures["contributions"][name] = bench_contributions.measure(running, scale.seconds)
+        part(
+            lookups,
+            name,
+            lambda: {
+                "unary": bench_lookups.measure_unary(running, scale.seconds),
+                "batch": bench_lookups.measure_batches(running, scale.batch_seconds),
+                "start_s": running.start_s,
+            },
+        )
+        part(contributions, name, lambda: bench_contributions.measure(running, scale.seconds))
 
 
 def measure(scale: Scale) -> dict[str, Any]:
     """Everything."""
-    results: dict[str, Any] = {
-        "machine": machine.describe(),
-        "physical": physical.measure(np.random.default_rng(20260101)),
-    }
-    say("hashing")
-    results["hashing"] = bench_hashing.run(rounds=scale.hashing_rounds)
-    results |= measure_service(scale)
-    say("the index")
-    results["index"] = bench_index.run(scale.sizes, crops=scale.crops)
-    say("merging")
-    results["merging"] = bench_merging.merged(scale.large_signals)
+    results: dict[str, Any] = {"machine": machine.describe()}
+    part(results, "physical", lambda: physical.measure(np.random.default_rng(20260101)))
+    part(results, "hashing", lambda: bench_hashing.run(rounds=scale.hashing_rounds))
+    measure_service(scale, results)
+    part(results, "index", lambda: bench_index.run(scale.sizes, crops=scale.crops))
+    part(results, "merging", lambda: bench_merging.merged(scale.large_signals))
     return results
 
 
@@ -125,8 +123,9 @@ def main(arguments: list[str]) -> None:
         report.write(json.loads(report.RESULTS.read_text(encoding="utf-8")))
         return
     results = measure(QUICK if "--quick" in arguments else FULL)
-    print(report.page(results))
-    if "--quick" not in arguments:
+    if "--quick" in arguments:
+        print(report.page(results))
+    else:
         report.RESULTS.parent.mkdir(exist_ok=True)
         report.RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         report.write(results)

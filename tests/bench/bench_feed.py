@@ -52,6 +52,12 @@ def replica_of(running: Running, folder: Path) -> Iterator[Running]:
         yield replica
 
 
+def measure(place: Prepared) -> dict[str, Any]:
+    """All of it, over one hub."""
+    with serving(place) as running:
+        return {"catching_up": measure_catching_up(running), **measure_beginning_and_lag(running)}
+
+
 def measure_beginning_and_lag(running: Running) -> dict[str, Any]:
     """Seconds until a new replica has the whole list, and the time from a contribution to a match at the replica."""
     with (

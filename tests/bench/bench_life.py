@@ -59,6 +59,17 @@ class _Load:
         return {"unary": self.unary.figures(), "batches": self.batches.figures()}
 
 
+def measure(place: Prepared, seconds: float) -> dict[str, Any]:
+    """All of it, over one list."""
+    with serving(place) as running:
+        found = {
+            "start_s": running.start_s,
+            "updates": measure_updates(running, seconds),
+            "merging": measure_merging(running, seconds),
+        }
+    return found | {"restarts": measure_restarts(place)}
+
+
 def measure_updates(running: Running, seconds: float) -> dict[str, Any]:
     """One addition and one withdrawal after the other; each timed from the call until a look-up shows it."""
     listing: list[float] = []
