@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -49,6 +50,8 @@ class Engine:
         )
         self.follows = False
         """Whether the list is a replica's: what an upstream has may come here any moment."""
+        self.waits = threading.BoundedSemaphore(max(1, config.limits.requests_max // 2))
+        """Calls that may wait for that, each in a thread of its own."""
         self._keeper = Keeper(core)
         self.feed = Feed(core)
 

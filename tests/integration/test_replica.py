@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,6 +23,7 @@ from hashpact_server.snapshot import load
 from hashpact_server.state.row_store import StoredRows
 from hashpact_server.state.rows import Role
 from hashpact_server.state.tables import Table
+from hashpact_server.tokens import Position
 from hashpact_server.trouble import Trouble
 from hashpact_server.writer import Act
 
@@ -172,6 +175,37 @@ def test_a_member_reads_its_own_writes_at_a_replica(
             request.at_least_as_fresh = alpha.contribute(pdq).as_of
             answer: lookup_service_pb2.LookupResponse = there.call(there.lookup_stub.Lookup, request)
             assert answer.matched
+
+
+def test_those_who_wait_for_the_hub_leave_room_for_others(
+    inside: ServerInside, empty: Forum, token: str, new_pdq: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty.configure("[limits]\nrequests_max = 2\n")
+    monkeypatch.setattr("hashpact_server.services.reading.FRESH_WAIT_S_MAX", WAIT_S)
+    pdq = new_pdq()
+    request = lookup_request(pdq)
+    with ReplicaInside(empty, inside, token) as replica, ThreadPoolExecutor(1) as aside:
+        replica.reach(inside)
+        head = inside.node.engine.published.head
+        request.at_least_as_fresh = Position(head.ledger_id, head.epoch, head.sequence + 1).encode()
+        acme, engine = replica.member("acme"), replica.node.engine
+        acme.lookup(pdq)
+        waiting, going = threading.Event(), engine.state.wait_for
+
+        def told(sequence: int, timeout_s: float) -> bool:
+            waiting.set()
+            return going(sequence, timeout_s)
+
+        monkeypatch.setattr(engine.state, "wait_for", told)
+        first = aside.submit(acme.call, acme.lookup_stub.Lookup, request)
+        assert waiting.wait(WAIT_S)
+        with refused("TOKEN_FROM_FUTURE"):
+            acme.call(acme.lookup_stub.Lookup, request)
+        assert not first.done()
+        assert not acme.finds(pdq)
+        inside.member("alpha").contribute(pdq)
+        first.result(WAIT_S)
+        acme.call(acme.lookup_stub.Lookup, request)
 
 
 def test_a_replica_takes_no_writes(
