@@ -260,11 +260,12 @@ class Node:
             self._routes.table[path] = self._gate.guard(METHODS[path], handler)
         self._metrics.read_from(self._readings)
         undo.callback(self._metrics.read_from, lambda: ())
-        if self._upstream is not None:
-            self._follow(engine, self._upstream, undo)
+        engine.follows = self._gate.read_only = self._upstream is not None
         self._gate.open(lambda: engine.published.roster)
         if self._upstream is None:
             self._health.set_serving(serving=True)
+        else:
+            self._follow(engine, self._upstream, undo)
 
     def _begin(self, upstream: Upstream) -> None:
         """Wait for the upstream, and take over the beginning of its list."""
@@ -287,7 +288,6 @@ class Node:
                 raise Trouble(f"ended before {upstream.target} could be reached")
 
     def _follow(self, engine: Engine, upstream: Upstream, undo: contextlib.ExitStack) -> None:
-        engine.follows = self._gate.read_only = True
         self._follower = Follower(
             engine,
             upstream,

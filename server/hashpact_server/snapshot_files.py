@@ -107,6 +107,9 @@ class SnapshotFiles:
 
     def _make(self) -> Path:
         room = shutil.disk_usage(self._data_dir).free - 2 * DISK_RESERVE_BYTES
+        _, allowed = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if allowed != resource.RLIM_INFINITY:
+            room = min(room, allowed)
         if room <= 0:
             raise OSError(errno.ENOSPC, "the disk is full")
         self._folder.mkdir(mode=0o700, exist_ok=True)
@@ -119,12 +122,16 @@ class SnapshotFiles:
         self._child = child = subprocess.Popen(  # noqa: S603 - ourselves
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
-        with contextlib.suppress(ProcessLookupError):
-            resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (room, room))  # or the list could not be written to
-        if self._closed:  # meanwhile: close() did not see the child
-            child.kill()
         try:
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (room, room))  # or nobody could write to the list
+            if self._closed:  # meanwhile: close() did not see the child
+                child.kill()
             _, said = child.communicate()
+        except BaseException:
+            child.kill()
+            child.wait()
+            raise
         finally:
             self._child = None
         seconds = round(time.monotonic() - began, 3)

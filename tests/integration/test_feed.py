@@ -11,7 +11,7 @@ from hashpact.v1 import contribution_service_pb2, feed_service_pb2_grpc, member_
 from hashpact.v1 import feed_service_pb2 as pb
 from hashpact_server.inflight import Kind as InFlightKind
 from hashpact_server.ledger.entry import Draft, Kind, check_private, parse
-from hashpact_server.ledger.store import StoreError
+from hashpact_server.ledger.store import CommitUnknownError, StoreError
 from hashpact_server.state.row_store import StoredRows
 from hashpact_server.state.rows import Role
 from hashpact_server.writer import Act
@@ -324,6 +324,31 @@ def test_a_feed_that_cannot_read_for_a_moment_goes_on(
     inside.member("alpha").contribute(new_pdq())
     watcher.up_to(head_of(inside))
     assert failed.is_set()
+
+
+def test_what_a_commit_that_failed_has_written_is_told_at_once(
+    inside: ServerInside, new_pdq: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core, ready, heard = inside.node.engine.state, threading.Event(), list[bool]()
+    commit = core.store.commit
+
+    def listen() -> None:
+        with core.moved:
+            ready.set()
+            heard.append(core.moved.wait(WAIT_S))
+
+    def fails_after(tx: Any) -> None:
+        commit(tx)
+        raise CommitUnknownError("the disk had a bad moment", disk_full=False)
+
+    listening = threading.Thread(target=listen)
+    listening.start()
+    assert ready.wait(WAIT_S)
+    with refused("WRITE_OUTCOME_UNKNOWN"):
+        monkeypatch.setattr(core.store, "commit", fails_after)
+        inside.member("alpha").contribute(new_pdq())
+    listening.join(2 * WAIT_S)
+    assert heard == [True]
 
 
 def test_one_member_does_not_take_every_stream(forum: Forum) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import subprocess
 import threading
@@ -100,6 +101,20 @@ def test_the_list_keeps_its_room_on_the_disk(
     files._tried_at -= snapshot_files.KEPT_S
     with pytest.raises(OSError, match="full"):
         files.open()
+
+
+def test_files_may_be_limited_already(files: SnapshotFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = [resource.RLIM_INFINITY, 1 << 30]
+    set_limit, given = resource.prlimit, []
+
+    def noted(pid: int, which: int, wanted: tuple[int, int]) -> None:
+        given.append(wanted)
+        set_limit(pid, which, wanted)
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
+    monkeypatch.setattr(resource, "prlimit", noted)
+    files.open().close()
+    assert max(given[0]) <= 1 << 30
 
 
 def test_those_who_read_for_ever_do_not_fill_the_disk(files: SnapshotFiles) -> None:

@@ -30,9 +30,12 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # the
         self._ended = False
 
     def set_serving(self, *, serving: bool) -> None:
-        """Tell everybody who asks, and everybody who watches."""
+        """Tell everybody who asks, and everybody who watches; after :meth:`end` it stays as it is.
+
+        A replica may get level with its hub while it stops.
+        """
         with self._changed:
-            self._serving = serving
+            self._serving = serving and not self._ended
             self._changed.notify_all()
 
     def end(self) -> None:
