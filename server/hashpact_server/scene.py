@@ -17,6 +17,7 @@ from hashpact_server.ledger.base import Committed, Head
 from hashpact_server.ledger.embedded import LedgerWriter
 from hashpact_server.ledger.entry import Draft, Entry, Kind
 from hashpact_server.ledger.merkle import EMPTY_ROOT
+from hashpact_server.ledger.payloads import EpochClear
 from hashpact_server.matcher import Matcher, Neighbours, Wanted
 from hashpact_server.recent import Recent
 from hashpact_server.refusal import Refusal
@@ -104,7 +105,7 @@ class Scene(View):
         if entry.kind == Kind.REDACTED:
             self._appending.redact(entry.subject)
         elif entry.kind == Kind.EPOCH_STARTED:
-            self._epoch += 1
+            self._epoch = EpochClear.decode(entry.clear).epoch
 
     def settle(self, hint: Neighbours | None) -> None:
         """Look once, for all values of a request, whether anything was listed near them since they were searched.

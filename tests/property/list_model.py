@@ -209,8 +209,8 @@ class Model:
         self.tokens.pop(token, None)
         return listing.revocation(self.steward, token)
 
-    def _epoch(self, _a: int, _b: int, _c: int) -> Draft:
-        self.epoch += 1
+    def _epoch(self, a: int, _b: int, _c: int) -> Draft:
+        self.epoch += 1 + a % 3
         return listing.epoch(self.epoch)
 
     def _redact(self, a: int, b: int, _c: int) -> Draft:

@@ -11,7 +11,7 @@ from hashpact_server.refusal import Refusal
 from hashpact_server.tokens import Position, TokenMalformedError
 
 
-def check_fresh(token: str, head: Head, epoch_start: Callable[[int], int | None]) -> None:
+def check_fresh(token: str, head: Head, epoch_end: Callable[[int], int | None]) -> None:
     """Check an ``at_least_as_fresh`` token against the newest durable head; an empty one asks for nothing.
 
     Since every write is visible once it is acknowledged, a token of this server's own history is never ahead of it:
@@ -20,8 +20,8 @@ def check_fresh(token: str, head: Head, epoch_start: Callable[[int], int | None]
     Args:
         token: as sent.
         head: the newest durable head.
-        epoch_start: epoch -> sequence of the entry that began it, or None when there is none. Asked only for tokens
-            of earlier epochs.
+        epoch_end: epoch -> sequence of the entry that began the next one, or None when this history has no such
+            epoch. Asked only for tokens of earlier epochs.
 
     Raises:
         Refusal: TOKEN_MALFORMED, TOKEN_UNKNOWN_HISTORY, TOKEN_FROM_FUTURE.
@@ -35,7 +35,7 @@ def check_fresh(token: str, head: Head, epoch_start: Callable[[int], int | None]
             error_reason_pb2.ERROR_REASON_TOKEN_MALFORMED,
             "at_least_as_fresh is no token: send the as_of of an earlier answer unchanged, or nothing",
         ) from error
-    if not _in_history(position, head, epoch_start):
+    if not _in_history(position, head, epoch_end):
         raise Refusal(
             error_reason_pb2.ERROR_REASON_TOKEN_UNKNOWN_HISTORY,
             "the token is of another list, or of a part of this one's history that was given up: drop it, read again",
@@ -44,11 +44,11 @@ def check_fresh(token: str, head: Head, epoch_start: Callable[[int], int | None]
         raise Refusal(error_reason_pb2.ERROR_REASON_TOKEN_FROM_FUTURE, "the token is ahead of this server")
 
 
-def _in_history(position: Position, head: Head, epoch_start: Callable[[int], int | None]) -> bool:
+def _in_history(position: Position, head: Head, epoch_end: Callable[[int], int | None]) -> bool:
     if position.ledger_id != head.ledger_id or position.epoch > head.epoch:
         return False
     if position.epoch == head.epoch:
         return True
     # What an earlier epoch wrote at or after the entry that began the next one was given up.
-    ended = epoch_start(position.epoch + 1)
+    ended = epoch_end(position.epoch)
     return ended is not None and position.sequence < ended

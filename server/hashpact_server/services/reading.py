@@ -44,11 +44,11 @@ def fresh_head(engine: Engine, at_least_as_fresh: str = "") -> Head:
     head = engine.published.head
     if at_least_as_fresh:
 
-        def epoch_start(epoch: int) -> int | None:
+        def epoch_end(epoch: int) -> int | None:
             with engine.state.read() as view:
-                return view.epoch_start(epoch)
+                return view.epoch_end(epoch)
 
-        check_fresh(at_least_as_fresh, head, epoch_start)
+        check_fresh(at_least_as_fresh, head, epoch_end)
     return head
 
 

@@ -108,8 +108,10 @@ def _genesis(entry: Entry, scope: Scope) -> None:
 
 
 def _epoch_started(entry: Entry, scope: Scope) -> None:
-    if scope.rows.put(Table.EPOCHS, u32(EpochClear.decode(entry.clear).epoch), u64(entry.sequence)) is not None:
-        raise ContradictionError(f"entry {entry.sequence} starts an epoch that has begun before")
+    epoch = u32(EpochClear.decode(entry.clear).epoch)
+    if any(True for _ in scope.rows.scan(Table.EPOCHS, start=epoch)):
+        raise ContradictionError(f"entry {entry.sequence} starts an epoch that has begun before, or is over")
+    scope.rows.put(Table.EPOCHS, epoch, u64(entry.sequence))
 
 
 def _member_created(entry: Entry, scope: Scope) -> None:

@@ -183,10 +183,13 @@ class View:
         """The entry with this number; raises KeyError where there is none."""
         return self._ledger.entry(sequence)
 
-    def epoch_start(self, epoch: int) -> int | None:
-        """The sequence that started an epoch, or None when there was none such yet."""
-        value = self._rows.get(Table.EPOCHS, u32(epoch))
-        return None if value is None else int.from_bytes(value, "big")
+    def epoch_end(self, epoch: int) -> int | None:
+        """The sequence that began the epoch after this one; None when this history has no such epoch, or none after."""
+        rows = self._rows.scan(Table.EPOCHS, start=u32(epoch))
+        first, following = next(rows, None), next(rows, None)
+        if first is None or first[0] != u32(epoch) or following is None:
+            return None
+        return int.from_bytes(following[1], "big")
 
 
 def _numbers(table: NDArray[np.uint8]) -> NDArray[np.uint64]:

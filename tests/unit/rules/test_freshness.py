@@ -10,13 +10,14 @@ from hashpact_server.rules.freshness import check_fresh
 from hashpact_server.tokens import Position
 
 LEDGER = b"L" * 16
-HEAD = Head(LEDGER, 2, 100, 0, bytes(32))
-EPOCHS = {0: 0, 1: 40, 2: 80}
+HEAD = Head(LEDGER, 9, 100, 0, bytes(32))
+ENDS = {0: 40, 5: 80}
+"""Epochs 0, 5 and 9 began with entries 0, 40 and 80."""
 
 
 def verdict(token: str) -> int:
     try:
-        check_fresh(token, HEAD, EPOCHS.get)
+        check_fresh(token, HEAD, ENDS.get)
     except Refusal as refusal:
         return refusal.reason
     return reasons.ERROR_REASON_UNSPECIFIED
@@ -25,13 +26,15 @@ def verdict(token: str) -> int:
 @pytest.mark.parametrize(
     ("epoch", "sequence", "reason"),
     [
-        (2, 0, reasons.ERROR_REASON_UNSPECIFIED),
-        (2, 100, reasons.ERROR_REASON_UNSPECIFIED),
-        (2, 101, reasons.ERROR_REASON_TOKEN_FROM_FUTURE),
-        (3, 50, reasons.ERROR_REASON_TOKEN_UNKNOWN_HISTORY),
-        (1, 79, reasons.ERROR_REASON_UNSPECIFIED),
-        (1, 80, reasons.ERROR_REASON_TOKEN_UNKNOWN_HISTORY),
-        (1, 101, reasons.ERROR_REASON_TOKEN_UNKNOWN_HISTORY),
+        (9, 0, reasons.ERROR_REASON_UNSPECIFIED),
+        (9, 100, reasons.ERROR_REASON_UNSPECIFIED),
+        (9, 101, reasons.ERROR_REASON_TOKEN_FROM_FUTURE),
+        (10, 50, reasons.ERROR_REASON_TOKEN_UNKNOWN_HISTORY),
+        (7, 50, reasons.ERROR_REASON_TOKEN_UNKNOWN_HISTORY),
+        (1, 1, reasons.ERROR_REASON_TOKEN_UNKNOWN_HISTORY),
+        (5, 79, reasons.ERROR_REASON_UNSPECIFIED),
+        (5, 80, reasons.ERROR_REASON_TOKEN_UNKNOWN_HISTORY),
+        (5, 101, reasons.ERROR_REASON_TOKEN_UNKNOWN_HISTORY),
         (0, 39, reasons.ERROR_REASON_UNSPECIFIED),
         (0, 40, reasons.ERROR_REASON_TOKEN_UNKNOWN_HISTORY),
     ],
@@ -45,10 +48,10 @@ def test_no_token_asks_for_nothing() -> None:
 
 
 def test_other_list() -> None:
-    assert verdict(Position(b"M" * 16, 2, 1).encode()) == reasons.ERROR_REASON_TOKEN_UNKNOWN_HISTORY
+    assert verdict(Position(b"M" * 16, 9, 1).encode()) == reasons.ERROR_REASON_TOKEN_UNKNOWN_HISTORY
 
 
-@pytest.mark.parametrize("token", ["x", "ü", "!" * 44, Position(LEDGER, 2, 1).encode()[:-1] + "A", "A" * 10_000])
+@pytest.mark.parametrize("token", ["x", "ü", "!" * 44, Position(LEDGER, 9, 1).encode()[:-1] + "A", "A" * 10_000])
 def test_malformed(token: str) -> None:
     assert verdict(token) == reasons.ERROR_REASON_TOKEN_MALFORMED
 
