@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import grpc
 import grpc.aio
 
 from hashpact._target import is_local, load_ca, require_plaintext_allowed, require_target, require_token
-from hashpact._wire import service_config
+from hashpact._wire import Method, Repeat, service_config
 from hashpact.errors import ConfigError
 
 ANSWER_BYTES_MAX: Final = 64 << 20
@@ -43,12 +43,18 @@ class Endpoint:
         token: the member's token; "" for none. Not in the repr.
         ca: PEM certificates, or None for gRPC's own list.
         plaintext: whether TLS is left away.
+        writes: where writes go, when that is another place.
     """
 
     target: str
     token: str = field(repr=False)
     ca: bytes | None = field(repr=False)
     plaintext: bool
+    writes: Endpoint | None = None
+
+    def of(self, method: Method[Any]) -> Endpoint:
+        """Where a method is called."""
+        return self if self.writes is None or method.repeat is Repeat.READ else self.writes
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
@@ -78,12 +84,18 @@ def channel_options() -> list[tuple[str, int | str]]:
     return [*_OPTIONS, ("grpc.service_config", service_config())]
 
 
+PathOrPem: TypeAlias = str | os.PathLike[str] | bytes
+"""Certificates: the path of a PEM file, or its bytes."""
+
+
 def endpoint(
     target: str | None,
     *,
     token: str | None,
-    ca: str | os.PathLike[str] | bytes | None,
+    ca: PathOrPem | None,
     plaintext: bool,
+    write_target: str | None = None,
+    write_ca: PathOrPem | None = None,
 ) -> Endpoint:
     """Check the settings; what is None is taken from the environment.
 
@@ -92,10 +104,20 @@ def endpoint(
     """
     checked = require_target(os.environ.get("HASHPACT_TARGET") if target is None else target)
     secret = require_token(os.environ.get("HASHPACT_TOKEN", "") if token is None else token)
+    writes = _writes_of(secret, write_target, write_ca)
     if plaintext:
         if ca is not None:
             raise ConfigError("ca and plaintext exclude each other: leave one away", reason="PLAINTEXT_WITH_CA")
         require_plaintext_allowed(checked)
-        return Endpoint(checked, secret, None, plaintext=True)
+        return Endpoint(checked, secret, None, plaintext=True, writes=writes)
     pem = load_ca(os.environ.get("HASHPACT_CA") or None if ca is None else ca)
-    return Endpoint(checked, secret, pem, plaintext=False)
+    return Endpoint(checked, secret, pem, plaintext=False, writes=writes)
+
+
+def _writes_of(token: str, target: str | None, ca: PathOrPem | None) -> Endpoint | None:
+    """Where writes go when reads go to a replica; None: to the same place."""
+    named = os.environ.get("HASHPACT_WRITE_TARGET") if target is None else target
+    if not named:
+        return None
+    pem = load_ca(os.environ.get("HASHPACT_WRITE_CA") or None if ca is None else ca)
+    return Endpoint(require_target(named), token, pem, plaintext=False)

@@ -37,7 +37,7 @@ def closed() -> ConfigError:
 
 
 class Transport:
-    """A channel that is opened by the first call. Safe to share between threads.
+    """Channels that are opened by the first call. Safe to share between threads.
 
     Args:
         endpoint: where the service is.
@@ -53,7 +53,7 @@ class Transport:
         self._timeout_s = timeout_s
         self._in_flight_max = calls_in_flight_max
         self._lock = Lock()
-        self._channel: grpc.Channel | None = None
+        self._channels: dict[Endpoint, grpc.Channel] = {}
         self._stubs: dict[str, Any] = {}
         self._closed = False
 
@@ -122,7 +122,7 @@ class Transport:
             except grpc.RpcError as failed:
                 if self._closed:
                     raise closed() from failed
-                error = from_rpc_error(failed, self.target)
+                error = from_rpc_error(failed, self._endpoint.of(call.method).target)
                 left_s = until - time.monotonic()
                 pause_s = pause_before_retry_s(error, call, attempt, left_s, random.random())  # noqa: S311  # jitter
                 if pause_s is None:
@@ -141,22 +141,25 @@ class Transport:
         with self._lock:
             if self._closed:
                 raise closed()
-            if self._channel is None:
-                self._channel = self._endpoint.open()
             stub = self._stubs.get(method.path)
             if stub is None:
-                stub = self._stubs[method.path] = self._channel.unary_unary(
+                stub = self._stubs[method.path] = self._channel_to(self._endpoint.of(method)).unary_unary(
                     method.path,
                     request_serializer=lambda message: message.SerializeToString(),
                     response_deserializer=method.response.FromString,
                 )
             return stub
 
+    def _channel_to(self, place: Endpoint) -> Any:
+        if place not in self._channels:
+            self._channels[place] = place.open()
+        return self._channels[place]
+
     def close(self) -> None:
-        """Close the channel; calls in flight fail. Closing twice is fine."""
+        """Close the channels; calls in flight fail. Closing twice is fine."""
         with self._lock:
             self._closed = True
-            channel, self._channel = self._channel, None
+            channels, self._channels = self._channels, {}
             self._stubs.clear()
-        if channel is not None:
+        for channel in channels.values():
             channel.close()

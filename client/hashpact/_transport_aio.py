@@ -35,7 +35,7 @@ class AsyncTransport:
         self._endpoint = endpoint
         self._timeout_s = timeout_s
         self._in_flight_max = calls_in_flight_max
-        self._channel: grpc.aio.Channel | None = None
+        self._channels: dict[Endpoint, grpc.aio.Channel] = {}
         self._stubs: dict[str, Any] = {}
         self._closed = False
 
@@ -80,7 +80,7 @@ class AsyncTransport:
             try:
                 answer: Message = await stub(call.request, timeout=left_s, metadata=self._endpoint.metadata)
             except grpc.aio.AioRpcError as failed:
-                error = from_rpc_error(failed, self.target)
+                error = from_rpc_error(failed, self._endpoint.of(call.method).target)
                 left_s = until - time.monotonic()
                 pause_s = pause_before_retry_s(error, call, attempt, left_s, random.random())  # noqa: S311  # jitter
                 if pause_s is None:
@@ -100,21 +100,24 @@ class AsyncTransport:
     def _stub(self, method: Method[Any]) -> Any:
         if self._closed:
             raise closed()
-        if self._channel is None:
-            self._channel = self._endpoint.open_async()
         stub = self._stubs.get(method.path)
         if stub is None:
-            stub = self._stubs[method.path] = self._channel.unary_unary(
+            stub = self._stubs[method.path] = self._channel_to(self._endpoint.of(method)).unary_unary(
                 method.path,
                 request_serializer=lambda message: message.SerializeToString(),
                 response_deserializer=method.response.FromString,
             )
         return stub
 
+    def _channel_to(self, place: Endpoint) -> Any:
+        if place not in self._channels:
+            self._channels[place] = place.open_async()
+        return self._channels[place]
+
     async def close(self) -> None:
         """Close the channel; calls in flight fail. Closing twice is fine."""
         self._closed = True
-        channel, self._channel = self._channel, None
+        channels, self._channels = self._channels, {}
         self._stubs.clear()
-        if channel is not None:
+        for channel in channels.values():
             await channel.close(None)

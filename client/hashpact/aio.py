@@ -52,6 +52,8 @@ class AsyncClient:
         token: str | None = None,
         ca: str | os.PathLike[str] | bytes | None = None,
         plaintext: bool = False,
+        write_target: str | None = None,
+        write_ca: str | os.PathLike[str] | bytes | None = None,
         timeout_s: float = TIMEOUT_S,
         on_unavailable: OnUnavailable = "raise",
         read_your_writes: bool = True,
@@ -59,7 +61,11 @@ class AsyncClient:
     ) -> None:
         self._session = Session(on_unavailable, read_your_writes)
         self._transport = AsyncTransport(
-            endpoint(target, token=token, ca=ca, plaintext=plaintext), timeout_s, calls_in_flight_max
+            endpoint(
+                target, token=token, ca=ca, plaintext=plaintext, write_target=write_target, write_ca=write_ca
+            ),
+            timeout_s,
+            calls_in_flight_max,
         )
 
     def __repr__(self) -> str:

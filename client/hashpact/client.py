@@ -39,6 +39,9 @@ class Client(MemberCalls):
         ca: certificate authority of the service, a path or PEM bytes; None takes ``HASHPACT_CA``, else those that
             the system trusts.
         plaintext: leave TLS away; only to this machine.
+        write_target: where writes go when ``target`` is a replica: the hub; None takes ``HASHPACT_WRITE_TARGET``, else
+            ``target``. Reads ask the replica to be as fresh as this client's last write, and it waits until it is.
+        write_ca: certificate authority of the hub; None takes ``HASHPACT_WRITE_CA``.
         timeout_s: deadline of each call, tries included.
         on_unavailable: what :meth:`check` answers when the service cannot be asked (an outage, never a refusal):
             ``"raise"`` the error; ``"open"``: verdict ``none``, let the upload pass; ``"closed"``: advice ``review``,
@@ -57,6 +60,8 @@ class Client(MemberCalls):
         token: str | None = None,
         ca: str | os.PathLike[str] | bytes | None = None,
         plaintext: bool = False,
+        write_target: str | None = None,
+        write_ca: str | os.PathLike[str] | bytes | None = None,
         timeout_s: float = TIMEOUT_S,
         on_unavailable: OnUnavailable = "raise",
         read_your_writes: bool = True,
@@ -64,7 +69,11 @@ class Client(MemberCalls):
     ) -> None:
         self._session = Session(on_unavailable, read_your_writes)
         self._transport = Transport(
-            endpoint(target, token=token, ca=ca, plaintext=plaintext), timeout_s, calls_in_flight_max
+            endpoint(
+                target, token=token, ca=ca, plaintext=plaintext, write_target=write_target, write_ca=write_ca
+            ),
+            timeout_s,
+            calls_in_flight_max,
         )
 
     def __repr__(self) -> str:

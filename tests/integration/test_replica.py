@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 
 import grpc
 import pytest
+from hashpact import AsyncClient, Client, Probe, Signal
 from hashpact.v1 import contribution_service_pb2, lookup_service_pb2
 from hashpact_server.core import Core, open_store
 from hashpact_server.datadir import DataDirectory
@@ -207,6 +209,27 @@ def test_those_who_wait_for_the_hub_leave_room_for_others(
         inside.member("alpha").contribute(pdq)
         first.result(WAIT_S)
         acme.call(acme.lookup_stub.Lookup, request)
+
+
+def test_a_client_reads_from_the_replica_and_writes_to_the_hub(
+    inside: ServerInside, empty: Forum, token: str, new_pdq: Callable[[], bytes]
+) -> None:
+    with ReplicaInside(empty, inside, token) as replica:
+        places = {"ca": replica.forum.ca, "write_target": str(inside.address), "write_ca": inside.forum.ca}
+        with Client(str(replica.address), token=empty.tokens["alpha"], **places) as client:
+            for _ in range(5):
+                signal = Signal("pdq", new_pdq(), 100)
+                item = client.contribute([signal], labels=["test"]).item
+                assert [match.item for match in client.lookup([Probe.of([signal])])[0].matches] == [item]
+            assert client.get_item(item).item == item
+
+        async def read_own_write() -> int:
+            signal = Signal("pdq", new_pdq(), 100)
+            async with AsyncClient(str(replica.address), token=empty.tokens["alpha"], **places) as client:
+                await client.contribute([signal], labels=["test"])
+                return len((await client.lookup([Probe.of([signal])]))[0].matches)
+
+        assert asyncio.run(read_own_write()) == 1
 
 
 def test_a_replica_takes_no_writes(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import resource
 import shutil
@@ -27,6 +28,9 @@ MAP_BYTES: Final = 1 << 40
 
 KEY_BYTES_MAX: Final = 511
 """LMDB's bound on the length of a key."""
+
+SCAN_ROWS_FIRST: Final = 8
+SCAN_ROWS_MAX: Final = 4096
 
 READERS_MAX: Final = 1022
 DISK_RESERVE_BYTES: Final = 16 << 20
@@ -84,6 +88,17 @@ def _is_disk_full(error: BaseException) -> bool:
     return os.strerror(errno.ENOSPC) in str(error) or os.strerror(errno.EFBIG) in str(error)
 
 
+def _while_prefixed(rows: Iterator[tuple[bytes, bytes]], prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Sorted rows while their keys begin with ``prefix``; read in growing blocks, since millions may follow."""
+    size = SCAN_ROWS_FIRST
+    while block := list(itertools.islice(rows, size)):
+        if not block[-1][0].startswith(prefix):
+            yield from itertools.takewhile(lambda row: row[0].startswith(prefix), block)
+            return
+        yield from block
+        size = min(4 * size, SCAN_ROWS_MAX)
+
+
 class Tx:
     """One transaction. A write transaction belongs to the thread that began it."""
 
@@ -139,10 +154,7 @@ class Tx:
                 found = cursor.set_range(first) if first else cursor.first()
                 if not found:
                     return
-                for key, value in cast("Iterator[tuple[bytes, bytes]]", cursor.iternext()):
-                    if prefix and not key.startswith(prefix):
-                        return
-                    yield key, value
+                yield from _while_prefixed(cast("Iterator[tuple[bytes, bytes]]", cursor.iternext()), prefix)
         except lmdb.Error as error:
             raise _translation(error) from error
 
