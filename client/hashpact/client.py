@@ -69,9 +69,7 @@ class Client(MemberCalls):
     ) -> None:
         self._session = Session(on_unavailable, read_your_writes)
         self._transport = Transport(
-            endpoint(
-                target, token=token, ca=ca, plaintext=plaintext, write_target=write_target, write_ca=write_ca
-            ),
+            endpoint(target, token=token, ca=ca, plaintext=plaintext, write_target=write_target, write_ca=write_ca),
             timeout_s,
             calls_in_flight_max,
         )

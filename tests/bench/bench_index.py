@@ -37,6 +37,12 @@ def measure(rng: np.random.Generator, count: int, bits: int, radii: tuple[int, .
     """One size: searches at each radius, hit and miss, ours and theirs; build, reopen, bytes."""
     values, ids = random_values(rng, count, bits), signal_ids(count)
     result: dict[str, Any] = {"signals": count, "bits": bits}
+    searches: list[Search] = []
+    linear: LinearIndex | None = None
+    if count <= PEERS_SIZE_MAX:  # first: they take minutes, in which the kernel may forget pages of ours
+        linear = LinearIndex(bits)
+        linear.add(ids, values)
+        searches += [of_index("linear", linear, FEW_QUERIES), *faiss_peers(values, bits)]
     with tempfile.TemporaryDirectory(prefix="hashpact-bench-") as folder:
         index = MultiIndex(bits, Path(folder))
         result["build_s"] = _seconds(lambda: index.add(ids, values))
@@ -46,12 +52,7 @@ def measure(rng: np.random.Generator, count: int, bits: int, radii: tuple[int, .
         again: list[MultiIndex] = []
         result["reopen_s"] = _seconds(lambda: again.append(MultiIndex(bits, Path(folder))))
         index = again[0]
-        searches: list[Search] = [of_index("multi", index, QUERIES)]
-        linear: LinearIndex | None = None
-        if count <= PEERS_SIZE_MAX:
-            linear = LinearIndex(bits)
-            linear.add(ids, values)
-            searches += [of_index("linear", linear, FEW_QUERIES), *faiss_peers(values, bits)]
+        searches.insert(0, of_index("multi", index, QUERIES))
         for radius in radii:
             kinds = {"miss": random_values(rng, 600, bits), "hit": near_values(rng, values, 600, radius)}
             for kind, queries in kinds.items():
@@ -99,7 +100,10 @@ def against_linear(values: Values, queries: Values, radii: tuple[int, ...]) -> d
     for radius in radii:
         count = max(FEW_QUERIES, min(QUERIES, 2_000_000 // len(values)))
         turns = taking_turns([of_index("multi", index, count), of_index("linear", linear, count)], queries, radius)
-        batches = {"multi": batch_us(index, queries, radius), "linear": batch_us(linear, queries, radius)}
+        calls = max(3, min(50, 5_000_000 // len(values)))
+        batches = {
+            name: batch_us(each, queries, radius, calls) for name, each in (("multi", index), ("linear", linear))
+        }
         result[f"radius_{radius}"] = {
             **turns,
             "batch_us": batches,
@@ -147,7 +151,8 @@ def threads_speedup(index: Index, queries: Values, calls: int = 60) -> float:
             index.range_search(queries, 31)
 
     alone, together = [], []
-    for _ in range(5):  # in turns: the machine's speed drifts
+    work(calls)  # warms up
+    for _ in range(9):  # in turns: the machine's speed drifts
         alone.append(_seconds_of([threading.Thread(target=work, args=(calls,))]))
         together.append(_seconds_of([threading.Thread(target=work, args=(calls // 2,)) for _ in range(2)]))
     return round(float(np.median(alone) / np.median(together)), 2)

@@ -11,13 +11,14 @@ from pathlib import Path
 from hashpact.signals import SIGNAL_TYPES
 from hashpact_server.config import Config
 from hashpact_server.engine import Engine
+from hashpact_server.index import MultiIndex
 from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.ledger.payloads import ContributionPayload, ListedSignal
 from hashpact_server.scene import Scene
 from hashpact_server.state.rows import Basis, Status
 from hashpact_server.writer import Act, Encode
 
-BATCH_ITEMS = 8192
+BATCH_ITEMS = 32_768
 LABELS = ("behaviour:glorification_of_terrorist_acts",)
 PERCEPTUAL = ("pdq", "pdq", "phash", "phash256")
 
@@ -64,6 +65,10 @@ def fill(data_dir: Path, items: int, frames: int = 0) -> float:
             started = time.perf_counter()
             engine.writer.submit(Act(partial(_add, member=member, items=made), member))
             seconds += time.perf_counter() - started
+        # Closing would break a merge off, and the next server would do it beside what is measured there.
+        for index in engine.matcher._indexes._by_code.values():
+            if isinstance(index, MultiIndex):
+                index.wait()
         return items / max(seconds, 1e-9)
     finally:
         engine.close()

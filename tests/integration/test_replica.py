@@ -215,7 +215,7 @@ def test_a_client_reads_from_the_replica_and_writes_to_the_hub(
     inside: ServerInside, empty: Forum, token: str, new_pdq: Callable[[], bytes]
 ) -> None:
     with ReplicaInside(empty, inside, token) as replica:
-        places = {"ca": replica.forum.ca, "write_target": str(inside.address), "write_ca": inside.forum.ca}
+        places: Any = {"ca": replica.forum.ca, "write_target": str(inside.address), "write_ca": inside.forum.ca}
         with Client(str(replica.address), token=empty.tokens["alpha"], **places) as client:
             for _ in range(5):
                 signal = Signal("pdq", new_pdq(), 100)

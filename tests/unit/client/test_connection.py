@@ -217,7 +217,7 @@ def test_a_closed_client_says_so(client: Client) -> None:
 
 def test_nothing_connects_before_the_first_call() -> None:
     client = Client("127.0.0.1:1", token=TOKEN, plaintext=True)
-    assert client._transport._channel is None
+    assert client._transport._channels == {}
     assert repr(client) == "Client('127.0.0.1:1')"
     client.close()
 
