@@ -53,6 +53,8 @@ from hashpact_server.tls import CertificateSource, KeyPair
 from hashpact_server.trouble import Trouble
 
 EXIT_FATAL: Final = 70
+SIGNAL_S_MAX: Final = 0.2
+"""Time after which a signal is noticed at the latest."""
 """The server ended because it could not go on: a supervisor should start it again."""
 
 _SPARE_THREADS: Final = 16
@@ -94,6 +96,7 @@ class Node:
         self._routes = _Routes(self._metrics)
         self._engine: Engine | None = None
         self._end = threading.Event()
+        self._asked_to_end = False
         self._fatal = False
         self._undo = contextlib.ExitStack()
         self._server: grpc.Server | None = None
@@ -131,7 +134,8 @@ class Node:
         """Start, serve until SIGTERM or SIGINT, and stop; the process's exit code."""
         with _signals(self._on_signal):
             self.start()
-            self._end.wait()
+            while not self._ending(SIGNAL_S_MAX):
+                pass
             self.stop()
         return EXIT_FATAL if self._fatal else 0
 
@@ -284,7 +288,7 @@ class Node:
             finally:
                 store.close()
             wait_s = min(2 * wait_s, 10.0)
-            if self._end.wait(wait_s):
+            if self._ending(wait_s):
                 raise Trouble(f"ended before {upstream.target} could be reached")
 
     def _follow(self, engine: Engine, upstream: Upstream, undo: contextlib.ExitStack) -> None:
@@ -309,9 +313,21 @@ class Node:
         if self._engine is None:
             # Nothing was written since the start, and there is no call to wait for.
             os._exit(0)
-        if self._end.is_set():
+        if self._asked_to_end:
             os._exit(128 + number)
-        self._end.set()
+        # A plain flag, since the thread that a signal interrupts may hold any lock, that of an Event too.
+        self._asked_to_end = True
+
+    def _ending(self, wait_s: float) -> bool:
+        """Wait a little; whether the server shall end.
+
+        Never for long: a signal that comes the moment before a wait begins is only seen when the wait is over.
+        """
+        until = time.monotonic() + wait_s
+        while not self._asked_to_end and (left := until - time.monotonic()) > 0:
+            if self._end.wait(min(left, SIGNAL_S_MAX)):
+                return True
+        return self._asked_to_end or self._end.is_set()
 
     def _readings(self) -> Iterator[Reading]:
         engine, flight = self.engine, self._gate.in_flight

@@ -127,8 +127,9 @@ def main(arguments: list[str]) -> None:
         print(report.page(results))
     else:
         report.RESULTS.parent.mkdir(exist_ok=True)
-        report.RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        report.write(results)
+        text = json.dumps(results, indent=1, sort_keys=True)
+        report.RESULTS.write_text(text + "\n", encoding="utf-8")
+        report.write(json.loads(text))  # as whoever renders it again will
 
 
 if __name__ == "__main__":
