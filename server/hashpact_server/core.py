@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from hashpact_server import idempotency
+from hashpact_server.collector import resting
 from hashpact_server.ledger import embedded
 from hashpact_server.ledger.base import Head
 from hashpact_server.ledger.embedded import LedgerReader, LedgerWriter, Tip
@@ -111,7 +112,7 @@ class Core:
         self.redacted = -1
         """Number of the newest entry that may have taken away a private part; told before it is durable, so that
         whoever reads without that part knows that what was read earlier is old."""
-        with self._whole_view() as view:
+        with resting(), self._whole_view() as view:
             self.matcher = Matcher(view, index_folder)
             self._follow(view)
 
@@ -132,7 +133,7 @@ class Core:
         self._recent = Recent(view.head.sequence)
 
     def _reload(self) -> None:
-        with self._whole_view() as view:
+        with resting(), self._whole_view() as view:
             self.matcher.rebuild(view)
             self._follow(view)
 

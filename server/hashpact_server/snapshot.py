@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
+from hashpact_server.collector import resting
 from hashpact_server.core import open_store, read_head
 from hashpact_server.datadir import sync_directory
 from hashpact_server.ledger import embedded
@@ -142,7 +143,7 @@ def write_file(data_dir: Path, path: Path) -> Told:
         with os.fdopen(handle, "wb", buffering=1 << 20) as file:
             store = open_store(data_dir, reading=True)
             try:
-                with store.read() as tx:
+                with resting(), store.read() as tx:
                     told = write(tx, file)
             finally:
                 store.close()
@@ -190,6 +191,7 @@ def _encoded(number: int, block: Rows) -> bytes:
     return data + u32(zlib.crc32(data))
 
 
+@resting()
 def load(source: Source, store: Store) -> Told:
     """Fill an empty store from a snapshot, checking all that it says.
 
