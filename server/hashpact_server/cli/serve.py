@@ -57,8 +57,8 @@ def serve(
     # A dump of our memory would put the list's hash values where core files go.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _raise_files()
-    # A look-up wants the interpreter for a moment several times, and the writer has it for long: at Python's own 5 ms
-    # per turn a look-up beside contributions waits 60 ms and more, at 2 ms about 25, and batches lose nothing.
+    # A look-up wants the interpreter for a moment several times, and the writer has it for long: shorter turns than
+    # Python's own 5 ms let look-ups beside contributions wait less. docs/benchmarks/analysis.md has the few figures.
     sys.setswitchinterval(SWITCH_S)
     kernels.prepare(directory)
     from hashpact_server.follower import upstream_of  # noqa: PLC0415 - both need numba and grpc, set up above
