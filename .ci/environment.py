@@ -29,12 +29,12 @@ def main():
     """Bring one environment up to date."""
     require_python()
     if "--lowest" in sys.argv[1:]:
-        oldest = ["--editable", ".[media,server]", "--group", "test", *lower_bounds()]
+        oldest = ["--editable", ".[sidecar]", "--group", "test", *lower_bounds()]
         refresh(ROOT / ".tools" / "lowest", oldest)
     elif "--bench" in sys.argv[1:]:
-        refresh(ROOT / ".tools" / "bench", ["--editable", ".[media,server]", "--group", "test", "--group", "bench"])
+        refresh(ROOT / ".tools" / "bench", ["--editable", ".[sidecar]", "--group", "test", "--group", "bench"])
     else:
-        refresh(ROOT / ".venv", ["--editable", ".[media,server]", "--group", "dev"])
+        refresh(ROOT / ".venv", ["--editable", ".[sidecar]", "--group", "dev"])
 
 
 def require_python():

@@ -272,6 +272,16 @@ class Served:
         answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=WAIT_S, wait_for_ready=True)
         return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
 
+    def until_serving(self) -> Self:
+        """Wait until the server says that it serves."""
+        stub = health_pb2_grpc.HealthStub(self.channel())
+        watch = stub.Watch(health_pb2.HealthCheckRequest(), timeout=WAIT_S, wait_for_ready=True)
+        for answer in watch:  # the deadline ends it
+            if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                watch.cancel()
+                break
+        return self
+
     def __enter__(self) -> Self:
         return self
 

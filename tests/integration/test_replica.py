@@ -148,7 +148,7 @@ def test_a_replica_goes_on_after_either_was_away(forum: Forum, empty: Forum, new
     with contextlib.ExitStack() as stack:
         away = Attached(forum, hub.address)
         replica = stack.enter_context(ReplicaInside(empty, away, token))
-        assert replica.health() == "SERVING"  # as of when the hub was last seen
+        replica.until_serving()  # as of when the hub was last seen
         assert replica.member("acme").finds(values[0])
         hub = stack.enter_context(ServerInside(forum, listen=str(away.address)))
         hub.member("alpha").contribute(values[2])
