@@ -7,6 +7,8 @@
     |-- InvalidSignalError             a hash of the wrong length, or not hex
     |-- MissingExtraError              an optional part is not installed; says which to install
     |-- ConfigError                    an option, environment variable or configuration file is wrong
+    |-- StorageError                   what has to be remembered on this machine's disk cannot be
+    |   `-- QueueFullError             no room for it: the queue's own limit, or the disk's end
     `-- ServiceError                   the service answered with an error, or could not be reached
         |-- InvalidRequestError        the request breaks a rule; .violations says which field
         |-- NotAllowedError            no token, a wrong token, a suspended member, or a missing role
@@ -64,6 +66,28 @@ class ConfigError(HashpactError):
     """An option, environment variable or configuration file is missing or wrong."""
 
     reason = "CONFIG"
+
+
+class StorageError(HashpactError):
+    """What has to be remembered on this machine cannot be: a disk that fails, a folder in use or of somebody else."""
+
+    reason = "STORAGE"
+
+
+class QueueFullError(StorageError):
+    """There is no room left; nothing was kept of what was given.
+
+    Attributes:
+        limit_name: the limit that was reached, with its unit ("" when the disk is full).
+        limit: its value (0 when the disk is full).
+    """
+
+    reason = "QUEUE_FULL"
+
+    def __init__(self, message: str, *, reason: str | None = None, limit_name: str = "", limit: int = 0) -> None:
+        super().__init__(message, reason=reason)
+        self.limit_name = limit_name
+        self.limit = limit
 
 
 class ServiceError(HashpactError):

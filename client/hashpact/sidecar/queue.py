@@ -1,0 +1,298 @@
+"""The re-check queue: uploads that could not be checked in time, kept until they are.
+
+::
+
+    put      media -> recheck/ID.part, synced -> recheck/ID -> row committed -> the id is returned
+    done     row deleted and committed -> recheck/ID removed
+    again    row committed with its next time
+
+Crash before the row is committed: the upload was not acknowledged, and its file is removed at the next start. Crash
+after it: the upload is there at the next start. Crash after ``done`` committed: the file is removed at the next start,
+the upload does not come again. An upload is handed out at least once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from hashpact.errors import InvalidRequestError, QueueFullError, StorageError
+from hashpact.probes import Probe
+from hashpact.sidecar.memory import Memory, sync_folder, telling
+from hashpact.signals import ImageSignals
+
+REFERENCE_CHARACTERS_MAX: Final = 256
+REASON_CHARACTERS_MAX: Final = 64
+LEASE_S: Final = 300.0
+"""Time for which an upload that was handed out is not handed out again, in seconds."""
+
+_PART: Final = "recheck"
+_SCHEMA: Final = (
+    (
+        "CREATE TABLE IF NOT EXISTS recheck (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+        " reference TEXT NOT NULL, kind TEXT NOT NULL, payload BLOB NOT NULL, bytes INTEGER NOT NULL,"
+        " received_at_ms INTEGER NOT NULL, due_at_ms INTEGER NOT NULL, reason TEXT NOT NULL, attempts INTEGER NOT NULL)"
+    ),
+    "CREATE INDEX IF NOT EXISTS recheck_due ON recheck (due_at_ms, number)",
+    "CREATE INDEX IF NOT EXISTS recheck_received ON recheck (received_at_ms)",
+    "CREATE INDEX IF NOT EXISTS recheck_reference ON recheck (reference)",
+)
+_BYTES, _PATH, _SIGNALS = "bytes", "path", "signals"
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedUpload:
+    """One upload that waits.
+
+    Attributes:
+        reference: the caller's own word for it, opaque to us; not in the repr.
+        source: the media's bytes, the path of a file that stays where it is, or the signals where it was hashed
+            already. What comes out of the queue is a path or a :class:`~hashpact.probes.Probe`: bytes are kept in a
+            file of the queue's, which goes with ``done``.
+        received_at_ms: when the caller asked, in ms since 1970.
+        reason: why it waits: a word such as ``DEADLINE_EXCEEDED``.
+        attempts: times that it was put off with ``again``.
+        id: its id in the queue; "" before it is in one.
+    """
+
+    reference: str = field(repr=False)
+    source: bytes | Path | Probe | ImageSignals = field(repr=False)
+    received_at_ms: int
+    reason: str
+    attempts: int = 0
+    id: str = ""
+
+
+class RecheckQueue:
+    """Uploads that wait to be checked again. Its methods block on the disk; any thread may call them.
+
+    Args:
+        folder: where; see :mod:`hashpact.sidecar.memory`.
+        bytes_max: bytes of media, signals and references that may wait.
+        entries_max: uploads that may wait.
+        clock: seconds since 1970.
+
+    Raises:
+        StorageError: the folder cannot be used, is damaged, or another process has the queue open.
+    """
+
+    def __init__(
+        self, folder: Path, bytes_max: int, entries_max: int, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.bytes_max, self.entries_max = bytes_max, entries_max
+        self._clock = clock
+        self._media = folder / _PART
+        self._memory = Memory(folder, _PART, _SCHEMA)
+        self._leases: dict[str, float] = {}
+        try:
+            with telling(f"{self._media} cannot be used"):
+                self._media.mkdir(mode=0o700, exist_ok=True)
+                sync_folder(folder)
+            self._tidy()
+        except BaseException:
+            self._memory.close()
+            raise
+
+    def _tidy(self) -> None:
+        """After a crash: files that no row names go, and whatever waits is due at once (clocks may have been set)."""
+        with self._memory.writing() as rows:
+            rows.execute("UPDATE recheck SET due_at_ms = min(due_at_ms, ?)", (self._now_ms(),))
+            named = {name for (name,) in rows.execute("SELECT id FROM recheck WHERE kind = ?", (_BYTES,))}
+            count, size = rows.execute("SELECT count(*), ifnull(sum(bytes), 0) FROM recheck").fetchone()
+            self._entries, self._bytes = int(count), int(size)
+        with telling(f"{self._media} cannot be tidied up"):
+            for each in os.scandir(self._media):
+                if each.name not in named:
+                    Path(each.path).unlink()
+
+    def put(self, upload: QueuedUpload) -> str:
+        """Keep an upload; it is on the disk when this returns.
+
+        Returns:
+            its id.
+
+        Raises:
+            QueueFullError: over ``entries_max`` or ``bytes_max``, or the disk is full: nothing was kept.
+            StorageError: the disk fails.
+            InvalidRequestError: the reference or the reason is too long.
+        """
+        _require_short("reference", upload.reference, REFERENCE_CHARACTERS_MAX)
+        _require_short("reason", upload.reason, REASON_CHARACTERS_MAX)
+        kind, payload = _packed(upload.source)
+        size = len(payload) + len(upload.reference.encode())
+        name = secrets.token_hex(16)
+        self._reserve(size)
+        try:
+            if kind == _BYTES:
+                self._spool(name, payload)
+            with self._memory.writing() as rows:
+                rows.execute(
+                    "INSERT INTO recheck (id, reference, kind, payload, bytes, received_at_ms, due_at_ms, reason,"
+                    " attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        name,
+                        upload.reference,
+                        kind,
+                        b"" if kind == _BYTES else payload,
+                        size,
+                        upload.received_at_ms,
+                        self._now_ms(),
+                        upload.reason,
+                        upload.attempts,
+                    ),
+                )
+        except BaseException:
+            self._release(1, size)
+            with contextlib.suppress(StorageError):  # what went wrong first is what to tell
+                self._unspool([name])
+            raise
+        return name
+
+    def next_due(self, limit: int) -> list[QueuedUpload]:
+        """Uploads whose time has come, longest due first; each is handed out to one caller at a time.
+
+        One that is neither ``done`` nor put off with ``again`` within ``LEASE_S`` seconds comes again.
+        """
+        now, moment = self._now_ms(), time.monotonic()
+        with self._memory.reading() as rows:
+            self._leases = {name: until for name, until in self._leases.items() if until > moment}
+            found = rows.execute(
+                "SELECT id, reference, kind, payload, received_at_ms, reason, attempts FROM recheck"
+                " WHERE due_at_ms <= ? ORDER BY due_at_ms, number LIMIT ?",
+                (now, limit + len(self._leases)),
+            )
+            free = [row for row in found if row[0] not in self._leases][:limit]
+            self._leases |= {row[0]: moment + LEASE_S for row in free}
+        return [self._unpacked(*row) for row in free]
+
+    def done(self, upload_id: str) -> None:
+        """Forget an upload that was checked; it does not come again. One that is not there is fine."""
+        self._delete("id", upload_id)
+
+    def again(self, upload_id: str, delay_s: float) -> None:
+        """Put an upload off: it is due in ``delay_s`` seconds, or after a restart."""
+        with self._memory.writing() as rows:
+            rows.execute(
+                "UPDATE recheck SET due_at_ms = ?, attempts = attempts + 1 WHERE id = ?",
+                (self._now_ms() + round(delay_s * 1000), upload_id),
+            )
+            self._leases.pop(upload_id, None)
+
+    def forget(self, reference: str) -> int:
+        """Delete every upload with this reference, its media too; returns how many there were."""
+        count = self._delete("reference", reference)
+        self._memory.wipe()
+        return count
+
+    def __len__(self) -> int:
+        return self._entries
+
+    @property
+    def bytes_waiting(self) -> int:
+        """Bytes that wait, as ``bytes_max`` counts them."""
+        return self._bytes
+
+    @property
+    def oldest_age_s(self) -> float:
+        """Time since the oldest upload was received, in seconds; 0 when nothing waits."""
+        with self._memory.reading() as rows:
+            (oldest,) = rows.execute("SELECT min(received_at_ms) FROM recheck").fetchone()
+        return 0.0 if oldest is None else max(0.0, (self._now_ms() - oldest) / 1000)
+
+    def close(self) -> None:
+        """Close it; nothing has to be saved."""
+        self._memory.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _delete(self, column: str, value: str) -> int:
+        with self._memory.writing() as rows:
+            # The column is one of two words of ours.
+            gone = rows.execute(f"DELETE FROM recheck WHERE {column} = ? RETURNING id, bytes", (value,)).fetchall()  # noqa: S608
+        # A crash here leaves files that no row names: they go at the next start.
+        with self._memory.reading():
+            for name, _ in gone:
+                self._leases.pop(name, None)
+        self._release(len(gone), sum(size for _, size in gone))
+        self._unspool([name for name, _ in gone])
+        return len(gone)
+
+    def _reserve(self, size: int) -> None:
+        with self._memory.reading():
+            if self._entries >= self.entries_max:
+                raise _full("recheck_entries_max", self.entries_max)
+            if self._bytes + size > self.bytes_max:
+                raise _full("recheck_bytes_max", self.bytes_max)
+            self._entries += 1
+            self._bytes += size
+
+    def _release(self, entries: int, size: int) -> None:
+        with self._memory.reading():
+            self._entries -= entries
+            self._bytes -= size
+
+    def _spool(self, name: str, media: bytes) -> None:
+        part, whole = self._media / f"{name}.part", self._media / name
+        with telling("the upload could not be kept"):
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(media)
+                file.flush()
+                os.fsync(handle)
+            part.rename(whole)
+            sync_folder(self._media)
+
+    def _unspool(self, names: Sequence[str]) -> None:
+        with telling("the media of an upload that is gone stay until the next start"):
+            for leftover in (each for name in names for each in (f"{name}.part", name)):
+                (self._media / leftover).unlink(missing_ok=True)
+
+    def _unpacked(
+        self, name: str, reference: str, kind: str, payload: bytes, received_at_ms: int, reason: str, attempts: int
+    ) -> QueuedUpload:
+        source = self._media / name if kind == _BYTES else _source(kind, payload)
+        return QueuedUpload(reference, source, received_at_ms, reason, attempts, name)
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+
+def _packed(source: bytes | Path | Probe | ImageSignals) -> tuple[str, bytes]:
+    if isinstance(source, bytes):
+        return _BYTES, source
+    if isinstance(source, Path):
+        return _PATH, os.fsencode(source)
+    probe = Probe.of(source)
+    return _SIGNALS, json.dumps([probe.values, [[name, values.hex()] for name, values in probe.signal_sets]]).encode()
+
+
+def _source(kind: str, payload: bytes) -> Path | Probe:
+    if kind == _PATH:
+        return Path(os.fsdecode(payload))
+    count, sets = json.loads(payload)
+    return Probe(tuple((name, bytes.fromhex(values)) for name, values in sets), count)
+
+
+def _require_short(name: str, text: str, characters_max: int) -> None:
+    if len(text) > characters_max:
+        raise InvalidRequestError.about(name, f"{name} has {len(text)} characters, {characters_max} at most")
+
+
+def _full(limit_name: str, limit: int) -> QueueFullError:
+    return QueueFullError(
+        f"the re-check queue is full ({limit_name}={limit}): it empties as soon as the list can be asked again",
+        limit_name=limit_name,
+        limit=limit,
+    )
