@@ -22,7 +22,7 @@ from typing import Any, Final, TypeVar, cast
 
 from hashpact.errors import ConfigError
 
-T = TypeVar("T", int, float, str)
+T = TypeVar("T", bool, int, float, str)
 
 _U32: Final = 2**32 - 1
 
@@ -60,6 +60,9 @@ class Limits:
     )
     watch_progress_s: int = setting(10, "Longest time between two messages of a Watch, in seconds.", least=1, most=30)
     watch_stall_s_max: int = setting(30, "Time that a watcher gets to take a message, in seconds.", least=1)
+    reports_max: int = setting(4096, "Reports in one ReportMatches.", least=1)
+    member_reports_max: int = setting(1_000_000, "Reports of one member that are kept.", least=1)
+    report_days_max: int = setting(90, "Time for which a report is kept, in days.", least=1, most=3650)
 
     def __post_init__(self) -> None:
         _check(self, "limits.")
@@ -70,10 +73,30 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Uploads:
+    """What a replica remembers of its member's uploads; names and units are those of ``UploadMemory`` in the proto."""
+
+    enabled: bool = setting(
+        default=False, doc="Whether a replica remembers uploads. A hub never does. Switching it off deletes them."
+    )
+    window_hours: int = setting(24, "Time for which a probe is remembered, in hours.", least=1, most=168)
+    uploads_max: int = setting(100_000, "Uploads that are remembered; the oldest go first.", least=1, most=10_000_000)
+    bytes_max: int = setting(
+        256 << 20, "Bytes of their probes and references; the oldest go first.", least=1 << 20, most=1 << 40
+    )
+    journal_days: int = setting(180, "Time for which the record of an action is kept, in days.", least=1, most=3650)
+    actions_max: int = setting(1_000_000, "Records of actions; the oldest go first.", least=1, most=100_000_000)
+
+    def __post_init__(self) -> None:
+        _check(self, "uploads.")
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that an operator can set."""
 
     limits: Limits = field(default_factory=Limits)
+    uploads: Uploads = field(default_factory=Uploads)
     listen: str = setting("127.0.0.1:7443", "Where to serve: HOST:PORT, or unix:PATH. Port 0: any free one.")
     metrics_listen: str = setting(
         "", "Where to answer Prometheus over HTTP: HOST:PORT, or PORT on loopback. Empty: nowhere."
@@ -123,7 +146,7 @@ def load(path: Path, overrides: Mapping[str, object] | None = None) -> Config:
 
     Args:
         path: the TOML file; absent is fine.
-        overrides: settings by name; limits as ``limits.requests_max``.
+        overrides: settings by name; those of a table as ``limits.requests_max``.
 
     Raises:
         ConfigError: unreadable file, unknown key, wrong type, out of range.
@@ -134,21 +157,29 @@ def load(path: Path, overrides: Mapping[str, object] | None = None) -> Config:
         values = {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
-    limits = values.pop("limits", {})
-    if not isinstance(limits, dict):
-        raise ConfigError(f"{path}: limits is a table: write [limits] on a line of its own")
+    tables: dict[str, dict[str, Any]] = {"": values}
+    for name in TABLES:
+        tables[name] = values.pop(name, {})
+        if not isinstance(tables[name], dict):
+            raise ConfigError(f"{path}: {name} is a table: write [{name}] on a line of its own")
     for key, value in (overrides or {}).items():
         if value is not None:
-            table, name = (limits, key[7:]) if key.startswith("limits.") else (values, key)
-            table[name] = value
+            table, _, name = key.rpartition(".")
+            tables[table][name] = value
     try:
-        made: Config = _make(Config, values, "", limits=_make(Limits, limits, "limits."))
+        made: Config = _make(
+            Config, values, "", **{name: _make(of, tables[name], f"{name}.") for name, of in TABLES.items()}
+        )
     except ConfigError as error:
         raise ConfigError(f"{error.message} (in {path} or the options)") from error
     return made
 
 
-def settings(of: type[Config | Limits]) -> Iterator[tuple[str, object, str]]:
+TABLES: Final[Mapping[str, type[Limits | Uploads]]] = {"limits": Limits, "uploads": Uploads}
+"""Settings that stand in a table of their own."""
+
+
+def settings(of: type[Config | Limits | Uploads]) -> Iterator[tuple[str, object, str]]:
     """Every setting of a class: (name, default, doc)."""
     for each in dataclasses.fields(of):
         if "doc" in each.metadata:
@@ -158,10 +189,10 @@ def settings(of: type[Config | Limits]) -> Iterator[tuple[str, object, str]]:
 def template() -> str:
     """The text of a configuration file that names every setting with its default, all commented out."""
     lines = ["# Settings of this server. Each line shows a default; remove the # to change it.", ""]
-    for of in (Config, Limits):
-        lines += ["[limits]"] if of is Limits else []
+    for table, of in (("", Config), *TABLES.items()):
+        lines += [f"[{table}]"] if table else []
         for name, default, doc in settings(of):
-            shown = f'"{default}"' if isinstance(default, str) else str(default)
+            shown = f'"{default}"' if isinstance(default, str) else str(default).lower()
             lines += [f"# {doc}", f"#{name} = {shown}", ""]
     return "\n".join(lines)
 
@@ -181,10 +212,10 @@ def _check(made: object, prefix: str) -> None:
             continue
         value, wanted, name = getattr(made, each.name), type(each.default), prefix + each.name
         # A whole number is fine where a fraction is; True is no number here, although Python says so.
-        fits = isinstance(value, (int, float) if wanted is float else wanted) and not isinstance(value, bool)
-        if not fits:
-            words = {int: "a whole number", float: "a number", str: "a text in quotes"}
+        fits = isinstance(value, (int, float) if wanted is float else wanted)
+        if not fits or (isinstance(value, bool) and wanted is not bool):
+            words = {int: "a whole number", float: "a number", str: "a text in quotes", bool: "true or false"}
             raise ConfigError(f"{name} must be {words[wanted]}, not {value!r}")
         least, most = each.metadata["least"], each.metadata["most"]
-        if wanted is not str and not least <= value <= most:
+        if wanted not in (str, bool) and not least <= value <= most:
             raise ConfigError(f"{name} must be between {least:g} and {most:g}, not {value!r}")

@@ -35,6 +35,7 @@ from hashpact_server.patience import Patience
 from hashpact_server.refusal import Refusal, invalid_field, not_serving
 from hashpact_server.roster import Roster
 from hashpact_server.services.caller import Caller, set_caller
+from hashpact_server.services.roles import LOCAL
 from hashpact_server.state.rows import MemberRow, Role
 from hashpact_server.statuses import code_name, code_of, reason_name, status_of
 
@@ -77,8 +78,10 @@ class Method:
 
     @property
     def writes(self) -> bool:
-        """Whether it changes the list; the wire's verbs say so."""
-        return not self.path.rpartition("/")[2].startswith(("Get", "List", "Lookup", "Watch", "Snapshot"))
+        """Whether it changes what the forum shares; the wire's verbs say so."""
+        return self.path not in LOCAL and not self.path.rpartition("/")[2].startswith(
+            ("Get", "List", "Lookup", "Watch", "Snapshot")
+        )
 
 
 class Gate:

@@ -44,6 +44,7 @@ CODES: Final[dict[int, int]] = {
     reasons.ERROR_REASON_TOKEN_MALFORMED: code_pb2.INVALID_ARGUMENT,
     reasons.ERROR_REASON_WATCHER_TOO_SLOW: code_pb2.RESOURCE_EXHAUSTED,
     reasons.ERROR_REASON_REPLICA_READ_ONLY: code_pb2.FAILED_PRECONDITION,
+    reasons.ERROR_REASON_UPLOADS_NOT_REMEMBERED: code_pb2.FAILED_PRECONDITION,
     # An outcome of Contribute, and the error of an Amend that could add nothing.
     reasons.ERROR_REASON_SIGNAL_TAKEN: code_pb2.FAILED_PRECONDITION,
 }

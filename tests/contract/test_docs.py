@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hashpact_server.config import Config, Limits, settings
+from hashpact_server.config import TABLES, Config, settings
 from hashpact_server.rules.labels import AXES
 
 from tests.commands import program, what_is_wrong
@@ -101,9 +101,9 @@ def test_nothing_is_left_unfinished() -> None:
 def settings_table() -> str:
     """The settings as the operator's page shows them."""
     lines = ["| setting | default | says |", "|---|---|---|"]
-    for of, prefix in ((Config, ""), (Limits, "limits.")):
+    for of, prefix in ((Config, ""), *((of, f"{table}.") for table, of in TABLES.items())):
         lines += [
-            f"| `{prefix}{name}` | {f'`{default}`' if default != '' else ''} | {doc} |"
+            f"| `{prefix}{name}` | {f'`{str(default).lower()}`' if default != '' else ''} | {doc} |"
             for name, default, doc in settings(of)
         ]
     return "\n".join(lines) + "\n"

@@ -49,6 +49,7 @@ class GetCapabilitiesResponse(_message.Message):
     CALLER_FIELD_NUMBER: _builtins.int
     CALLER_ROLES_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    UPLOADS_FIELD_NUMBER: _builtins.int
     server_version: _builtins.str
     """Version of the server's software, e.g. `0.1.0`."""
     ledger_id: _builtins.str
@@ -69,6 +70,10 @@ class GetCapabilitiesResponse(_message.Message):
     def caller_roles(self) -> _containers.RepeatedScalarFieldContainer[_member_service_pb2.Role.ValueType]:
         """Its rights."""
 
+    @_builtins.property
+    def uploads(self) -> Global___UploadMemory:
+        """How `UploadService` remembers uploads. Absent where it does not: on a hub, or where the operator did not switch it on."""
+
     def __init__(
         self,
         *,
@@ -79,14 +84,53 @@ class GetCapabilitiesResponse(_message.Message):
         caller: _builtins.str = ...,
         caller_roles: _abc.Iterable[_member_service_pb2.Role.ValueType] | None = ...,
         as_of: _builtins.str = ...,
+        uploads: Global___UploadMemory | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "uploads", b"uploads"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "caller", b"caller", "caller_roles", b"caller_roles", "ledger_id", b"ledger_id", "limits", b"limits", "server_version", b"server_version", "signal_types", b"signal_types"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "caller", b"caller", "caller_roles", b"caller_roles", "ledger_id", b"ledger_id", "limits", b"limits", "server_version", b"server_version", "signal_types", b"signal_types", "uploads", b"uploads"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetCapabilitiesResponse: _TypeAlias = GetCapabilitiesResponse  # noqa: Y015
+
+@_typing.final
+class UploadMemory(_message.Message):
+    """What a replica remembers of its member's uploads, at most; see `UploadService`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WINDOW_HOURS_FIELD_NUMBER: _builtins.int
+    UPLOADS_MAX_FIELD_NUMBER: _builtins.int
+    BYTES_MAX_FIELD_NUMBER: _builtins.int
+    JOURNAL_DAYS_FIELD_NUMBER: _builtins.int
+    ACTIONS_MAX_FIELD_NUMBER: _builtins.int
+    window_hours: _builtins.int
+    """Time for which a probe is remembered, in hours."""
+    uploads_max: _builtins.int
+    """Uploads that are remembered; the oldest go first."""
+    bytes_max: _builtins.int
+    """Bytes of their probes and references; the oldest go first."""
+    journal_days: _builtins.int
+    """Time for which the record of an action is kept, in days."""
+    actions_max: _builtins.int
+    """Records of actions; the oldest go first."""
+    def __init__(
+        self,
+        *,
+        window_hours: _builtins.int = ...,
+        uploads_max: _builtins.int = ...,
+        bytes_max: _builtins.int = ...,
+        journal_days: _builtins.int = ...,
+        actions_max: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions_max", b"actions_max", "bytes_max", b"bytes_max", "journal_days", b"journal_days", "uploads_max", b"uploads_max", "window_hours", b"window_hours"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UploadMemory: _TypeAlias = UploadMemory  # noqa: Y015
 
 @_typing.final
 class SignalTypeInfo(_message.Message):
@@ -162,6 +206,9 @@ class Limits(_message.Message):
     STORE_BYTES_MAX_FIELD_NUMBER: _builtins.int
     WATCH_PROGRESS_S_FIELD_NUMBER: _builtins.int
     WATCH_STALL_S_MAX_FIELD_NUMBER: _builtins.int
+    REPORTS_MAX_FIELD_NUMBER: _builtins.int
+    MEMBER_REPORTS_MAX_FIELD_NUMBER: _builtins.int
+    REPORT_DAYS_MAX_FIELD_NUMBER: _builtins.int
     message_bytes_max: _builtins.int
     """Largest message that the server reads, in bytes. gRPC itself refuses larger ones, with `RESOURCE_EXHAUSTED`."""
     lookup_probes_max: _builtins.int
@@ -204,6 +251,12 @@ class Limits(_message.Message):
     """Longest time between two messages of a Watch, in seconds: when nothing happens, one without entries is sent."""
     watch_stall_s_max: _builtins.int
     """Time that a watcher gets to take a message, in seconds. Over it: `WATCHER_TOO_SLOW`."""
+    reports_max: _builtins.int
+    """Reports in one ReportMatches."""
+    member_reports_max: _builtins.int
+    """Reports of one member that are kept."""
+    report_days_max: _builtins.int
+    """Time for which a report is kept, and how old the hour of a new one may be, in days."""
     def __init__(
         self,
         *,
@@ -227,10 +280,13 @@ class Limits(_message.Message):
         store_bytes_max: _builtins.int = ...,
         watch_progress_s: _builtins.int = ...,
         watch_stall_s_max: _builtins.int = ...,
+        reports_max: _builtins.int = ...,
+        member_reports_max: _builtins.int = ...,
+        report_days_max: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contribution_signals_max", b"contribution_signals_max", "contributions_max", b"contributions_max", "deadline_s_max", b"deadline_s_max", "labels_max", b"labels_max", "lookup_probes_max", b"lookup_probes_max", "lookup_values_max", b"lookup_values_max", "matches_default", b"matches_default", "matches_max", b"matches_max", "member_requests_max", b"member_requests_max", "member_tokens_max", b"member_tokens_max", "message_bytes_max", b"message_bytes_max", "near_duplicates_max", b"near_duplicates_max", "page_size_max", b"page_size_max", "probe_values_max", b"probe_values_max", "request_id_ttl_s", b"request_id_ttl_s", "requests_max", b"requests_max", "store_bytes_max", b"store_bytes_max", "streams_max", b"streams_max", "watch_progress_s", b"watch_progress_s", "watch_stall_s_max", b"watch_stall_s_max"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contribution_signals_max", b"contribution_signals_max", "contributions_max", b"contributions_max", "deadline_s_max", b"deadline_s_max", "labels_max", b"labels_max", "lookup_probes_max", b"lookup_probes_max", "lookup_values_max", b"lookup_values_max", "matches_default", b"matches_default", "matches_max", b"matches_max", "member_reports_max", b"member_reports_max", "member_requests_max", b"member_requests_max", "member_tokens_max", b"member_tokens_max", "message_bytes_max", b"message_bytes_max", "near_duplicates_max", b"near_duplicates_max", "page_size_max", b"page_size_max", "probe_values_max", b"probe_values_max", "report_days_max", b"report_days_max", "reports_max", b"reports_max", "request_id_ttl_s", b"request_id_ttl_s", "requests_max", b"requests_max", "store_bytes_max", b"store_bytes_max", "streams_max", b"streams_max", "watch_progress_s", b"watch_progress_s", "watch_stall_s_max", b"watch_stall_s_max"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -153,9 +153,15 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "WATCHER_TOO_SLOW", "domain": "hashpact", "metadata": {"limit": "watch_stall_s_max", "limit_value": "30"}}
     """
     ERROR_REASON_REPLICA_READ_ONLY: _ErrorReason.ValueType  # 26
-    """`FAILED_PRECONDITION`. This server is a replica and takes no writes: send them to its upstream.
+    """`FAILED_PRECONDITION`. This server is a replica and takes no writes and no reports: send them to its upstream.
 
     {"reason": "REPLICA_READ_ONLY", "domain": "hashpact"}
+    """
+    ERROR_REASON_UPLOADS_NOT_REMEMBERED: _ErrorReason.ValueType  # 27
+    """`FAILED_PRECONDITION`. This server remembers no uploads: it is a hub, which never does, or a replica whose operator did not
+    switch it on.
+
+    {"reason": "UPLOADS_NOT_REMEMBERED", "domain": "hashpact"}
     """
     ERROR_REASON_SIGNAL_TYPE_UNKNOWN: _ErrorReason.ValueType  # 40
     """Outcome. This server does not know the signal type; Capabilities lists those it knows."""
@@ -181,6 +187,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Outcome. The attestation is missing or its basis is unspecified."""
     ERROR_REASON_SIGNALS_INVALID: _ErrorReason.ValueType  # 48
     """Outcome. More signals than `contribution_signals_max`, none, or with `attach_to` none that is good."""
+    ERROR_REASON_HOUR_OUT_OF_RANGE: _ErrorReason.ValueType  # 49
+    """Outcome. The hour of a report has not begun, is older than `report_days_max`, or is no time."""
+    ERROR_REASON_REFERENCE_INVALID: _ErrorReason.ValueType  # 50
+    """Outcome. A reference is empty, longer than 256 bytes, or names two uploads of one call."""
+    ERROR_REASON_ACTION_INVALID: _ErrorReason.ValueType  # 51
+    """Outcome. No action, or one that this server does not know; or it names no item, or a time that is none or in the future."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reason of an error, or of a refused member of a batch.
@@ -328,9 +340,15 @@ ERROR_REASON_WATCHER_TOO_SLOW: ErrorReason.ValueType  # 25
 {"reason": "WATCHER_TOO_SLOW", "domain": "hashpact", "metadata": {"limit": "watch_stall_s_max", "limit_value": "30"}}
 """
 ERROR_REASON_REPLICA_READ_ONLY: ErrorReason.ValueType  # 26
-"""`FAILED_PRECONDITION`. This server is a replica and takes no writes: send them to its upstream.
+"""`FAILED_PRECONDITION`. This server is a replica and takes no writes and no reports: send them to its upstream.
 
 {"reason": "REPLICA_READ_ONLY", "domain": "hashpact"}
+"""
+ERROR_REASON_UPLOADS_NOT_REMEMBERED: ErrorReason.ValueType  # 27
+"""`FAILED_PRECONDITION`. This server remembers no uploads: it is a hub, which never does, or a replica whose operator did not
+switch it on.
+
+{"reason": "UPLOADS_NOT_REMEMBERED", "domain": "hashpact"}
 """
 ERROR_REASON_SIGNAL_TYPE_UNKNOWN: ErrorReason.ValueType  # 40
 """Outcome. This server does not know the signal type; Capabilities lists those it knows."""
@@ -356,4 +374,10 @@ ERROR_REASON_ATTESTATION_MISSING: ErrorReason.ValueType  # 47
 """Outcome. The attestation is missing or its basis is unspecified."""
 ERROR_REASON_SIGNALS_INVALID: ErrorReason.ValueType  # 48
 """Outcome. More signals than `contribution_signals_max`, none, or with `attach_to` none that is good."""
+ERROR_REASON_HOUR_OUT_OF_RANGE: ErrorReason.ValueType  # 49
+"""Outcome. The hour of a report has not begun, is older than `report_days_max`, or is no time."""
+ERROR_REASON_REFERENCE_INVALID: ErrorReason.ValueType  # 50
+"""Outcome. A reference is empty, longer than 256 bytes, or names two uploads of one call."""
+ERROR_REASON_ACTION_INVALID: ErrorReason.ValueType  # 51
+"""Outcome. No action, or one that this server does not know; or it names no item, or a time that is none or in the future."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -10,6 +10,8 @@ from hashpact.v1 import (
     feed_service_pb2_grpc,
     lookup_service_pb2_grpc,
     member_service_pb2_grpc,
+    report_service_pb2_grpc,
+    upload_service_pb2_grpc,
 )
 
 from hashpact_server.config import Config
@@ -19,6 +21,8 @@ from hashpact_server.services.contribution import ContributionService
 from hashpact_server.services.feed import FeedService
 from hashpact_server.services.lookup import LookupService
 from hashpact_server.services.member import MemberService
+from hashpact_server.services.report import ReportService
+from hashpact_server.services.upload import UploadService
 from hashpact_server.snapshot_files import SnapshotFiles
 
 
@@ -29,6 +33,8 @@ def register(server: Any, engine: Engine, files: SnapshotFiles, config: Config) 
     contribution_service_pb2_grpc.add_ContributionServiceServicer_to_server(ContributionService(engine, limits), server)
     member_service_pb2_grpc.add_MemberServiceServicer_to_server(MemberService(engine, limits), server)
     feed_service_pb2_grpc.add_FeedServiceServicer_to_server(FeedService(engine, files, limits), server)
+    report_service_pb2_grpc.add_ReportServiceServicer_to_server(ReportService(), server)
+    upload_service_pb2_grpc.add_UploadServiceServicer_to_server(UploadService(), server)
     capabilities_service_pb2_grpc.add_CapabilitiesServiceServicer_to_server(CapabilitiesService(engine, limits), server)
 
 

@@ -13,10 +13,11 @@ ANY: Final = frozenset(Role)
 
 _READERS: Final = frozenset({Role.CONTRIBUTE, Role.REVIEW, Role.REPLICATE, Role.STEWARD, Role.AUDIT})
 _STEWARD: Final = frozenset({Role.STEWARD})
+_CHECK: Final = frozenset({Role.CHECK})
 
 ROLES: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
     {
-        "/hashpact.v1.LookupService/Lookup": frozenset({Role.CHECK}),
+        "/hashpact.v1.LookupService/Lookup": _CHECK,
         "/hashpact.v1.ContributionService/Contribute": frozenset({Role.CONTRIBUTE}),
         "/hashpact.v1.ContributionService/Amend": frozenset({Role.CONTRIBUTE}),
         "/hashpact.v1.ContributionService/Withdraw": frozenset({Role.CONTRIBUTE, Role.STEWARD}),
@@ -32,9 +33,28 @@ ROLES: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "/hashpact.v1.FeedService/Watch": frozenset({Role.REPLICATE}),
         "/hashpact.v1.FeedService/Snapshot": frozenset({Role.REPLICATE}),
         "/hashpact.v1.CapabilitiesService/GetCapabilities": ANY,
+        "/hashpact.v1.ReportService/ReportMatches": _CHECK,
+        # Everybody their own; all of them for stewards and auditors.
+        "/hashpact.v1.ReportService/GetMatchStatistics": frozenset({Role.CHECK, Role.STEWARD, Role.AUDIT}),
+        "/hashpact.v1.ReportService/DeleteReports": frozenset({Role.CHECK, Role.STEWARD}),
+        "/hashpact.v1.UploadService/RememberUploads": _CHECK,
+        "/hashpact.v1.UploadService/RecordActions": _CHECK,
+        "/hashpact.v1.UploadService/ForgetUploads": _CHECK,
+        "/hashpact.v1.UploadService/WatchRetroMatches": _CHECK,
+        "/hashpact.v1.UploadService/WatchCorrections": _CHECK,
     }
 )
 """Full method name -> roles, any of which is enough."""
 
-STREAMS: Final = frozenset({"/hashpact.v1.FeedService/Watch", "/hashpact.v1.FeedService/Snapshot"})
+STREAMS: Final = frozenset(
+    {
+        "/hashpact.v1.FeedService/Watch",
+        "/hashpact.v1.FeedService/Snapshot",
+        "/hashpact.v1.UploadService/WatchRetroMatches",
+        "/hashpact.v1.UploadService/WatchCorrections",
+    }
+)
 """Methods whose calls go on for as long as the caller likes."""
+
+LOCAL: Final = frozenset(path for path in ROLES if "/hashpact.v1.UploadService/" in path)
+"""Methods about what a replica keeps for its member: they change no list."""

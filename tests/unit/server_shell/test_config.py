@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hashpact.errors import ConfigError
 from hashpact.v1 import capabilities_service_pb2
-from hashpact_server.config import Config, Limits, load, settings, template
+from hashpact_server.config import TABLES, Config, Limits, Uploads, load, settings, template
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -27,10 +27,15 @@ def test_limits_are_those_of_the_wire_by_name_and_fit_its_numbers() -> None:
     assert told.lookup_probes_max == 4096
 
 
+def test_what_is_remembered_is_told_by_the_wire_in_the_same_words() -> None:
+    wire = capabilities_service_pb2.UploadMemory.DESCRIPTOR.fields
+    assert ["enabled", *(each.name for each in wire)] == [each.name for each in dataclasses.fields(Uploads)]
+
+
 def test_every_setting_has_a_doc_that_is_a_sentence() -> None:
-    for of in (Config, Limits):
+    for of in (Config, *TABLES.values()):
         named = [name for name, _, _ in settings(of)]
-        assert set(named) | {"limits"} == {each.name for each in dataclasses.fields(of)} | {"limits"}
+        assert set(named) | set(TABLES) == {each.name for each in dataclasses.fields(of)} | set(TABLES)
         assert all(doc.endswith(".") for _, _, doc in settings(of))
 
 
@@ -42,7 +47,8 @@ def test_the_template_names_everything_and_changes_nothing(tmp_path: Path) -> No
     assert load(written(tmp_path, template())) == Config()
     bare = "\n".join(line.removeprefix("#") for line in template().splitlines() if not line.startswith("# "))
     assert load(written(tmp_path, bare)) == Config()
-    assert set(tomllib.loads(bare)["limits"]) == {each.name for each in dataclasses.fields(Limits)}
+    for table, of in TABLES.items():
+        assert set(tomllib.loads(bare)[table]) == {each.name for each in dataclasses.fields(of)}
 
 
 def test_file_and_options(tmp_path: Path) -> None:
@@ -69,6 +75,9 @@ def test_file_and_options(tmp_path: Path) -> None:
         ("[limits]\nmatches_default = 200", "limits.matches_default (200) is over matches_max"),
         ('log_level = "loud"', "log_level: 'loud' is none of"),
         ("limits = 3", "limits is a table"),
+        ("uploads = true", "uploads is a table"),
+        ("[uploads]\nenabled = 1", "uploads.enabled must be true or false"),
+        ("[uploads]\nwindow_days = 1", "there is no setting uploads.window_days"),
         ("listen = ", "cannot read"),
     ],
 )

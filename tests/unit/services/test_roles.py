@@ -10,6 +10,8 @@ from hashpact.v1 import (
     feed_service_pb2,
     lookup_service_pb2,
     member_service_pb2,
+    report_service_pb2,
+    upload_service_pb2,
 )
 from hashpact_server.services.roles import ANY, ROLES
 from hashpact_server.state.rows import Role
@@ -24,6 +26,8 @@ SERVICES = [
         feed_service_pb2,
         lookup_service_pb2,
         member_service_pb2,
+        report_service_pb2,
+        upload_service_pb2,
     )
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
