@@ -31,7 +31,7 @@ from hashpact._parallel import cores
 from hashpact._transport_aio import AsyncTransport
 from hashpact.client import CALLS_IN_FLIGHT_MAX, CHECK_BATCH, TIMEOUT_S
 from hashpact.errors import HashpactError
-from hashpact.items import AmendResult, ContributeResult, ContributionOutcome, Item, WithdrawResult
+from hashpact.items import AmendResult, ContributeResult, ContributionOutcome, Item, ItemPage, WithdrawResult
 from hashpact.membership import Capabilities, IssuedToken, Member
 from hashpact.probes import ProbeSource, probes_of
 from hashpact.results import CheckResult, FailedCheck, LookupResult
@@ -220,17 +220,24 @@ class AsyncClient:
         member: str = "",
         page_size: int = 0,
         at_least_as_fresh: str = "",
+        signals: bool = False,
     ) -> AsyncIterator[Item]:
         """As :meth:`hashpact.Client.list_items`: ``async for item in client.list_items()``."""
-        which = reading.ItemFilter(tuple(statuses), label, member, page_size, at_least_as_fresh)
-        page_token = ""
+        which = reading.ItemFilter(tuple(statuses), label, member, page_size, at_least_as_fresh, signals)
+        page = ItemPage(())
         while True:
-            page = reading.list_items_page(self._session, which, page_token)
-            items, page_token = await self._transport.run(page)
-            for item in items:
+            page = await self._transport.run(reading.list_items_page(self._session, which, page.next_page_token))
+            for item in page.items:
                 yield item
-            if not page_token:
+            if not page.next_page_token:
                 return
+
+    async def items_page(
+        self, page_token: str = "", *, changed_after: str = "", statuses: Iterable[str] = (), page_size: int = 0
+    ) -> ItemPage:
+        """As :meth:`hashpact.Client.items_page`."""
+        which = reading.ItemFilter(tuple(statuses), "", "", page_size, "", True, changed_after)
+        return await self._transport.run(reading.list_items_page(self._session, which, page_token))
 
     # --- members ------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from hashpact._operations.session import OnUnavailable, Session, capabilities
 from hashpact._parallel import OrderedMap, batches
 from hashpact._steward import MemberCalls
 from hashpact._transport import Transport
-from hashpact.items import AmendResult, ContributeResult, ContributionOutcome, Item, WithdrawResult
+from hashpact.items import AmendResult, ContributeResult, ContributionOutcome, Item, ItemPage, WithdrawResult
 from hashpact.membership import Capabilities
 from hashpact.probes import ProbeSource, probes_of
 from hashpact.results import CheckResult, FailedCheck, LookupResult
@@ -332,8 +332,9 @@ class Client(MemberCalls):
         member: str = "",
         page_size: int = 0,
         at_least_as_fresh: str = "",
+        signals: bool = False,
     ) -> Iterator[Item]:
-        """Items by growing id, without signals; pages are asked for as they are needed.
+        """Items by growing id; pages are asked for as they are needed.
 
         Args:
             statuses: only these; empty: all that can match.
@@ -341,14 +342,32 @@ class Client(MemberCalls):
             member: only items with a standing contribution of this member.
             page_size: items per call; 0 for the server's default.
             at_least_as_fresh: an ``as_of`` token that the answer has to reflect.
+            signals: whether to tell their signals; values as :meth:`get_item` tells them.
         """
-        which = reading.ItemFilter(tuple(statuses), label, member, page_size, at_least_as_fresh)
-        page_token = ""
+        which = reading.ItemFilter(tuple(statuses), label, member, page_size, at_least_as_fresh, signals)
+        page = ItemPage(())
         while True:
-            items, page_token = self._transport.run(reading.list_items_page(self._session, which, page_token))
-            yield from items
-            if not page_token:
+            page = self._transport.run(reading.list_items_page(self._session, which, page.next_page_token))
+            yield from page.items
+            if not page.next_page_token:
                 return
+
+    def items_page(
+        self, page_token: str = "", *, changed_after: str = "", statuses: Iterable[str] = (), page_size: int = 0
+    ) -> ItemPage:
+        """One page of items with their signals, for those who keep a copy: list all, then ask for what changed.
+
+        Args:
+            page_token: ``next_page_token`` of the page before; "" for the first.
+            changed_after: ``as_of`` of the *first* page of the last time; "" lists all items.
+            statuses: see :meth:`list_items`; name the states that match nothing too, to learn what was taken off.
+            page_size: see :meth:`list_items`.
+
+        Raises:
+            ConflictError: ``TOKEN_UNKNOWN_HISTORY``: the list was restored or moved; begin the copy anew.
+        """
+        which = reading.ItemFilter(tuple(statuses), "", "", page_size, "", True, changed_after)
+        return self._transport.run(reading.list_items_page(self._session, which, page_token))
 
     def capabilities(self) -> Capabilities:
         """What the server can do, its limits, and who is asking. Asked anew each time."""

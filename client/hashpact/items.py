@@ -145,7 +145,7 @@ class Item:
         advice: what a match with it means for the calling member.
         labels: union of the labels of its standing contributions, sorted.
         contributions: standing contributions, oldest first.
-        signals: its signals; empty in lists.
+        signals: its signals; in lists only where they were asked for.
         create_time: when it was created, in UTC.
         redacted: True when part of what was recorded about it was deleted for ever.
     """
@@ -190,6 +190,21 @@ class Item:
                 for one in self.signals
             ],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPage:
+    """One page of a list of items.
+
+    Attributes:
+        items: its items.
+        next_page_token: what to ask for the next page with; "" on the last.
+        as_of: opaque token of the position in history that this page reflects at least.
+    """
+
+    items: tuple[Item, ...]
+    next_page_token: str = field(default="", repr=False)
+    as_of: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

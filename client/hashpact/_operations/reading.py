@@ -13,7 +13,7 @@ from hashpact._operations.chunks import cut
 from hashpact._operations.session import BUSY, Session, limits_may_be_old, limits_of, require_count, require_id
 from hashpact._wire import Operation, Result, ask, ask_all
 from hashpact.errors import ConflictError, HashpactError, ServiceError, UnavailableError
-from hashpact.items import Item
+from hashpact.items import Item, ItemPage
 from hashpact.probes import Probe
 from hashpact.results import CheckResult, LookupResult, ProbeResult
 from hashpact.signals import ImageSignals
@@ -147,16 +147,18 @@ class ItemFilter:
     member: str
     page_size: int
     at_least_as_fresh: str
+    signals: bool = False
+    changed_after: str = ""
 
 
-def list_items_page(session: Session, which: ItemFilter, page_token: str) -> Operation[tuple[list[Item], str]]:
-    """Ask for one page; returns its items and the token of the next, "" after the last."""
+def list_items_page(session: Session, which: ItemFilter, page_token: str) -> Operation[ItemPage]:
+    """Ask for one page."""
     require_count("page_size", which.page_size)
     statuses: list[item_pb2.ItemStatus.ValueType] = [
         convert.STATUSES.number(status, "status") for status in which.statuses
     ]
 
-    def read(token: str, wait_for: frozenset[str]) -> Operation[tuple[list[Item], str]]:
+    def read(token: str, wait_for: frozenset[str]) -> Operation[ItemPage]:
         request = contribution_service_pb2.ListItemsRequest(
             page_size=which.page_size,
             page_token=page_token,
@@ -164,10 +166,14 @@ def list_items_page(session: Session, which: ItemFilter, page_token: str) -> Ope
             label=which.label,
             member=which.member,
             at_least_as_fresh=token,
+            with_signals=which.signals,
+            changed_after=which.changed_after,
         )
         response = yield from ask(wire.Call(wire.LIST_ITEMS, request, wait_for=wait_for))
-        return [convert.item_of(item) for item in response.items], convert.next_page(
-            page_token, response.next_page_token
+        return ItemPage(
+            tuple(convert.item_of(item) for item in response.items),
+            convert.next_page(page_token, response.next_page_token),
+            response.as_of,
         )
 
     return (yield from _fresh(session, which.at_least_as_fresh, read))

@@ -530,6 +530,8 @@ class ListItemsRequest(_message.Message):
     LABEL_FIELD_NUMBER: _builtins.int
     MEMBER_FIELD_NUMBER: _builtins.int
     AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    WITH_SIGNALS_FIELD_NUMBER: _builtins.int
+    CHANGED_AFTER_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Largest number of items in the answer. 0 means 100; larger values than `page_size_max` are treated as it."""
     page_token: _builtins.str
@@ -540,6 +542,14 @@ class ListItemsRequest(_message.Message):
     """Only items with a standing contribution of this member, by name. Empty: all."""
     at_least_as_fresh: _builtins.str
     """See `LookupRequest.at_least_as_fresh`."""
+    with_signals: _builtins.bool
+    """Fill `Item.signals`, as `GetItem` does. Pages may then be shorter."""
+    changed_after: _builtins.str
+    """`as_of` of an earlier answer: only items that an entry after it is about, as they stand now. An item can come on several
+    pages, each time as new as the page. Name the states that match nothing in `statuses` too, to learn what was taken off.
+
+    Whoever listed all items continues from the `as_of` of the *first* page: what changed while the pages were read comes again.
+    """
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[_item_pb2.ItemStatus.ValueType]:
         """Only items in one of these states. Empty: all that can match (not withdrawn, not expired)."""
@@ -553,10 +563,12 @@ class ListItemsRequest(_message.Message):
         label: _builtins.str = ...,
         member: _builtins.str = ...,
         at_least_as_fresh: _builtins.str = ...,
+        with_signals: _builtins.bool = ...,
+        changed_after: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "label", b"label", "member", b"member", "page_size", b"page_size", "page_token", b"page_token", "statuses", b"statuses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "changed_after", b"changed_after", "label", b"label", "member", b"member", "page_size", b"page_size", "page_token", b"page_token", "statuses", b"statuses", "with_signals", b"with_signals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -579,7 +591,7 @@ class ListItemsResponse(_message.Message):
     """Position in history that this answer reflects at least. Opaque."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[_item_pb2.Item]:
-        """The items, without signals."""
+        """The items; without signals, unless asked for."""
 
     def __init__(
         self,

@@ -156,7 +156,8 @@ class ContributionServiceServicer(object):
 
     def ListItems(self, request, context):
         """Lists items by growing id. Pages are stable: an item that stays is seen exactly once, however much is
-        written meanwhile.
+        written meanwhile. With `changed_after` it lists what changed since an earlier answer, in the order of the changes: so
+        a copy that was made page by page is kept up to date without reading the ledger.
 
         Roles: any of `contribute`, `review`, `replicate`, `steward`, `audit`.
 
@@ -164,7 +165,8 @@ class ContributionServiceServicer(object):
         * `INVALID_ARGUMENT` / `FIELD_INVALID`: a status that the server does not know, or a label of another shape.
         * `NOT_FOUND` / `MEMBER_NOT_FOUND`: no member has the name that is filtered for.
         * `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`: not a token of this server, or of a request with other filters.
-        * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
+        * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`:
+        `at_least_as_fresh` or `changed_after`. Whoever kept a copy by a token of an unknown history begins it anew.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -96,7 +96,8 @@ class ContributionServiceStub:
     """
     ListItems: _grpc.UnaryUnaryMultiCallable[_contribution_service_pb2.ListItemsRequest, _contribution_service_pb2.ListItemsResponse]
     """Lists items by growing id. Pages are stable: an item that stays is seen exactly once, however much is
-    written meanwhile.
+    written meanwhile. With `changed_after` it lists what changed since an earlier answer, in the order of the changes: so
+    a copy that was made page by page is kept up to date without reading the ledger.
 
     Roles: any of `contribute`, `review`, `replicate`, `steward`, `audit`.
 
@@ -104,7 +105,8 @@ class ContributionServiceStub:
      * `INVALID_ARGUMENT` / `FIELD_INVALID`: a status that the server does not know, or a label of another shape.
      * `NOT_FOUND` / `MEMBER_NOT_FOUND`: no member has the name that is filtered for.
      * `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`: not a token of this server, or of a request with other filters.
-     * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
+     * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`:
+       `at_least_as_fresh` or `changed_after`. Whoever kept a copy by a token of an unknown history begins it anew.
     """
 
 @_typing.type_check_only
@@ -175,7 +177,8 @@ class ContributionServiceAsyncStub(ContributionServiceStub):
     """
     ListItems: _aio.UnaryUnaryMultiCallable[_contribution_service_pb2.ListItemsRequest, _contribution_service_pb2.ListItemsResponse]  # type: ignore[assignment]
     """Lists items by growing id. Pages are stable: an item that stays is seen exactly once, however much is
-    written meanwhile.
+    written meanwhile. With `changed_after` it lists what changed since an earlier answer, in the order of the changes: so
+    a copy that was made page by page is kept up to date without reading the ledger.
 
     Roles: any of `contribute`, `review`, `replicate`, `steward`, `audit`.
 
@@ -183,7 +186,8 @@ class ContributionServiceAsyncStub(ContributionServiceStub):
      * `INVALID_ARGUMENT` / `FIELD_INVALID`: a status that the server does not know, or a label of another shape.
      * `NOT_FOUND` / `MEMBER_NOT_FOUND`: no member has the name that is filtered for.
      * `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`: not a token of this server, or of a request with other filters.
-     * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
+     * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`:
+       `at_least_as_fresh` or `changed_after`. Whoever kept a copy by a token of an unknown history begins it anew.
     """
 
 class ContributionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -281,7 +285,8 @@ class ContributionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_contribution_service_pb2.ListItemsResponse, _abc.Awaitable[_contribution_service_pb2.ListItemsResponse]]:
         """Lists items by growing id. Pages are stable: an item that stays is seen exactly once, however much is
-        written meanwhile.
+        written meanwhile. With `changed_after` it lists what changed since an earlier answer, in the order of the changes: so
+        a copy that was made page by page is kept up to date without reading the ledger.
 
         Roles: any of `contribute`, `review`, `replicate`, `steward`, `audit`.
 
@@ -289,7 +294,8 @@ class ContributionServiceServicer(metaclass=_abc_1.ABCMeta):
          * `INVALID_ARGUMENT` / `FIELD_INVALID`: a status that the server does not know, or a label of another shape.
          * `NOT_FOUND` / `MEMBER_NOT_FOUND`: no member has the name that is filtered for.
          * `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`: not a token of this server, or of a request with other filters.
-         * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`.
+         * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`:
+           `at_least_as_fresh` or `changed_after`. Whoever kept a copy by a token of an unknown history begins it anew.
         """
 
 def add_ContributionServiceServicer_to_server(servicer: ContributionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

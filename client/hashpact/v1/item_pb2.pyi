@@ -241,7 +241,9 @@ class Item(_message.Message):
 
     @_builtins.property
     def signals(self) -> _containers.RepeatedCompositeFieldContainer[Global___ItemSignal]:
-        """Signals that describe it; none of an item that is withdrawn or expired. Only `GetItem` fills this."""
+        """Signals that describe it; none of an item that is withdrawn or expired. Filled by `GetItem`, and by
+        `ListItems` where asked for.
+        """
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:

@@ -97,10 +97,13 @@ class ContributionService(contribution_service_pb2_grpc.ContributionServiceServi
 
     def ListItems(self, request: pb.ListItemsRequest, context: Any) -> pb.ListItemsResponse:  # noqa: N802 - the name in the wire
         """Return a page of items."""
+        caller, signals = current_caller(), request.with_signals
+        fresh_head(self._engine, request.changed_after)
         head = fresh_head(self._engine, request.at_least_as_fresh)
         with self._engine.state.read() as view:
-            rows, next_page = list_items(view, head, request, self._limits)
-            items = [encode_item(view, row, current_caller()) for row in rows]
+            items, next_page = list_items(
+                view, head, request, self._limits, lambda row: encode_item(view, row, caller, signals=signals)
+            )
         return pb.ListItemsResponse(items=items, next_page_token=next_page, as_of=head.position().encode())
 
 

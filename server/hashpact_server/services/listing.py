@@ -1,11 +1,13 @@
-"""Pages of items: by growing id, filtered, with bounded work per page.
+"""Pages of items: by growing id, or what changed after a position; filtered, with bounded work per page.
 
-A page ends when it is full, when the list ends, or when enough items were looked at: a filter that hardly anything
-passes gives short pages with a token for the next one, never a call that runs for minutes.
+A page ends when it is full, when the list ends, or when enough was looked at: a filter that hardly anything passes
+gives short pages with a token for the next one, never a call that runs for minutes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Final
 
 from hashpact.v1 import contribution_service_pb2, item_pb2
@@ -13,53 +15,96 @@ from hashpact.v1 import contribution_service_pb2, item_pb2
 from hashpact_server.config import Limits
 from hashpact_server.ledger.base import Head
 from hashpact_server.ledger.codec import texts, u64
+from hashpact_server.ledger.entry import Kind
 from hashpact_server.refusal import invalid_field
 from hashpact_server.rules.labels import clean_label
 from hashpact_server.rules.members import existing_member
 from hashpact_server.services.reading import bad_page_token, page_key, page_size, page_token
 from hashpact_server.state.rows import ItemRow, Status
 from hashpact_server.state.view import View
+from hashpact_server.tokens import Position
 
 ITEM_MAX: Final = 2**64 - 1
 PAGE_SCAN_ITEMS_MAX: Final = 20_000
+PAGE_BYTES_MAX: Final = 1 << 20
+"""Items with signals on one page, in bytes; the item that reaches it is the last."""
 _BLOCK_ITEMS: Final = 500
+
+Found = Iterator[tuple[int, ItemRow | None]]
+"""(place to go on after, the item that was found there)."""
 
 
 def list_items(
-    view: View, head: Head, request: contribution_service_pb2.ListItemsRequest, limits: Limits
-) -> tuple[list[ItemRow], str]:
+    view: View,
+    head: Head,
+    request: contribution_service_pb2.ListItemsRequest,
+    limits: Limits,
+    encode: Callable[[ItemRow], item_pb2.Item],
+) -> tuple[list[item_pb2.Item], str]:
     """The items of a page, and the token of the next one ("" on the last).
+
+    Args:
+        view: where they stand.
+        head: tells the list.
+        request: what is asked for; ``changed_after`` was checked to be a token of this history.
+        limits: limits in force.
+        encode: an item as the caller may see it.
 
     Raises:
         Refusal: PAGE_TOKEN_INVALID, FIELD_INVALID, MEMBER_NOT_FOUND.
     """
+    passes, scope = _filter(view, request)
+    after = _after(request.page_token, head, scope)
+    found = _changed(view, after, request.changed_after) if request.changed_after else _every(view, after or 0)
+    size = page_size(request.page_size, limits.page_size_max)
+    items: dict[int, item_pb2.Item] = {}
+    page_bytes = 0
+    for place, row in islice(found, PAGE_SCAN_ITEMS_MAX):
+        after = place
+        if row is None or row.item in items or not passes(row):
+            continue
+        items[row.item] = item = encode(row)
+        page_bytes += item.ByteSize() if request.with_signals else 0
+        if len(items) == size or page_bytes >= PAGE_BYTES_MAX:
+            break
+    if after is None or next(found, None) is None:
+        return list(items.values()), ""
+    return list(items.values()), page_token(head, scope, u64(after))
+
+
+def _filter(view: View, request: contribution_service_pb2.ListItemsRequest) -> tuple[Callable[[ItemRow], bool], bytes]:
+    """Whether an item is asked for; and what a page token stays bound to."""
     statuses = _statuses(request)
     label = clean_label(request.label) if request.label else ""
     if label is None:
         raise invalid_field("label", "1 to 64 characters of a-z 0-9 _ - . : /, starting with a letter or digit")
     pseudonym = existing_member(view, request.member).pseudonym if request.member else b""
-    scope = texts(("ListItems", label, request.member, *(str(int(status)) for status in sorted(statuses))))
-    after = _after(request.page_token, head, scope)
-    size = page_size(request.page_size, limits.page_size_max)
-    rows: list[ItemRow] = []
-    scanned = 0
-    while len(rows) < size and scanned < PAGE_SCAN_ITEMS_MAX:
-        block = view.items(after=after, limit=_BLOCK_ITEMS)
+
+    def passes(row: ItemRow) -> bool:
+        return (
+            row.status in statuses
+            and (not pseudonym or view.contribution(row.item, pseudonym) is not None)
+            and (not label or label in view.labels(row.item))
+        )
+
+    numbers = (str(int(status)) for status in sorted(statuses))
+    return passes, texts(("ListItems", label, request.member, request.changed_after, *numbers))
+
+
+def _every(view: View, after: int) -> Found:
+    """Items by growing id."""
+    while block := view.items(after=after, limit=_BLOCK_ITEMS):
         for row in block:
             after = row.item
-            scanned += 1
-            if (
-                row.status in statuses
-                and (not pseudonym or view.contribution(row.item, pseudonym) is not None)
-                and (not label or label in view.labels(row.item))
-            ):
-                rows.append(row)
-                if len(rows) == size:
-                    break
-        if len(block) < _BLOCK_ITEMS and (not block or after == block[-1].item):
-            return rows, ""
-    more = view.items(after=after, limit=1)
-    return rows, page_token(head, scope, u64(after)) if more else ""
+            yield after, row
+
+
+def _changed(view: View, after: int | None, token: str) -> Found:
+    """Items that entries are about, by the number of the entry."""
+    start = Position.decode(token).sequence if after is None else after
+    for entry in view.entries(start + 1):
+        about = view.entry(entry.subject) if entry.kind is Kind.REDACTED else entry
+        yield entry.sequence, view.item(about.subject)
 
 
 def _statuses(request: contribution_service_pb2.ListItemsRequest) -> frozenset[Status]:
@@ -71,9 +116,9 @@ def _statuses(request: contribution_service_pb2.ListItemsRequest) -> frozenset[S
     return frozenset(Status(status) for status in request.statuses)
 
 
-def _after(token: str, head: Head, scope: bytes) -> int:
+def _after(token: str, head: Head, scope: bytes) -> int | None:
     if not token:
-        return 0
+        return None
     key = page_key(token, head, scope)
     after = int.from_bytes(key, "big")
     if len(key) != 8 or after == ITEM_MAX:

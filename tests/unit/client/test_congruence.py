@@ -68,6 +68,8 @@ SCRIPT: list[Callable[[Any], Any]] = [
     lambda c: c.check_many([signals(1), b"no picture", signals(99)]),
     lambda c: c.list_items(page_size=2),
     lambda c: c.list_items(statuses=["odd"]),
+    lambda c: c.items_page(page_size=2),
+    lambda c: c.items_page("1", changed_after="e7/1", statuses=["withdrawn", "provisional"]),
     lambda c: c.get_item(1),
     lambda c: c.get_item(77),
     lambda c: c.amend(1, labels=["z"], request_id="request-3"),
