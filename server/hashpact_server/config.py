@@ -131,6 +131,9 @@ class Config:
         least=1,
         most=86_400,
     )
+    reports_bytes_max: int = setting(
+        8 << 30, "Size of the file of members' reports, in bytes; more are refused.", least=1 << 20, most=1 << 40
+    )
     ping_interval_s_min: float = setting(
         10.0, "Clients that ping more often than this are disconnected, in seconds.", least=0, most=86_400
     )

@@ -12,6 +12,8 @@
       server.pem .key      the server's certificate and key
       numba-cache/         compiled kernels, a folder per version of them; may be deleted
       streamed/            snapshots for replicas that begin; emptied by the server
+      reports/             how often members met which item, as they report it
+      uploads/             on a replica, if its operator wants it: what is remembered of its member's uploads
       replica              its presence says that the list follows another server's, and takes no writes of its own
 
 ``initialising`` exists while ``init`` works: found later, it says that ``init`` was interrupted.
@@ -67,6 +69,16 @@ class DataDirectory:
     def kernel_cache(self) -> Path:
         """Compiled kernels."""
         return self.file("numba-cache")
+
+    @property
+    def reports(self) -> Path:
+        """How often items were met."""
+        return self.file("reports")
+
+    @property
+    def uploads(self) -> Path:
+        """What is remembered of uploads."""
+        return self.file("uploads")
 
     @property
     def layout_file(self) -> Path:

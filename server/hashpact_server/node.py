@@ -45,6 +45,7 @@ from hashpact_server.ledger.store import StoreError
 from hashpact_server.lock import DirectoryLock
 from hashpact_server.logs import event
 from hashpact_server.metrics import Metrics, MetricsPort, Reading
+from hashpact_server.reports import Reports
 from hashpact_server.services.health import HealthService
 from hashpact_server.services.roles import ROLES, STREAMS
 from hashpact_server.snapshot import SnapshotError
@@ -95,6 +96,7 @@ class Node:
         self._health = HealthService(service_names())
         self._routes = _Routes(self._metrics)
         self._engine: Engine | None = None
+        self._reports: Reports | None = None
         self._end = threading.Event()
         self._asked_to_end = False
         self._fatal = False
@@ -259,7 +261,7 @@ class Node:
         collected = _Collector()
         files = SnapshotFiles(self._data.path)
         undo.callback(files.close)
-        services.register(collected, engine, files, self._config)
+        services.register(collected, engine, files, self._config, self._open_reports(undo))
         for path, handler in collected.table.items():
             self._routes.table[path] = self._gate.guard(METHODS[path], handler)
         self._metrics.read_from(self._readings)
@@ -270,6 +272,20 @@ class Node:
             self._health.set_serving(serving=True)
         else:
             self._follow(engine, self._upstream, undo)
+
+    def _open_reports(self, undo: contextlib.ExitStack) -> Reports | None:
+        """What members report is kept by the hub alone."""
+        if self._upstream is not None:
+            return None
+        limits = self._config.limits
+        reports = self._reports = Reports(
+            self._data.reports,
+            days=limits.report_days_max,
+            member_max=limits.member_reports_max,
+            bytes_max=self._config.reports_bytes_max,
+        )
+        undo.callback(reports.close)
+        return reports
 
     def _begin(self, upstream: Upstream) -> None:
         """Wait for the upstream, and take over the beginning of its list."""
@@ -353,6 +369,8 @@ class Node:
             yield Reading("hashpact_replica_connected", "1 while the upstream sends.", follower.following.connected)
             yield Reading("hashpact_replica_lag_entries", "Entries that only the upstream has.", follower.lag_entries)
             yield Reading("hashpact_replica_lag_seconds", "Time since nothing was missing.", follower.lag_s)
+        if self._reports is not None:
+            yield Reading("hashpact_reports", "Reports of members that are kept.", len(self._reports))
         yield Reading("hashpact_members", "Members, suspended ones included.", len(engine.published.roster.members))
         yield Reading(
             "hashpact_signals",

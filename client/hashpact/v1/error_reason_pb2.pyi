@@ -190,7 +190,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_HOUR_OUT_OF_RANGE: _ErrorReason.ValueType  # 49
     """Outcome. The hour of a report has not begun, is older than `report_days_max`, or is no time."""
     ERROR_REASON_REFERENCE_INVALID: _ErrorReason.ValueType  # 50
-    """Outcome. A reference is empty, longer than 256 bytes, or names two uploads of one call."""
+    """Outcome. A reference is empty, longer than 256 characters, or names two uploads of one call."""
     ERROR_REASON_ACTION_INVALID: _ErrorReason.ValueType  # 51
     """Outcome. No action, or one that this server does not know; or it names no item, or a time that is none or in the future."""
 
@@ -377,7 +377,7 @@ ERROR_REASON_SIGNALS_INVALID: ErrorReason.ValueType  # 48
 ERROR_REASON_HOUR_OUT_OF_RANGE: ErrorReason.ValueType  # 49
 """Outcome. The hour of a report has not begun, is older than `report_days_max`, or is no time."""
 ERROR_REASON_REFERENCE_INVALID: ErrorReason.ValueType  # 50
-"""Outcome. A reference is empty, longer than 256 bytes, or names two uploads of one call."""
+"""Outcome. A reference is empty, longer than 256 characters, or names two uploads of one call."""
 ERROR_REASON_ACTION_INVALID: ErrorReason.ValueType  # 51
 """Outcome. No action, or one that this server does not know; or it names no item, or a time that is none or in the future."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -26,15 +26,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from hashpact.v1 import error_reason_pb2 as hashpact_dot_v1_dot_error__reason__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hashpact/v1/report_service.proto\x12\x0bhashpact.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ehashpact/v1/error_reason.proto\"A\n\x14ReportMatchesRequest\x12)\n\x07reports\x18\x01 \x03(\x0b\x32\x18.hashpact.v1.MatchReport\"~\n\x0bMatchReport\x12\x0c\n\x04item\x18\x01 \x01(\x04\x12(\n\x04hour\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32\x18.hashpact.v1.MatchAction\x12\r\n\x05\x63ount\x18\x04 \x01(\r\"E\n\x15ReportMatchesResponse\x12,\n\x08problems\x18\x01 \x03(\x0b\x32\x1a.hashpact.v1.ReportProblem\"`\n\rReportProblem\x12\x14\n\x0creport_index\x18\x01 \x01(\r\x12(\n\x06reason\x18\x02 \x01(\x0e\x32\x18.hashpact.v1.ErrorReason\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x9a\x01\n\x19GetMatchStatisticsRequest\x12\x0c\n\x04item\x18\x01 \x01(\x04\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\titems_max\x18\x04 \x01(\r\"[\n\x1aGetMatchStatisticsResponse\x12*\n\x05items\x18\x01 \x03(\x0b\x32\x1b.hashpact.v1.ItemStatistics\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"l\n\x0eItemStatistics\x12\x0c\n\x04item\x18\x01 \x01(\x04\x12\x0f\n\x07matches\x18\x02 \x01(\x04\x12*\n\x05hours\x18\x03 \x03(\x0b\x32\x1b.hashpact.v1.HourStatistics\x12\x0f\n\x07members\x18\x04 \x03(\t\"s\n\x0eHourStatistics\x12(\n\x04hour\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x18.hashpact.v1.MatchAction\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\"T\n\x14\x44\x65leteReportsRequest\x12\x0e\n\x06member\x18\x01 \x01(\t\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"(\n\x15\x44\x65leteReportsResponse\x12\x0f\n\x07\x64\x65leted\x18\x01 \x01(\x04*\xca\x01\n\x0bMatchAction\x12\x1c\n\x18MATCH_ACTION_UNSPECIFIED\x10\x00\x12\x15\n\x11MATCH_ACTION_NONE\x10\x01\x12\x19\n\x15MATCH_ACTION_OBSERVED\x10\x02\x12\x19\n\x15MATCH_ACTION_REVIEWED\x10\x03\x12\x1b\n\x17MATCH_ACTION_RESTRICTED\x10\x04\x12\x18\n\x14MATCH_ACTION_REMOVED\x10\x05\x12\x19\n\x15MATCH_ACTION_REFERRED\x10\x06\x32\xa6\x02\n\rReportService\x12V\n\rReportMatches\x12!.hashpact.v1.ReportMatchesRequest\x1a\".hashpact.v1.ReportMatchesResponse\x12\x65\n\x12GetMatchStatistics\x12&.hashpact.v1.GetMatchStatisticsRequest\x1a\'.hashpact.v1.GetMatchStatisticsResponse\x12V\n\rDeleteReports\x12!.hashpact.v1.DeleteReportsRequest\x1a\".hashpact.v1.DeleteReportsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hashpact/v1/report_service.proto\x12\x0bhashpact.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ehashpact/v1/error_reason.proto\"A\n\x14ReportMatchesRequest\x12)\n\x07reports\x18\x01 \x03(\x0b\x32\x18.hashpact.v1.MatchReport\"~\n\x0bMatchReport\x12\x0c\n\x04item\x18\x01 \x01(\x04\x12(\n\x04hour\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32\x18.hashpact.v1.MatchAction\x12\r\n\x05\x63ount\x18\x04 \x01(\r\"E\n\x15ReportMatchesResponse\x12,\n\x08problems\x18\x01 \x03(\x0b\x32\x1a.hashpact.v1.ReportProblem\"`\n\rReportProblem\x12\x14\n\x0creport_index\x18\x01 \x01(\r\x12(\n\x06reason\x18\x02 \x01(\x0e\x32\x18.hashpact.v1.ErrorReason\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x9a\x01\n\x19GetMatchStatisticsRequest\x12\x0c\n\x04item\x18\x01 \x01(\x04\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\titems_max\x18\x04 \x01(\r\"[\n\x1aGetMatchStatisticsResponse\x12*\n\x05items\x18\x01 \x03(\x0b\x32\x1b.hashpact.v1.ItemStatistics\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"\x82\x01\n\x0eItemStatistics\x12\x0c\n\x04item\x18\x01 \x01(\x04\x12\x0f\n\x07matches\x18\x02 \x01(\x04\x12\x14\n\x0cmember_count\x18\x03 \x01(\r\x12*\n\x05hours\x18\x04 \x03(\x0b\x32\x1b.hashpact.v1.HourStatistics\x12\x0f\n\x07members\x18\x05 \x03(\t\"s\n\x0eHourStatistics\x12(\n\x04hour\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x18.hashpact.v1.MatchAction\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\"T\n\x14\x44\x65leteReportsRequest\x12\x0e\n\x06member\x18\x01 \x01(\t\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"(\n\x15\x44\x65leteReportsResponse\x12\x0f\n\x07\x64\x65leted\x18\x01 \x01(\x04*\xca\x01\n\x0bMatchAction\x12\x1c\n\x18MATCH_ACTION_UNSPECIFIED\x10\x00\x12\x15\n\x11MATCH_ACTION_NONE\x10\x01\x12\x19\n\x15MATCH_ACTION_OBSERVED\x10\x02\x12\x19\n\x15MATCH_ACTION_REVIEWED\x10\x03\x12\x1b\n\x17MATCH_ACTION_RESTRICTED\x10\x04\x12\x18\n\x14MATCH_ACTION_REMOVED\x10\x05\x12\x19\n\x15MATCH_ACTION_REFERRED\x10\x06\x32\xa6\x02\n\rReportService\x12V\n\rReportMatches\x12!.hashpact.v1.ReportMatchesRequest\x1a\".hashpact.v1.ReportMatchesResponse\x12\x65\n\x12GetMatchStatistics\x12&.hashpact.v1.GetMatchStatisticsRequest\x1a\'.hashpact.v1.GetMatchStatisticsResponse\x12V\n\rDeleteReports\x12!.hashpact.v1.DeleteReportsRequest\x1a\".hashpact.v1.DeleteReportsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hashpact.v1.report_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MATCHACTION']._serialized_start=1084
-  _globals['_MATCHACTION']._serialized_end=1286
+  _globals['_MATCHACTION']._serialized_start=1107
+  _globals['_MATCHACTION']._serialized_end=1309
   _globals['_REPORTMATCHESREQUEST']._serialized_start=114
   _globals['_REPORTMATCHESREQUEST']._serialized_end=179
   _globals['_MATCHREPORT']._serialized_start=181
@@ -47,14 +47,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMATCHSTATISTICSREQUEST']._serialized_end=633
   _globals['_GETMATCHSTATISTICSRESPONSE']._serialized_start=635
   _globals['_GETMATCHSTATISTICSRESPONSE']._serialized_end=726
-  _globals['_ITEMSTATISTICS']._serialized_start=728
-  _globals['_ITEMSTATISTICS']._serialized_end=836
-  _globals['_HOURSTATISTICS']._serialized_start=838
-  _globals['_HOURSTATISTICS']._serialized_end=953
-  _globals['_DELETEREPORTSREQUEST']._serialized_start=955
-  _globals['_DELETEREPORTSREQUEST']._serialized_end=1039
-  _globals['_DELETEREPORTSRESPONSE']._serialized_start=1041
-  _globals['_DELETEREPORTSRESPONSE']._serialized_end=1081
-  _globals['_REPORTSERVICE']._serialized_start=1289
-  _globals['_REPORTSERVICE']._serialized_end=1583
+  _globals['_ITEMSTATISTICS']._serialized_start=729
+  _globals['_ITEMSTATISTICS']._serialized_end=859
+  _globals['_HOURSTATISTICS']._serialized_start=861
+  _globals['_HOURSTATISTICS']._serialized_end=976
+  _globals['_DELETEREPORTSREQUEST']._serialized_start=978
+  _globals['_DELETEREPORTSREQUEST']._serialized_end=1062
+  _globals['_DELETEREPORTSRESPONSE']._serialized_start=1064
+  _globals['_DELETEREPORTSRESPONSE']._serialized_end=1104
+  _globals['_REPORTSERVICE']._serialized_start=1312
+  _globals['_REPORTSERVICE']._serialized_end=1606
 # @@protoc_insertion_point(module_scope)

@@ -103,8 +103,8 @@ class MatchReport(_message.Message):
     """Number of matches in this hour, in all. 0 takes the report back."""
     @_builtins.property
     def hour(self) -> _timestamp_pb2.Timestamp:
-        """Any time within the hour (UTC) in which the uploads were checked. At most `report_days_max` days old, and not in an hour
-        that has not begun.
+        """Any time within the hour (UTC) in which the uploads were checked. At most `report_days_max` days old, and in an hour that
+        has begun, or begins within 5 minutes: clocks differ.
         """
 
     def __init__(
@@ -251,31 +251,37 @@ class ItemStatistics(_message.Message):
 
     ITEM_FIELD_NUMBER: _builtins.int
     MATCHES_FIELD_NUMBER: _builtins.int
+    MEMBER_COUNT_FIELD_NUMBER: _builtins.int
     HOURS_FIELD_NUMBER: _builtins.int
     MEMBERS_FIELD_NUMBER: _builtins.int
     item: _builtins.int
     """Id of the item."""
     matches: _builtins.int
     """Matches in all."""
+    member_count: _builtins.int
+    """How many members reported it."""
     @_builtins.property
     def hours(self) -> _containers.RepeatedCompositeFieldContainer[Global___HourStatistics]:
-        """Matches by hour and action, in the order of time. At most the newest 2160 of them, which is 90 days of one action."""
+        """Matches by hour and action, in the order of time. At most the newest 2160 of them, which is 90 days of one action. Only when
+        the request names the item.
+        """
 
     @_builtins.property
     def members(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Members that reported it, sorted; those without a name any more are left out."""
+        """Members that reported it, sorted; those without a name any more are left out. Only when the request names the item."""
 
     def __init__(
         self,
         *,
         item: _builtins.int = ...,
         matches: _builtins.int = ...,
+        member_count: _builtins.int = ...,
         hours: _abc.Iterable[Global___HourStatistics] | None = ...,
         members: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hours", b"hours", "item", b"item", "matches", b"matches", "members", b"members"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hours", b"hours", "item", b"item", "matches", b"matches", "member_count", b"member_count", "members", b"members"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -38,7 +38,7 @@ class UploadServiceStub(object):
     the ledger, not in a snapshot, not in a backup; it is never sent to the upstream. Whoever switches it off, or promotes the
     replica, deletes it with the next start.
 
-    A reference is the member's own word for an upload, opaque to the replica: 1 to 256 bytes of UTF-8. It should be a random
+    A reference is the member's own word for an upload, opaque to the replica: 1 to 256 characters. It should be a random
     id, not a name. What one member stores, no other member can see, change or delete.
 
     All methods: `FAILED_PRECONDITION` / `UPLOADS_NOT_REMEMBERED` where this is not switched on.
@@ -90,7 +90,7 @@ class UploadServiceServicer(object):
     the ledger, not in a snapshot, not in a backup; it is never sent to the upstream. Whoever switches it off, or promotes the
     replica, deletes it with the next start.
 
-    A reference is the member's own word for an upload, opaque to the replica: 1 to 256 bytes of UTF-8. It should be a random
+    A reference is the member's own word for an upload, opaque to the replica: 1 to 256 characters. It should be a random
     id, not a name. What one member stores, no other member can see, change or delete.
 
     All methods: `FAILED_PRECONDITION` / `UPLOADS_NOT_REMEMBERED` where this is not switched on.
@@ -143,7 +143,8 @@ class UploadServiceServicer(object):
 
     def ForgetUploads(self, request, context):
         """Forgets the calling member's uploads, their actions, and whatever of them waits to be watched. Forgetting what is not
-        there succeeds. After the acknowledgement nothing about them is sent any more.
+        there succeeds. After the acknowledgement nothing about them is sent any more, save what was on
+        its way already.
 
         Roles: `check`.
 
@@ -244,7 +245,7 @@ class UploadService(object):
     the ledger, not in a snapshot, not in a backup; it is never sent to the upstream. Whoever switches it off, or promotes the
     replica, deletes it with the next start.
 
-    A reference is the member's own word for an upload, opaque to the replica: 1 to 256 bytes of UTF-8. It should be a random
+    A reference is the member's own word for an upload, opaque to the replica: 1 to 256 characters. It should be a random
     id, not a name. What one member stores, no other member can see, change or delete.
 
     All methods: `FAILED_PRECONDITION` / `UPLOADS_NOT_REMEMBERED` where this is not switched on.

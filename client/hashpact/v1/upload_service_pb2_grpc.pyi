@@ -39,7 +39,7 @@ class UploadServiceStub:
     the ledger, not in a snapshot, not in a backup; it is never sent to the upstream. Whoever switches it off, or promotes the
     replica, deletes it with the next start.
 
-    A reference is the member's own word for an upload, opaque to the replica: 1 to 256 bytes of UTF-8. It should be a random
+    A reference is the member's own word for an upload, opaque to the replica: 1 to 256 characters. It should be a random
     id, not a name. What one member stores, no other member can see, change or delete.
 
     All methods: `FAILED_PRECONDITION` / `UPLOADS_NOT_REMEMBERED` where this is not switched on.
@@ -88,7 +88,8 @@ class UploadServiceStub:
     """
     ForgetUploads: _grpc.UnaryUnaryMultiCallable[_upload_service_pb2.ForgetUploadsRequest, _upload_service_pb2.ForgetUploadsResponse]
     """Forgets the calling member's uploads, their actions, and whatever of them waits to be watched. Forgetting what is not
-    there succeeds. After the acknowledgement nothing about them is sent any more.
+    there succeeds. After the acknowledgement nothing about them is sent any more, save what was on
+    its way already.
 
     Roles: `check`.
 
@@ -143,7 +144,7 @@ class UploadServiceAsyncStub(UploadServiceStub):
     the ledger, not in a snapshot, not in a backup; it is never sent to the upstream. Whoever switches it off, or promotes the
     replica, deletes it with the next start.
 
-    A reference is the member's own word for an upload, opaque to the replica: 1 to 256 bytes of UTF-8. It should be a random
+    A reference is the member's own word for an upload, opaque to the replica: 1 to 256 characters. It should be a random
     id, not a name. What one member stores, no other member can see, change or delete.
 
     All methods: `FAILED_PRECONDITION` / `UPLOADS_NOT_REMEMBERED` where this is not switched on.
@@ -189,7 +190,8 @@ class UploadServiceAsyncStub(UploadServiceStub):
     """
     ForgetUploads: _aio.UnaryUnaryMultiCallable[_upload_service_pb2.ForgetUploadsRequest, _upload_service_pb2.ForgetUploadsResponse]  # type: ignore[assignment]
     """Forgets the calling member's uploads, their actions, and whatever of them waits to be watched. Forgetting what is not
-    there succeeds. After the acknowledgement nothing about them is sent any more.
+    there succeeds. After the acknowledgement nothing about them is sent any more, save what was on
+    its way already.
 
     Roles: `check`.
 
@@ -243,7 +245,7 @@ class UploadServiceServicer(metaclass=_abc_1.ABCMeta):
     the ledger, not in a snapshot, not in a backup; it is never sent to the upstream. Whoever switches it off, or promotes the
     replica, deletes it with the next start.
 
-    A reference is the member's own word for an upload, opaque to the replica: 1 to 256 bytes of UTF-8. It should be a random
+    A reference is the member's own word for an upload, opaque to the replica: 1 to 256 characters. It should be a random
     id, not a name. What one member stores, no other member can see, change or delete.
 
     All methods: `FAILED_PRECONDITION` / `UPLOADS_NOT_REMEMBERED` where this is not switched on.
@@ -305,7 +307,8 @@ class UploadServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_upload_service_pb2.ForgetUploadsResponse, _abc.Awaitable[_upload_service_pb2.ForgetUploadsResponse]]:
         """Forgets the calling member's uploads, their actions, and whatever of them waits to be watched. Forgetting what is not
-        there succeeds. After the acknowledgement nothing about them is sent any more.
+        there succeeds. After the acknowledgement nothing about them is sent any more, save what was on
+        its way already.
 
         Roles: `check`.
 

@@ -16,6 +16,7 @@ from hashpact.v1 import (
 
 from hashpact_server.config import Config
 from hashpact_server.engine import Engine
+from hashpact_server.reports import Reports
 from hashpact_server.services.capabilities import CapabilitiesService
 from hashpact_server.services.contribution import ContributionService
 from hashpact_server.services.feed import FeedService
@@ -26,14 +27,14 @@ from hashpact_server.services.upload import UploadService
 from hashpact_server.snapshot_files import SnapshotFiles
 
 
-def register(server: Any, engine: Engine, files: SnapshotFiles, config: Config) -> None:
+def register(server: Any, engine: Engine, files: SnapshotFiles, config: Config, reports: Reports | None) -> None:
     """Add every service of ``hashpact.v1`` to a ``grpc.Server``, or to whatever takes handlers as one does."""
     limits = config.limits
     lookup_service_pb2_grpc.add_LookupServiceServicer_to_server(LookupService(engine, limits), server)
     contribution_service_pb2_grpc.add_ContributionServiceServicer_to_server(ContributionService(engine, limits), server)
     member_service_pb2_grpc.add_MemberServiceServicer_to_server(MemberService(engine, limits), server)
     feed_service_pb2_grpc.add_FeedServiceServicer_to_server(FeedService(engine, files, limits), server)
-    report_service_pb2_grpc.add_ReportServiceServicer_to_server(ReportService(), server)
+    report_service_pb2_grpc.add_ReportServiceServicer_to_server(ReportService(engine, reports, limits), server)
     upload_service_pb2_grpc.add_UploadServiceServicer_to_server(UploadService(), server)
     capabilities_service_pb2_grpc.add_CapabilitiesServiceServicer_to_server(CapabilitiesService(engine, limits), server)
 
