@@ -19,13 +19,14 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from hashpact.errors import QueueFullError, StorageError
+from hashpact.errors import InvalidRequestError, QueueFullError, StorageError
 
+REFERENCE_BYTES_MAX: Final = 256
 DATABASE: Final = "memory.db"
 BUSY_S: Final = 30.0
 """How long a write waits for the other user of the file: a commit takes milliseconds, a slow disk more."""
@@ -131,6 +132,51 @@ class Memory:
         self.close()
 
 
+class Room:
+    """How much of a queue is taken, and how much may be; for any thread.
+
+    Args:
+        name: the queue's word in the names of its limits.
+        emptied: what makes room, for the message.
+        entries_max: entries that may wait.
+        bytes_max: their bytes.
+    """
+
+    def __init__(self, name: str, emptied: str, *, entries_max: int, bytes_max: int) -> None:
+        self._limits = ((f"{name}_entries_max", entries_max), (f"{name}_bytes_max", bytes_max))
+        self._emptied = emptied
+        self._lock = threading.Lock()
+        self.entries = self.bytes = 0
+
+    def take(self, size: int) -> None:
+        """Take room for one entry.
+
+        Raises:
+            QueueFullError: there is none.
+        """
+        with self._lock:
+            for wanted, (name, limit) in zip((self.entries + 1, self.bytes + size), self._limits, strict=True):
+                if wanted > limit:
+                    message = f"no more can be kept for later ({name}={limit}): {self._emptied}"
+                    raise QueueFullError(message, limit_name=name, limit=limit)
+            self.entries += 1
+            self.bytes += size
+
+    def give(self, sizes: Iterable[int]) -> None:
+        """Give the room of entries back."""
+        with self._lock:
+            for size in sizes:
+                self.entries -= 1
+                self.bytes -= size
+
+    def found(self, sizes: Iterable[int]) -> None:
+        """Count what waits already, at the start: more than the limits, where they were lowered."""
+        with self._lock:
+            for size in sizes:
+                self.entries += 1
+                self.bytes += size
+
+
 @contextlib.contextmanager
 def telling(what: str) -> Iterator[None]:
     """Turns errors of the disk and of SQLite into ours; neither quotes a value."""
@@ -156,3 +202,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def require_text(name: str, text: str, bytes_max: int) -> None:
+    """A short text that a database can hold.
+
+    Raises:
+        InvalidRequestError: too long in UTF-8, or with half a surrogate pair, as JSON can say it. It is not repeated.
+    """
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise InvalidRequestError.about(name, f"{name} is no Unicode: it has half a surrogate pair") from None
+    if size > bytes_max:
+        raise InvalidRequestError.about(name, f"{name} has {size} bytes, {bytes_max} at most")

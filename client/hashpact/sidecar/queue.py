@@ -24,13 +24,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from hashpact.errors import InvalidRequestError, QueueFullError, StorageError
+from hashpact.errors import StorageError
 from hashpact.probes import Probe
-from hashpact.sidecar.memory import Memory, sync_folder, telling
+from hashpact.sidecar.memory import REFERENCE_BYTES_MAX, Memory, Room, require_text, sync_folder, telling
 from hashpact.signals import ImageSignals
 
-REFERENCE_CHARACTERS_MAX: Final = 256
-REASON_CHARACTERS_MAX: Final = 64
+REASON_BYTES_MAX: Final = 64
 LEASE_S: Final = 300.0
 """Time for which an upload that was handed out is not handed out again, in seconds."""
 
@@ -87,7 +86,8 @@ class RecheckQueue:
     def __init__(
         self, folder: Path, bytes_max: int, entries_max: int, *, clock: Callable[[], float] = time.time
     ) -> None:
-        self.bytes_max, self.entries_max = bytes_max, entries_max
+        emptied = "it empties as soon as the list can be asked again"
+        self._room = Room(_PART, emptied, entries_max=entries_max, bytes_max=bytes_max)
         self._clock = clock
         self._media = folder / _PART
         self._memory = Memory(folder, _PART, _SCHEMA)
@@ -106,8 +106,7 @@ class RecheckQueue:
         with self._memory.writing() as rows:
             rows.execute("UPDATE recheck SET due_at_ms = min(due_at_ms, ?)", (self._now_ms(),))
             named = {name for (name,) in rows.execute("SELECT id FROM recheck WHERE kind = ?", (_BYTES,))}
-            count, size = rows.execute("SELECT count(*), ifnull(sum(bytes), 0) FROM recheck").fetchone()
-            self._entries, self._bytes = int(count), int(size)
+            self._room.found(size for (size,) in rows.execute("SELECT bytes FROM recheck"))
         with telling(f"{self._media} cannot be tidied up"):
             for each in os.scandir(self._media):
                 if each.name not in named:
@@ -122,14 +121,14 @@ class RecheckQueue:
         Raises:
             QueueFullError: over ``entries_max`` or ``bytes_max``, or the disk is full: nothing was kept.
             StorageError: the disk fails.
-            InvalidRequestError: the reference or the reason is too long.
+            InvalidRequestError: the reference or the reason is too long, or no Unicode.
         """
-        _require_short("reference", upload.reference, REFERENCE_CHARACTERS_MAX)
-        _require_short("reason", upload.reason, REASON_CHARACTERS_MAX)
+        require_text("reference", upload.reference, REFERENCE_BYTES_MAX)
+        require_text("reason", upload.reason, REASON_BYTES_MAX)
         kind, payload = _packed(upload.source)
         size = len(payload) + len(upload.reference.encode())
         name = secrets.token_hex(16)
-        self._reserve(size)
+        self._room.take(size)
         try:
             if kind == _BYTES:
                 self._spool(name, payload)
@@ -150,7 +149,7 @@ class RecheckQueue:
                     ),
                 )
         except BaseException:
-            self._release(1, size)
+            self._room.give([size])
             with contextlib.suppress(StorageError):  # what went wrong first is what to tell
                 self._unspool([name])
             raise
@@ -193,12 +192,12 @@ class RecheckQueue:
         return count
 
     def __len__(self) -> int:
-        return self._entries
+        return self._room.entries
 
     @property
     def bytes_waiting(self) -> int:
         """Bytes that wait, as ``bytes_max`` counts them."""
-        return self._bytes
+        return self._room.bytes
 
     @property
     def oldest_age_s(self) -> float:
@@ -225,23 +224,9 @@ class RecheckQueue:
         with self._memory.reading():
             for name, _ in gone:
                 self._leases.pop(name, None)
-        self._release(len(gone), sum(size for _, size in gone))
+        self._room.give(size for _, size in gone)
         self._unspool([name for name, _ in gone])
         return len(gone)
-
-    def _reserve(self, size: int) -> None:
-        with self._memory.reading():
-            if self._entries >= self.entries_max:
-                raise _full("recheck_entries_max", self.entries_max)
-            if self._bytes + size > self.bytes_max:
-                raise _full("recheck_bytes_max", self.bytes_max)
-            self._entries += 1
-            self._bytes += size
-
-    def _release(self, entries: int, size: int) -> None:
-        with self._memory.reading():
-            self._entries -= entries
-            self._bytes -= size
 
     def _spool(self, name: str, media: bytes) -> None:
         part, whole = self._media / f"{name}.part", self._media / name
@@ -283,16 +268,3 @@ def _source(kind: str, payload: bytes) -> Path | Probe:
         return Path(os.fsdecode(payload))
     count, sets = json.loads(payload)
     return Probe(tuple((name, bytes.fromhex(values)) for name, values in sets), count)
-
-
-def _require_short(name: str, text: str, characters_max: int) -> None:
-    if len(text) > characters_max:
-        raise InvalidRequestError.about(name, f"{name} has {len(text)} characters, {characters_max} at most")
-
-
-def _full(limit_name: str, limit: int) -> QueueFullError:
-    return QueueFullError(
-        f"the re-check queue is full ({limit_name}={limit}): it empties as soon as the list can be asked again",
-        limit_name=limit_name,
-        limit=limit,
-    )

@@ -147,8 +147,10 @@ def test_what_cannot_be_used_is_told(open_queue: Callable[..., RecheckQueue], tm
     with open_queue() as queue:
         with pytest.raises(StorageError, match="in use by another process"):
             open_queue()
-        with pytest.raises(InvalidRequestError, match="257 characters, 256 at most"):
-            queue.put(upload(reference="r" * 257))
+        with pytest.raises(InvalidRequestError, match="258 bytes, 256 at most"):
+            queue.put(upload(reference="\u00e9" * 129))
+        with pytest.raises(InvalidRequestError, match="no Unicode"):
+            queue.put(upload(reference="\ud800"))
     (tmp_path / "memory" / "memory.db").write_bytes(b"no database" * 1000)
     with pytest.raises(StorageError, match=r"memory\.db cannot be opened"):
         open_queue()

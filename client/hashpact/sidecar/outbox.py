@@ -1,0 +1,149 @@
+"""The webhook's outbox: events that are on the disk until their receiver has confirmed them.
+
+A crash between confirmation and deletion sends an event once more, with the same id: at least once, never lost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from hashpact.sidecar.memory import Memory, Room
+
+_PART: Final = "webhook"
+_SCHEMA: Final = (
+    (
+        "CREATE TABLE IF NOT EXISTS webhook (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+        " reference TEXT NOT NULL, body BLOB NOT NULL, bytes INTEGER NOT NULL, posted_at_ms INTEGER NOT NULL,"
+        " due_at_ms INTEGER NOT NULL, attempts INTEGER NOT NULL)"
+    ),
+    "CREATE INDEX IF NOT EXISTS webhook_due ON webhook (due_at_ms, number)",
+    "CREATE INDEX IF NOT EXISTS webhook_reference ON webhook (reference)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An event as it is sent.
+
+    Attributes:
+        id: the same for every attempt.
+        body: the bytes that are signed and sent; not in the repr.
+        attempts: attempts that failed.
+    """
+
+    id: str
+    body: bytes = field(repr=False)
+    attempts: int
+
+
+class Outbox:
+    """Letters that wait. Its methods block on the disk; any thread may call them.
+
+    Args:
+        folder: where; see :mod:`hashpact.sidecar.memory`.
+        bytes_max: bytes of bodies and references that may wait.
+        entries_max: letters that may wait.
+        clock: seconds since 1970.
+
+    Raises:
+        StorageError: the folder cannot be used, is damaged, or another process has the outbox open.
+    """
+
+    def __init__(self, folder: Path, bytes_max: int, entries_max: int, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._room = Room(_PART, "it empties when the receiver answers", entries_max=entries_max, bytes_max=bytes_max)
+        self._memory = Memory(folder, _PART, _SCHEMA)
+        try:
+            with self._memory.writing() as rows:
+                # After a restart everything is due at once: the clock may have been set, the receiver repaired.
+                rows.execute("UPDATE webhook SET due_at_ms = min(due_at_ms, ?)", (self._now_ms(),))
+                self._room.found(size for (size,) in rows.execute("SELECT bytes FROM webhook"))
+        except BaseException:
+            self._memory.close()
+            raise
+
+    def add(self, letter_id: str, reference: str, body: bytes) -> None:
+        """Keep a letter; it is on the disk when this returns. One with this id that waits already stays as it is.
+
+        Raises:
+            QueueFullError: over ``entries_max`` or ``bytes_max``, or the disk is full: nothing was kept.
+            StorageError: the disk fails.
+        """
+        size, now = len(body) + len(reference.encode()), self._now_ms()
+        self._room.take(size)
+        added = 0
+        try:
+            with self._memory.writing() as rows:
+                added = rows.execute(
+                    "INSERT OR IGNORE INTO webhook (id, reference, body, bytes, posted_at_ms, due_at_ms, attempts)"
+                    " VALUES (?, ?, ?, ?, ?, ?, 0)",
+                    (letter_id, reference, body, size, now, now),
+                ).rowcount
+        except BaseException:
+            added = 0
+            raise
+        finally:
+            if not added:
+                self._room.give([size])
+
+    def due(self, limit: int) -> list[Letter]:
+        """Letters whose time has come, longest due first."""
+        with self._memory.reading() as rows:
+            found = rows.execute(
+                "SELECT id, body, attempts FROM webhook WHERE due_at_ms <= ? ORDER BY due_at_ms, number LIMIT ?",
+                (self._now_ms(), limit),
+            ).fetchall()
+        return [Letter(*row) for row in found]
+
+    def until_due_s(self) -> float | None:
+        """Time until the next letter is due, in seconds; None when nothing waits."""
+        with self._memory.reading() as rows:
+            (earliest,) = rows.execute("SELECT min(due_at_ms) FROM webhook").fetchone()
+        return None if earliest is None else max(0.0, (earliest - self._now_ms()) / 1000)
+
+    def settle(self, delivered: Sequence[str], failed: Sequence[tuple[str, float]]) -> None:
+        """After a round: delivered letters go; failed ones are due again after so many seconds. All or nothing."""
+        sizes: list[int] = []
+        with self._memory.writing() as rows:
+            for name in delivered:
+                sizes += [size for (size,) in rows.execute("DELETE FROM webhook WHERE id = ? RETURNING bytes", (name,))]
+            for name, delay_s in failed:
+                rows.execute(
+                    "UPDATE webhook SET due_at_ms = ?, attempts = attempts + 1 WHERE id = ?",
+                    (self._now_ms() + round(delay_s * 1000), name),
+                )
+        self._room.give(sizes)
+
+    def forget(self, reference: str) -> int:
+        """Delete every letter about this reference; returns how many there were. What is under way still arrives."""
+        with self._memory.writing() as rows:
+            gone = rows.execute("DELETE FROM webhook WHERE reference = ? RETURNING bytes", (reference,)).fetchall()
+        self._room.give(size for (size,) in gone)
+        self._memory.wipe()
+        return len(gone)
+
+    def __len__(self) -> int:
+        return self._room.entries
+
+    @property
+    def bytes_waiting(self) -> int:
+        """Bytes that wait, as ``bytes_max`` counts them."""
+        return self._room.bytes
+
+    @property
+    def oldest_age_s(self) -> float:
+        """Time since the oldest letter was posted, in seconds; 0 when nothing waits."""
+        with self._memory.reading() as rows:
+            (oldest,) = rows.execute("SELECT min(posted_at_ms) FROM webhook").fetchone()
+        return 0.0 if oldest is None else max(0.0, (self._now_ms() - oldest) / 1000)
+
+    def close(self) -> None:
+        """Close it; nothing has to be saved."""
+        self._memory.close()
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
