@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from hashpact.errors import InvalidRequestError, ServiceError
 from hashpact.items import ContributionOutcome, Item, ItemContribution, ItemSignal, NearDuplicate
-from hashpact.membership import Capabilities, Limits, Member, MemberToken, SignalTypeInfo
+from hashpact.membership import Capabilities, Limits, Member, MemberToken, ReplicaStatus, SignalTypeInfo
 from hashpact.probes import Probe
 from hashpact.results import Agreement, Match, ProbeResult, Problem
 from hashpact.signals import Signal
@@ -290,4 +290,10 @@ def capabilities_of(message: capabilities_pb2.GetCapabilitiesResponse) -> Capabi
         caller=message.caller,
         caller_roles=tuple(ROLES.word(role) for role in message.caller_roles),
         as_of=message.as_of,
+        replica=_replica_of(message.replica) if message.HasField("replica") else None,
     )
+
+
+def _replica_of(message: capabilities_pb2.ReplicaStatus) -> ReplicaStatus:
+    lag_s = message.lag.ToMilliseconds() / 1000
+    return ReplicaStatus(message.connected, message.upstream_sequence, message.lag_entries, lag_s)

@@ -125,6 +125,23 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaStatus:
+    """How far a replica is behind.
+
+    Attributes:
+        connected: whether the server that it follows is sending.
+        upstream_sequence: newest entry there, as far as the replica heard.
+        lag_entries: entries that are there, as far as the replica heard, and not here.
+        lag_s: how old the list is, at most, in seconds.
+    """
+
+    connected: bool
+    upstream_sequence: int
+    lag_entries: int
+    lag_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What the server can do, and who is asking.
 
@@ -136,6 +153,7 @@ class Capabilities:
         caller: name of the calling member.
         caller_roles: its rights.
         as_of: position in the list's history; opaque.
+        replica: how far the server is behind; None where it writes the list itself.
     """
 
     server_version: str
@@ -145,6 +163,7 @@ class Capabilities:
     caller: str
     caller_roles: tuple[str, ...]
     as_of: str = field(default="", repr=False)
+    replica: ReplicaStatus | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As in the command line's ``--json``."""

@@ -112,6 +112,12 @@ class Config:
     )
     write_queue_max: int = setting(256, "Writes that may wait for the writer; more are refused.", least=1, most=65_536)
     write_group_max: int = setting(64, "Writes that share one commit.", least=1, most=65_536)
+    replica_lag_s_max: float = setting(
+        300.0,
+        "On a replica: age of its list, in seconds, from which on health says NOT_SERVING of `ready`. Look-ups are"
+        " answered all the same. 0: never.",
+        most=31_536_000,
+    )
     drain_s: float = setting(10.0, "Time that calls in flight get to end when the server stops, in seconds.", most=600)
     open_calls_max: int = setting(
         32, "Calls in flight that need no token: health checks and reflection.", least=1, most=1024

@@ -20,6 +20,7 @@ from typing import Final
 from hashpact_server.config import Config
 from hashpact_server.core import INDEX_FOLDER, Core, Published, open_store, wall_clock_ms
 from hashpact_server.feed import Feed
+from hashpact_server.following import Following
 from hashpact_server.keeper import Keeper
 from hashpact_server.ledger.base import Committed
 from hashpact_server.ledger.embedded import LedgerReader, LedgerWriter
@@ -48,8 +49,8 @@ class Engine:
             request_id_ttl_s=config.limits.request_id_ttl_s,
             on_fatal=on_fatal,
         )
-        self.follows = False
-        """Whether the list is a replica's: what an upstream has may come here any moment."""
+        self.following: Following | None = None
+        """On a replica: how far it is behind. What an upstream has may come here any moment."""
         self.waits = threading.BoundedSemaphore(max(1, config.limits.requests_max // 2))
         """Calls that may wait for that, each in a thread of its own."""
         self._keeper = Keeper(core)
@@ -111,6 +112,11 @@ class Engine:
     def published(self) -> Published:
         """Head and roster, as far as the world may know."""
         return self.state.published
+
+    def follow(self, following: Following) -> None:
+        """Be a replica's list; to be called before anybody is served."""
+        self.following = following
+        self.feed.lag_s = following.lag_s
 
     def close(self) -> None:
         """Carry out the writes that wait, write down where the indexes stand, and close everything."""

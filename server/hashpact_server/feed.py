@@ -75,6 +75,8 @@ class Feed:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self.lag_s: Callable[[], float] = lambda: 0.0
+        """Age of the list here, in seconds: on a replica, who watches it is told."""
         self._changed = threading.Condition()
         self._kept: OrderedDict[int, Batch] = OrderedDict()
         self._kept_bytes = 0
@@ -160,9 +162,9 @@ class Feed:
         """
         message = self._where(sequence)
         with self._core.store.read() as tx:
-            root, rows = LedgerReader(tx).root_at(sequence), StoredRows(tx)
-            digest = rows.state_digest() if rows.head()[0] == sequence - 1 else b""
-        message.checkpoint.CopyFrom(pb.Checkpoint(size=sequence, root=root, state_digest=digest))
+            message.checkpoint.CopyFrom(pb.Checkpoint(size=sequence, root=LedgerReader(tx).root_at(sequence)))
+            if StoredRows(tx).head()[0] == sequence - 1:
+                _tell_state(message.checkpoint, tx)
         return message.SerializeToString()
 
     def progress(self, sequence: int) -> bytes:
@@ -171,15 +173,19 @@ class Feed:
 
     def tail(self) -> bytes:
         """How far the list is, and what the time is: appended to the bytes of a batch, it becomes part of it."""
-        message = pb.WatchResponse(head_sequence=self._core.published.head.sequence)
-        message.sent_time.FromNanoseconds(time.time_ns())
-        return message.SerializeToString()
+        return self._now(pb.WatchResponse()).SerializeToString()
 
     def _where(self, sequence: int) -> pb.WatchResponse:
-        head = self._core.published.head
         as_of = self._as_of(sequence) if sequence else ""
-        message = pb.WatchResponse(next_sequence=sequence, as_of=as_of, head_sequence=head.sequence)
+        return self._now(pb.WatchResponse(next_sequence=sequence, as_of=as_of))
+
+    def _now(self, message: pb.WatchResponse) -> pb.WatchResponse:
+        """A message with what is true at the moment of sending."""
+        lag_s = self.lag_s()  # before the head is read: what comes between makes us younger, not older
+        message.head_sequence = self._core.published.head.sequence
         message.sent_time.FromNanoseconds(time.time_ns())
+        if lag_s:
+            message.lag.FromMilliseconds(round(lag_s * 1000))
         return message
 
     def _as_of(self, sequence: int) -> str:
@@ -223,7 +229,7 @@ class Feed:
 
     def _encode(self, tx: Tx, start: int, end: int) -> Batch:
         """Entries from ``start`` up to, not including, ``end`` at most; and what they add up to at the ledger's end."""
-        ledger, rows = LedgerReader(tx), StoredRows(tx)
+        ledger = LedgerReader(tx)
         message = pb.WatchResponse()
         size, number = 0, start
         for public, private in _first(ledger.stored(start), end - start):
@@ -236,8 +242,8 @@ class Feed:
         message.as_of = self._as_of(number)
         tip = ledger.tip()
         if number == tip.sequence + 1:
-            root, digest = tip.frontier.root(), rows.state_digest()
-            message.checkpoint.CopyFrom(pb.Checkpoint(size=number, root=root, state_digest=digest))
+            message.checkpoint.CopyFrom(pb.Checkpoint(size=number, root=tip.frontier.root()))
+            _tell_state(message.checkpoint, tx)
         return Batch(start, number, tip.sequence, message.SerializeToString())
 
     # Feeding.
@@ -288,6 +294,12 @@ class Feed:
         self._kept.clear()
         self._remembered.clear()
         self._kept_bytes = self._remembered_bytes = 0
+
+
+def _tell_state(checkpoint: pb.Checkpoint, tx: Tx) -> None:
+    """Add what the state comes to as of a transaction, and what it was made from."""
+    checkpoint.state_digest = StoredRows(tx).state_digest()
+    checkpoint.private_parts = LedgerReader(tx).private_parts()
 
 
 def _private(entry: pb.LedgerEntry) -> bytes | None:

@@ -16,32 +16,31 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Final
 
 import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 from hashpact.v1 import feed_service_pb2 as pb
-from hashpact.v1 import feed_service_pb2_grpc
 
-from hashpact_server import addresses
 from hashpact_server.adopting import DivergedError, Expected, Parts, adopt, compare
 from hashpact_server.engine import Engine
-from hashpact_server.ledger.store import Store, StoreError
+from hashpact_server.following import Following
+from hashpact_server.ledger.store import StoreError
 from hashpact_server.logs import event, where
 from hashpact_server.refusal import Refusal
-from hashpact_server.snapshot import load
-from hashpact_server.tokens import is_member_token
-from hashpact_server.trouble import Trouble
+from hashpact_server.upstream import Upstream
 
 WAIT_S_MIN: Final = 0.2
 WAIT_S_MAX: Final = 10.0
 SILENCE_S_MAX: Final = 90.0
 """Three times the longest time between two messages of a Watch: an upstream that is silent for so long is away."""
 
-MESSAGE_BYTES_MAX: Final = 64 << 20
-"""An entry may be larger than a batch."""
+FIRST_WORD_S_MAX: Final = 3.0
+"""Time after which an upstream from which nothing was heard since the start is away: connecting may fail much later."""
+
+TICK_S: Final = 0.5
 
 _FOR_EVER: Final = (
     grpc.StatusCode.UNAUTHENTICATED,
@@ -53,97 +52,37 @@ _FOR_EVER: Final = (
 _LOGGER: Final = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """Whom to follow.
-
-    Attributes:
-        target: where it serves, ``HOST:PORT`` or ``unix:PATH``.
-        token: of a member that may replicate.
-        ca: PEM of the authority to trust; None: those of the system.
-    """
-
-    target: str
-    token: str = field(repr=False)
-    ca: bytes | None = None
-
-    def channel(self) -> grpc.Channel:
-        """A connection."""
-        options = [
-            ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
-            ("grpc.keepalive_time_ms", 30_000),
-            ("grpc.keepalive_timeout_ms", 20_000),
-        ]
-        return grpc.secure_channel(self.target, grpc.ssl_channel_credentials(self.ca), options)
-
-    @property
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What every call carries."""
-        return (("authorization", f"Bearer {self.token}"),)
-
-    def watch(self, channel: grpc.Channel, after: str) -> Any:
-        """A call of Watch from there on."""
-        stub: Any = feed_service_pb2_grpc.FeedServiceStub(channel)
-        return stub.Watch(pb.WatchRequest(after=after), metadata=self.metadata)
-
-
-def upstream_of(target: str, token: str, ca: Path | None) -> Upstream:
-    """The upstream that an operator names.
-
-    Raises:
-        Trouble: something is missing or cannot be read; says what to do.
-    """
-    if not is_member_token(token):
-        raise Trouble(
-            "--follow needs the token of a member that has the role replicate, in HASHPACT_TOKEN: a steward of the"
-            " upstream makes one with: hashpact-server member add NAME --role replicate"
-        )
-    try:
-        pem = None if ca is None else ca.read_bytes()
-    except OSError as error:
-        raise Trouble(f"cannot read {ca}: {error.strerror}") from error
-    place = addresses.parse(target, what="--follow")
-    return Upstream(str(place), token, pem)
-
-
-@dataclass(slots=True)
-class Following:
-    """How far the replica is behind; written by the follower's thread, read by everybody.
-
-    Attributes:
-        connected: whether messages are coming in.
-        upstream_sequence: newest entry of the upstream, as far as we heard.
-        level_at: ``time.monotonic()`` when we last had everything that the upstream had; None: not since the start.
-        diverged: why following has ended; "" while it goes on.
-    """
-
-    connected: bool = False
-    upstream_sequence: int = -1
-    level_at: float | None = None
-    diverged: str = ""
-
-
 class Follower:
     """Follows an upstream in a thread of its own.
 
     Args:
         engine: the replica's list.
         upstream: whom to follow.
+        following: the board to write on.
         on_first: called once: when everything was taken over for the first time, or the upstream could not be reached.
+        on_tick: called again and again, from a thread of its own.
         on_diverged: called once when following has ended for good.
     """
 
     def __init__(
-        self, engine: Engine, upstream: Upstream, *, on_first: Callable[[], None], on_diverged: Callable[[str], None]
+        self,
+        engine: Engine,
+        upstream: Upstream,
+        following: Following,
+        *,
+        on_first: Callable[[], None],
+        on_tick: Callable[[], None],
+        on_diverged: Callable[[str], None],
     ) -> None:
         self._engine = engine
         self._upstream = upstream
-        self._on_first: Callable[[], None] | None = on_first
+        self._first = [on_first]
+        self._on_tick = on_tick
         self._on_diverged = on_diverged
         self._stopping = threading.Event()
         self._call: Any = None
-        self._heard_at = self._started = time.monotonic()
-        self.following = Following()
+        self._heard_at = time.monotonic()
+        self.following = following
         self._listener = threading.Thread(target=self._listen_for_silence, name="hashpact-silence", daemon=True)
         self._thread = threading.Thread(target=self._run, name="hashpact-follower", daemon=True)
 
@@ -162,21 +101,15 @@ class Follower:
             if thread.is_alive():
                 thread.join()
 
-    @property
-    def lag_entries(self) -> int:
-        """Entries that the upstream has and we have not, as far as we heard."""
-        return max(0, self.following.upstream_sequence - self._engine.published.head.sequence)
-
-    @property
-    def lag_s(self) -> float:
-        """Seconds since we last had everything that the upstream had; since the start, when we never had."""
-        level_at = self.following.level_at
-        return time.monotonic() - (self._started if level_at is None else level_at)
-
     def _listen_for_silence(self) -> None:
-        while not self._stopping.wait(SILENCE_S_MAX / 10):
+        started = time.monotonic()
+        while not self._stopping.wait(TICK_S):
+            self._on_tick()
+            now = time.monotonic()
+            if self.following.upstream_sequence < 0 and now - started > FIRST_WORD_S_MAX:
+                self._reached_first()  # packets may vanish without a word, and what is here answers look-ups
             call = self._call
-            if call is not None and time.monotonic() - self._heard_at > SILENCE_S_MAX:
+            if call is not None and now - self._heard_at > SILENCE_S_MAX:
                 call.cancel()
 
     def _run(self) -> None:
@@ -206,9 +139,11 @@ class Follower:
         self._on_diverged(why)
 
     def _reached_first(self) -> None:
-        tell, self._on_first = self._on_first, None
-        if tell is not None:
-            tell()
+        try:
+            tell = self._first.pop()  # by one of two threads
+        except IndexError:
+            return
+        tell()
 
     def _follow(self) -> bool:
         """Follow until the call ends; whether anything came."""
@@ -237,18 +172,23 @@ class Follower:
         elif message.entries:
             expected = _expected(message) if message.HasField("checkpoint") else None
             adopt(self._engine.writer, self._engine.state, parts_of(message), expected)
-        following.connected = True
-        following.upstream_sequence = max(following.upstream_sequence, message.head_sequence)
-        if message.next_sequence > message.head_sequence:
-            following.level_at = time.monotonic()
+        level = message.next_sequence > message.head_sequence
+        newest_ms = self._engine.published.head.time_ms
+        lag_ms = message.lag.ToMilliseconds() if level else message.sent_time.ToMilliseconds() - newest_ms
+        following.heard(message.head_sequence, max(0, lag_ms) / 1000)
+        if level:
             self._reached_first()
 
     def _say(self, error: Any) -> None:
         if self._stopping.is_set():
             return
         code = error.code()
-        if code is grpc.StatusCode.FAILED_PRECONDITION:
-            # TOKEN_UNKNOWN_HISTORY, TOKEN_FROM_FUTURE: what we hold is not part of what it holds.
+        reason = _reason_of(error)
+        if reason == "TOKEN_FROM_FUTURE":
+            # A replica that is itself on its way to where we stand. Should it get there otherwise, roots will tell.
+            event(_LOGGER, logging.WARNING, "upstream behind", sequence=self._engine.published.head.sequence)
+            return
+        if reason == "TOKEN_UNKNOWN_HISTORY":
             raise DivergedError(f"the upstream does not know our history: {error.details()}")
         level = logging.ERROR if code in _FOR_EVER else logging.WARNING
         event(_LOGGER, level, "upstream away", code=code.name, why=error.details())
@@ -256,7 +196,18 @@ class Follower:
 
 def _expected(message: pb.WatchResponse) -> Expected:
     checkpoint = message.checkpoint
-    return Expected(checkpoint.size, checkpoint.root, checkpoint.state_digest)
+    private_parts = checkpoint.private_parts if checkpoint.HasField("private_parts") else None
+    return Expected(checkpoint.size, checkpoint.root, checkpoint.state_digest, private_parts)
+
+
+def _reason_of(error: Any) -> str:
+    """The reason that the upstream gave; "" where there is none."""
+    status = rpc_status.from_call(error)
+    for packed in () if status is None else status.details:
+        info = error_details_pb2.ErrorInfo()
+        if packed.Unpack(info) and info.domain == "hashpact":
+            return str(info.reason)
+    return ""
 
 
 def parts_of(message: pb.WatchResponse) -> list[Parts]:
@@ -265,37 +216,3 @@ def parts_of(message: pb.WatchResponse) -> list[Parts]:
         Parts(each.public_part, each.private_part if each.HasField("private_part") else None)
         for each in message.entries
     ]
-
-
-class _Arriving:
-    """The bytes of a snapshot, as they come."""
-
-    def __init__(self, messages: Iterator[pb.SnapshotResponse]) -> None:
-        self._messages = messages
-        self._left = b""
-
-    def read(self, size: int, /) -> bytes:
-        """As many bytes; fewer at the end only."""
-        pieces, length = [self._left], len(self._left)
-        while length < size and (message := next(self._messages, None)) is not None:
-            pieces.append(message.data)
-            length += len(message.data)
-        together = b"".join(pieces)
-        self._left = together[size:]
-        return together[:size]
-
-
-def begin(store: Store, upstream: Upstream) -> None:
-    """Begin a replica: fill an empty store with a snapshot of the upstream's list.
-
-    Raises:
-        SnapshotError: it is not whole, or not true.
-        grpc.RpcError: the upstream cannot be reached, or does not let us.
-    """
-    with upstream.channel() as channel:
-        stub: Any = feed_service_pb2_grpc.FeedServiceStub(channel)
-        call = stub.Snapshot(pb.SnapshotRequest(), metadata=upstream.metadata)
-        try:
-            load(_Arriving(call), store)
-        finally:
-            call.cancel()

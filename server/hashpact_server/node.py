@@ -17,7 +17,6 @@ import gc
 import logging
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,14 +29,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from hashpact.signals import SIGNAL_TYPES_BY_CODE
 
-from hashpact_server import addresses, services, supervisor, versions
+from hashpact_server import addresses, listening, services, supervisor, versions
 from hashpact_server.addresses import Address
-from hashpact_server.adopting import DivergedError
 from hashpact_server.config import Config
-from hashpact_server.core import open_store
 from hashpact_server.datadir import DataDirectory
 from hashpact_server.engine import Engine
-from hashpact_server.follower import Follower, Upstream, begin
 from hashpact_server.index import warm
 from hashpact_server.inflight import Kind
 from hashpact_server.interceptors import Gate, Handler, Method, Router
@@ -45,18 +41,19 @@ from hashpact_server.ledger.store import StoreError
 from hashpact_server.lock import DirectoryLock
 from hashpact_server.logs import event
 from hashpact_server.metrics import Metrics, MetricsPort, Reading
+from hashpact_server.replica import Replica, begin_list, check_mark
 from hashpact_server.reports import Reports
 from hashpact_server.services.health import HealthService
 from hashpact_server.services.roles import ROLES, STREAMS
-from hashpact_server.snapshot import SnapshotError
 from hashpact_server.snapshot_files import SnapshotFiles
-from hashpact_server.tls import CertificateSource, KeyPair
 from hashpact_server.trouble import Trouble
+from hashpact_server.upstream import Upstream
 
 EXIT_FATAL: Final = 70
+"""The server ended because it could not go on: a supervisor should start it again."""
+
 SIGNAL_S_MAX: Final = 0.2
 """Time after which a signal is noticed at the latest."""
-"""The server ended because it could not go on: a supervisor should start it again."""
 
 _SPARE_THREADS: Final = 16
 """Threads that tell callers over a limit so, while all others work."""
@@ -66,9 +63,6 @@ _BACKLOG_CALLS: Final = 512
 
 _LAST_ANSWERS_S: Final = 2.0
 """Time for answers that were given to reach the wire before connections are closed."""
-
-_METADATA_BYTES_MAX: Final = 16_384
-_HANDSHAKE_S_MAX: Final = 10
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -90,7 +84,7 @@ class Node:
         self._config = config
         self._plaintext = plaintext
         self._upstream = upstream
-        self._follower: Follower | None = None
+        self.replica: Replica | None = None
         self._metrics = Metrics(versions.own())
         self._gate = Gate(config, self._metrics)
         self._health = HealthService(service_names())
@@ -114,7 +108,7 @@ class Node:
             self._undo = undo
             undo.callback(self._gate.patience.close)
             undo.enter_context(DirectoryLock(self._data))
-            self._check_mark()
+            check_mark(self._data, self._upstream)
             self._listen(undo)
             started = time.monotonic()
             with supervisor.starting():
@@ -174,7 +168,12 @@ class Node:
     def _listen(self, undo: contextlib.ExitStack) -> None:
         limits = self._config.limits
         wanted = addresses.parse(self._config.listen, what="--listen")
-        credentials = self._credentials(wanted)
+        if self._plaintext and not wanted.is_private():
+            raise Trouble(
+                f"{wanted} can be reached from other machines, and tokens must not cross a network in the clear:"
+                " leave out --plaintext, or listen on 127.0.0.1 or unix:PATH"
+            )
+        credentials = None if self._plaintext else listening.credentials(self._data, self._config)
         threads = limits.requests_max + limits.streams_max + self._config.open_calls_max + _SPARE_THREADS
         pool = ThreadPoolExecutor(threads, thread_name_prefix="hashpact-call")
         undo.callback(pool.shutdown, wait=False, cancel_futures=True)
@@ -184,11 +183,11 @@ class Node:
         server = grpc.server(
             pool,
             handlers=[self._routes],
-            options=_options(self._config),
+            options=listening.options(self._config),
             maximum_concurrent_rpcs=threads + _BACKLOG_CALLS,
         )
         undo.callback(lambda: server.stop(None).wait())
-        self.address = _bind(server, wanted, credentials)
+        self.address = listening.bind(server, wanted, credentials)
         server.start()
         self._server = server
         event(_LOGGER, logging.INFO, "listening", address=str(self.address), tls=credentials is not None)
@@ -197,22 +196,6 @@ class Node:
             port = MetricsPort(self._metrics, place)
             undo.callback(port.close)
             event(_LOGGER, logging.INFO, "metrics", address=str(port.address))
-
-    def _credentials(self, wanted: Address) -> grpc.ServerCredentials | None:
-        if self._plaintext:
-            if not wanted.is_private():
-                raise Trouble(
-                    f"{wanted} can be reached from other machines, and tokens must not cross a network in the clear:"
-                    " leave out --plaintext, or listen on 127.0.0.1 or unix:PATH"
-                )
-            return None
-        source = CertificateSource(self._data.file(self._config.certificate), self._data.file(self._config.private_key))
-
-        def renewed() -> Any:
-            new = source.changed()
-            return None if new is None else _certificate(new)
-
-        return grpc.dynamic_ssl_server_credentials(_certificate(source.pair), renewed)
 
     def _add_open_services(self) -> None:
         """Health and reflection: what needs no token."""
@@ -224,20 +207,6 @@ class Node:
             self._routes.table[path] = self._gate.guard(Method(path, frozenset(), Kind.OPEN), handler)
 
     # The list.
-
-    def _check_mark(self) -> None:
-        """A replica must follow, and a hub must not: a list with two writers would be two lists."""
-        replica = self._data.replica_mark.exists()
-        if replica and self._upstream is None:
-            raise Trouble(
-                f"{self._data.path} is a replica: serve it with --follow TARGET, or make it the hub with:"
-                f" hashpact-server promote --data {self._data.path}"
-            )
-        if self._upstream is not None and not replica:
-            raise Trouble(
-                f"{self._data.path} holds a list of its own and cannot follow another: make a directory for a replica"
-                " with: hashpact-server init DIR --replica"
-            )
 
     def _open(self, undo: contextlib.ExitStack) -> None:
         started = time.monotonic()
@@ -252,7 +221,7 @@ class Node:
         )
         try:
             if self._upstream is not None and Engine.is_empty(self._data.path):
-                self._begin(self._upstream)
+                begin_list(self._data, self._config, self._upstream, self._ending)
             engine = Engine.open(self._data.path, self._config, self._on_fatal)
         except StoreError as error:
             raise Trouble(f"cannot open the store in {self._data.path}: {error}") from error
@@ -266,12 +235,16 @@ class Node:
             self._routes.table[path] = self._gate.guard(METHODS[path], handler)
         self._metrics.read_from(self._readings)
         undo.callback(self._metrics.read_from, lambda: ())
-        engine.follows = self._gate.read_only = self._upstream is not None
+        self._gate.read_only = self._upstream is not None
+        if self._upstream is not None:
+            lag_s_max = self._config.replica_lag_s_max
+            self.replica = Replica(engine, self._upstream, self._health, lag_s_max, self._on_fatal)
         self._gate.open(lambda: engine.published.roster)
-        if self._upstream is None:
+        if self.replica is None:
             self._health.set_serving(serving=True)
         else:
-            self._follow(engine, self._upstream, undo)
+            self.replica.start()
+            undo.callback(self.replica.stop)
 
     def _open_reports(self, undo: contextlib.ExitStack) -> Reports | None:
         """What members report is kept by the hub alone."""
@@ -286,36 +259,6 @@ class Node:
         )
         undo.callback(reports.close)
         return reports
-
-    def _begin(self, upstream: Upstream) -> None:
-        """Wait for the upstream, and take over the beginning of its list."""
-        wait_s = 0.1
-        while True:
-            store = open_store(self._data.path, store_bytes_max=self._config.limits.store_bytes_max)
-            try:
-                begin(store, upstream)
-            except grpc.RpcError as error:
-                away: Any = error
-                event(_LOGGER, logging.WARNING, "upstream away", code=away.code().name, why=away.details())
-            except SnapshotError as error:
-                event(_LOGGER, logging.WARNING, "snapshot refused", why=str(error))
-            else:
-                return
-            finally:
-                store.close()
-            wait_s = min(2 * wait_s, 10.0)
-            if self._ending(wait_s):
-                raise Trouble(f"ended before {upstream.target} could be reached")
-
-    def _follow(self, engine: Engine, upstream: Upstream, undo: contextlib.ExitStack) -> None:
-        self._follower = Follower(
-            engine,
-            upstream,
-            on_first=lambda: self._health.set_serving(serving=True),
-            on_diverged=lambda _: self._on_fatal(DivergedError()),
-        )
-        self._follower.start()
-        undo.callback(self._follower.stop)
 
     def _on_fatal(self, error: BaseException) -> None:
         """Nothing can be written, or followed, any more: end, and let the supervisor start afresh."""
@@ -365,10 +308,8 @@ class Node:
             "hashpact_store_bytes_max", "Size at which writes are refused.", self._config.limits.store_bytes_max
         )
         yield Reading("hashpact_oldest_reader_seconds", "Age of the oldest open read.", engine.store.oldest_reader_s())
-        if (follower := self._follower) is not None:
-            yield Reading("hashpact_replica_connected", "1 while the upstream sends.", follower.following.connected)
-            yield Reading("hashpact_replica_lag_entries", "Entries that only the upstream has.", follower.lag_entries)
-            yield Reading("hashpact_replica_lag_seconds", "Time since nothing was missing.", follower.lag_s)
+        if self.replica is not None:
+            yield from self.replica.readings()
         if self._reports is not None:
             yield Reading("hashpact_reports", "Reports of members that are kept.", len(self._reports))
         yield Reading("hashpact_members", "Members, suspended ones included.", len(engine.published.roster.members))
@@ -419,62 +360,6 @@ class _Collector:
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:
         """Keep handlers by path."""
         self.table.update({f"/{service}/{name}": handler for name, handler in handlers.items()})
-
-
-def _options(config: Config) -> list[tuple[str, Any]]:
-    limits = config.limits
-    return [
-        # Off, or a second server shares the port silently and takes half of the calls.
-        ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", limits.message_bytes_max),
-        ("grpc.max_send_message_length", -1),
-        ("grpc.max_concurrent_streams", config.connection_streams_max),
-        ("grpc.max_metadata_size", _METADATA_BYTES_MAX),
-        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_S_MAX * 1000),
-        ("grpc.keepalive_time_ms", round(config.keepalive_s * 1000)),
-        ("grpc.keepalive_timeout_ms", 20_000),
-        ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", round(config.ping_interval_s_min * 1000)),
-    ]
-
-
-def _certificate(pair: KeyPair) -> grpc.ServerCertificateConfiguration:
-    return grpc.ssl_server_certificate_configuration([(pair.key, pair.chain)])
-
-
-def _bind(server: grpc.Server, wanted: Address, credentials: grpc.ServerCredentials | None) -> Address:
-    if wanted.path and _answers(wanted.path):
-        # gRPC would take the path away from the server that listens there.
-        raise Trouble(f"cannot listen on {wanted}: another process listens there")
-    try:
-        if credentials is None:
-            port = server.add_insecure_port(str(wanted))
-        else:
-            port = server.add_secure_port(str(wanted), credentials)
-    except RuntimeError:
-        port = 0
-    if port == 0:
-        raise Trouble(f"cannot listen on {wanted}: {_why_not(wanted)}")
-    return wanted if wanted.path else Address(wanted.host, port)
-
-
-def _answers(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(path) == 0
-
-
-def _why_not(wanted: Address) -> str:
-    """Ask the kernel itself, since gRPC only says that it could not."""
-    try:
-        if wanted.path:
-            return f"is {os.path.dirname(wanted.path) or '.'} a directory that we may write to?"  # noqa: PTH120 - text
-        family, kind, protocol, _, place = socket.getaddrinfo(wanted.host, wanted.port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(place)
-    except OSError as error:
-        return str(error.strerror or error)
-    return "another process had the port a moment ago; try again"
 
 
 @contextlib.contextmanager

@@ -34,7 +34,7 @@ from hashpact_server.ledger.codec import LayoutError, u8, u32, u64
 from hashpact_server.ledger.embedded import LedgerReader, Tip
 from hashpact_server.ledger.entry import Entry, check_private, leaf_hash, parse
 from hashpact_server.ledger.merkle import Frontier, RightEdge
-from hashpact_server.ledger.store import KEY_BYTES_MAX, Store, StoreError, Tx, WriteTx
+from hashpact_server.ledger.store import KEY_BYTES_MAX, Store, StoreError, StoreFullError, Tx, WriteTx
 from hashpact_server.state.digest import MODULUS, state_digest, sum_of
 from hashpact_server.state.row_store import StoredRows
 from hashpact_server.state.tables import Table
@@ -199,21 +199,28 @@ def load(source: Source, store: Store) -> Told:
 
     Raises:
         SnapshotError: it is not whole, or not true; the store holds no list.
+        StoreFullError: it is larger than the store may be, or than the disk.
         StoreError: the store is not empty, or cannot be written.
     """
     reader = _Hashing(source)
     told = Told.read(reader)
     _clear(store)  # an earlier attempt may have ended on the way
     filling = _Filling(told)
+    store.check_room()
     tx = store.write()
     try:
-        written = 0
+        written, room_bytes = 0, store.store_bytes_max - store.used_bytes()
         for number, rows in _read_blocks(reader):
+            room_bytes -= sum(len(key) + len(value) for key, value in rows)
+            if room_bytes < 0:
+                limit = store.store_bytes_max
+                raise StoreFullError(f"the list is larger than store_bytes_max={limit}", limit)
             filling.take(number, rows, tx)
             written += len(rows)
             if written >= COMMIT_ROWS:
                 store.commit(tx)
-                tx, written = store.write(), 0
+                written, room_bytes = 0, store.store_bytes_max - store.used_bytes()
+                tx = store.write()
         filling.finish(tx)
     except BaseException:
         tx.abort()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import os
 import resource
 import shutil
 import subprocess
@@ -118,10 +119,18 @@ class SnapshotFiles:
         began = time.monotonic()
         # -P: or whoever may write to the folder that we were started in could put a package of that name there.
         command = [sys.executable, "-P", "-m", "hashpact_server", "backup"]
-        command += ["--data", str(self._data_dir), "--to", str(path)]
-        self._child = child = subprocess.Popen(  # noqa: S603 - ourselves
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
+        command += ["--data", str(self._data_dir), "--to", str(path), "--while-stdin-is-open"]
+        # A pipe that nobody writes to, and that the kernel closes when we are killed: the child ends then.
+        reading, alive = os.pipe()
+        try:
+            self._child = child = subprocess.Popen(  # noqa: S603 - ourselves
+                command, stdin=reading, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            )
+        except BaseException:
+            os.close(alive)
+            raise
+        finally:
+            os.close(reading)
         try:
             with contextlib.suppress(ProcessLookupError):
                 resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (room, room))  # or nobody could write to the list
@@ -133,6 +142,7 @@ class SnapshotFiles:
             child.wait()
             raise
         finally:
+            os.close(alive)
             self._child = None
         seconds = round(time.monotonic() - began, 3)
         if child.returncode:

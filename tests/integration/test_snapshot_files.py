@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import select
 import shutil
 import subprocess
 import threading
@@ -15,8 +17,9 @@ from hashpact_server import snapshot_files
 from hashpact_server.ledger.store import DISK_RESERVE_BYTES
 from hashpact_server.refusal import Refusal
 from hashpact_server.snapshot_files import FOLDER, SnapshotFiles
+from hashpact_server.state.rows import Role
 
-from tests.integration.harness import WAIT_S, Forum
+from tests.integration.harness import WAIT_S, Forum, ServerProcess
 
 
 @pytest.fixture(name="files")
@@ -115,6 +118,33 @@ def test_files_may_be_limited_already(files: SnapshotFiles, monkeypatch: pytest.
     monkeypatch.setattr(resource, "prlimit", noted)
     files.open().close()
     assert max(given[0]) <= 1 << 30
+
+
+def test_a_server_that_is_killed_leaves_no_child(forum: Forum, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    os.mkfifo(told)
+    # The child begins to write its last bytes to the disk, and never gets there.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys, time\n"
+        "def never(_):\n"
+        f"    open({str(told)!r}, 'w').write(str(os.getpid()))\n"
+        "    time.sleep(3600)\n"
+        "if 'backup' in sys.orig_argv: os.fsync = never\n"
+    )
+    path = f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    with ServerProcess(forum, environment={"PYTHONPATH": path}) as server:
+        steward = server.ready().member("steward")
+        archive = server.bearer(steward.create("archive", Role.REPLICATE))
+        channel: Any = archive.channel
+        call = channel.unary_stream("/hashpact.v1.FeedService/Snapshot")(b"", metadata=archive.metadata)
+        child = os.pidfd_open(int(told.read_text()))
+        try:
+            assert select.select([child], [], [], 0)[0] == []
+            server.kill()
+            assert select.select([child], [], [], WAIT_S)[0] == [child]
+        finally:
+            os.close(child)
+        call.cancel()
 
 
 def test_those_who_read_for_ever_do_not_fill_the_disk(files: SnapshotFiles) -> None:

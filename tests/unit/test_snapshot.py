@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 from hashpact_server.config import Config
-from hashpact_server.core import open_store
+from hashpact_server.core import STORE_FOLDER, STORE_TABLES, open_store
 from hashpact_server.engine import Engine
 from hashpact_server.fsck import check
 from hashpact_server.ledger.base import Head
 from hashpact_server.ledger.embedded import LedgerReader
 from hashpact_server.ledger.merkle import EMPTY_ROOT
-from hashpact_server.ledger.store import StoreError
+from hashpact_server.ledger.store import Store, StoreError, StoreFullError
 from hashpact_server.snapshot import SnapshotError, Told, load, write, write_file
 from hashpact_server.state.row_store import StoredRows
 from hashpact_server.state.tables import Table
@@ -84,6 +84,22 @@ def test_a_list_is_read_back_as_it_was(hub: Engine, tmp_path: Path) -> None:
     finally:
         copy.close()
     assert check(tmp_path / "copy").problems == []
+
+
+def test_a_list_that_is_larger_than_the_store_may_be_is_refused(hub: Engine, tmp_path: Path) -> None:
+    whole = snapshot_of(hub)
+    Store(tmp_path / "copy" / STORE_FOLDER, STORE_TABLES).close()
+    for room in (0, len(whole) // 2):
+        store = open_store(tmp_path / "copy")
+        store.store_bytes_max = store.used_bytes() + room
+        try:
+            with pytest.raises(StoreFullError, match="store_bytes_max") as caught:
+                load(io.BytesIO(whole), store)
+            assert caught.value.limit == store.store_bytes_max
+            with store.read() as tx:
+                assert LedgerReader(tx).tip().sequence == -1
+        finally:
+            store.close()
 
 
 def test_answers_to_members_stay_where_they_are(hub: Engine) -> None:

@@ -5,6 +5,7 @@ Capabilities: what this server knows, allows and limits. Clients negotiate; they
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from hashpact.v1 import member_service_pb2 as _member_service_pb2
@@ -50,6 +51,7 @@ class GetCapabilitiesResponse(_message.Message):
     CALLER_ROLES_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     UPLOADS_FIELD_NUMBER: _builtins.int
+    REPLICA_FIELD_NUMBER: _builtins.int
     server_version: _builtins.str
     """Version of the server's software, e.g. `0.1.0`."""
     ledger_id: _builtins.str
@@ -74,6 +76,10 @@ class GetCapabilitiesResponse(_message.Message):
     def uploads(self) -> Global___UploadMemory:
         """How `UploadService` remembers uploads. Absent where it does not: on a hub, or where the operator did not switch it on."""
 
+    @_builtins.property
+    def replica(self) -> Global___ReplicaStatus:
+        """How far the server is behind. Absent where it writes the list itself."""
+
     def __init__(
         self,
         *,
@@ -85,10 +91,11 @@ class GetCapabilitiesResponse(_message.Message):
         caller_roles: _abc.Iterable[_member_service_pb2.Role.ValueType] | None = ...,
         as_of: _builtins.str = ...,
         uploads: Global___UploadMemory | None = ...,
+        replica: Global___ReplicaStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "uploads", b"uploads"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "replica", b"replica", "uploads", b"uploads"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "caller", b"caller", "caller_roles", b"caller_roles", "ledger_id", b"ledger_id", "limits", b"limits", "server_version", b"server_version", "signal_types", b"signal_types", "uploads", b"uploads"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "caller", b"caller", "caller_roles", b"caller_roles", "ledger_id", b"ledger_id", "limits", b"limits", "replica", b"replica", "server_version", b"server_version", "signal_types", b"signal_types", "uploads", b"uploads"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -131,6 +138,44 @@ class UploadMemory(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UploadMemory: _TypeAlias = UploadMemory  # noqa: Y015
+
+@_typing.final
+class ReplicaStatus(_message.Message):
+    """How far a replica is behind. One that is cut off answers look-ups as before, by a list that grows old."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONNECTED_FIELD_NUMBER: _builtins.int
+    UPSTREAM_SEQUENCE_FIELD_NUMBER: _builtins.int
+    LAG_ENTRIES_FIELD_NUMBER: _builtins.int
+    LAG_FIELD_NUMBER: _builtins.int
+    connected: _builtins.bool
+    """Whether the server that it follows is sending."""
+    upstream_sequence: _builtins.int
+    """Number of the newest entry there, as far as the replica heard; 0 before it heard anything."""
+    lag_entries: _builtins.int
+    """Entries that are there, as far as the replica heard, and not here."""
+    @_builtins.property
+    def lag(self) -> _duration_pb2.Duration:
+        """How old the list here is, at most: everything that the hub had then is here. While all is well it grows up to
+        `watch_progress_s` and begins again, once per server between the hub and this one.
+        """
+
+    def __init__(
+        self,
+        *,
+        connected: _builtins.bool = ...,
+        upstream_sequence: _builtins.int = ...,
+        lag_entries: _builtins.int = ...,
+        lag: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lag", b"lag"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "lag", b"lag", "lag_entries", b"lag_entries", "upstream_sequence", b"upstream_sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplicaStatus: _TypeAlias = ReplicaStatus  # noqa: Y015
 
 @_typing.final
 class SignalTypeInfo(_message.Message):

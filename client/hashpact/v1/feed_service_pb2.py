@@ -22,30 +22,31 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ehashpact/v1/feed_service.proto\x12\x0bhashpact.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x11\n\x0fSnapshotRequest\" \n\x10SnapshotResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"_\n\x0cWatchRequest\x12\x16\n\x0estart_sequence\x18\x01 \x01(\x04\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t\x12(\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x18.hashpact.v1.WatchFilter\":\n\x0bWatchFilter\x12\x14\n\x0csignal_types\x18\x01 \x03(\t\x12\x15\n\rlabel_classes\x18\x02 \x03(\t\"\xd3\x01\n\rWatchResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.hashpact.v1.LedgerEntry\x12\x15\n\rnext_sequence\x18\x02 \x01(\x04\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\x12\x15\n\rhead_sequence\x18\x04 \x01(\x04\x12-\n\tsent_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\ncheckpoint\x18\x06 \x01(\x0b\x32\x17.hashpact.v1.Checkpoint\"N\n\x0bLedgerEntry\x12\x13\n\x0bpublic_part\x18\x01 \x01(\x0c\x12\x19\n\x0cprivate_part\x18\x02 \x01(\x0cH\x00\x88\x01\x01\x42\x0f\n\r_private_part\">\n\nCheckpoint\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x0c\n\x04root\x18\x02 \x01(\x0c\x12\x14\n\x0cstate_digest\x18\x03 \x01(\x0c\x32\x9a\x01\n\x0b\x46\x65\x65\x64Service\x12@\n\x05Watch\x12\x19.hashpact.v1.WatchRequest\x1a\x1a.hashpact.v1.WatchResponse0\x01\x12I\n\x08Snapshot\x12\x1c.hashpact.v1.SnapshotRequest\x1a\x1d.hashpact.v1.SnapshotResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ehashpact/v1/feed_service.proto\x12\x0bhashpact.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x11\n\x0fSnapshotRequest\" \n\x10SnapshotResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"_\n\x0cWatchRequest\x12\x16\n\x0estart_sequence\x18\x01 \x01(\x04\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t\x12(\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x18.hashpact.v1.WatchFilter\":\n\x0bWatchFilter\x12\x14\n\x0csignal_types\x18\x01 \x03(\t\x12\x15\n\rlabel_classes\x18\x02 \x03(\t\"\xfb\x01\n\rWatchResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.hashpact.v1.LedgerEntry\x12\x15\n\rnext_sequence\x18\x02 \x01(\x04\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\x12\x15\n\rhead_sequence\x18\x04 \x01(\x04\x12-\n\tsent_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x03lag\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\ncheckpoint\x18\x06 \x01(\x0b\x32\x17.hashpact.v1.Checkpoint\"N\n\x0bLedgerEntry\x12\x13\n\x0bpublic_part\x18\x01 \x01(\x0c\x12\x19\n\x0cprivate_part\x18\x02 \x01(\x0cH\x00\x88\x01\x01\x42\x0f\n\r_private_part\"l\n\nCheckpoint\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x0c\n\x04root\x18\x02 \x01(\x0c\x12\x14\n\x0cstate_digest\x18\x03 \x01(\x0c\x12\x1a\n\rprivate_parts\x18\x04 \x01(\x04H\x00\x88\x01\x01\x42\x10\n\x0e_private_parts2\x9a\x01\n\x0b\x46\x65\x65\x64Service\x12@\n\x05Watch\x12\x19.hashpact.v1.WatchRequest\x1a\x1a.hashpact.v1.WatchResponse0\x01\x12I\n\x08Snapshot\x12\x1c.hashpact.v1.SnapshotRequest\x1a\x1d.hashpact.v1.SnapshotResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hashpact.v1.feed_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SNAPSHOTREQUEST']._serialized_start=80
-  _globals['_SNAPSHOTREQUEST']._serialized_end=97
-  _globals['_SNAPSHOTRESPONSE']._serialized_start=99
-  _globals['_SNAPSHOTRESPONSE']._serialized_end=131
-  _globals['_WATCHREQUEST']._serialized_start=133
-  _globals['_WATCHREQUEST']._serialized_end=228
-  _globals['_WATCHFILTER']._serialized_start=230
-  _globals['_WATCHFILTER']._serialized_end=288
-  _globals['_WATCHRESPONSE']._serialized_start=291
-  _globals['_WATCHRESPONSE']._serialized_end=502
-  _globals['_LEDGERENTRY']._serialized_start=504
-  _globals['_LEDGERENTRY']._serialized_end=582
-  _globals['_CHECKPOINT']._serialized_start=584
-  _globals['_CHECKPOINT']._serialized_end=646
-  _globals['_FEEDSERVICE']._serialized_start=649
-  _globals['_FEEDSERVICE']._serialized_end=803
+  _globals['_SNAPSHOTREQUEST']._serialized_start=112
+  _globals['_SNAPSHOTREQUEST']._serialized_end=129
+  _globals['_SNAPSHOTRESPONSE']._serialized_start=131
+  _globals['_SNAPSHOTRESPONSE']._serialized_end=163
+  _globals['_WATCHREQUEST']._serialized_start=165
+  _globals['_WATCHREQUEST']._serialized_end=260
+  _globals['_WATCHFILTER']._serialized_start=262
+  _globals['_WATCHFILTER']._serialized_end=320
+  _globals['_WATCHRESPONSE']._serialized_start=323
+  _globals['_WATCHRESPONSE']._serialized_end=574
+  _globals['_LEDGERENTRY']._serialized_start=576
+  _globals['_LEDGERENTRY']._serialized_end=654
+  _globals['_CHECKPOINT']._serialized_start=656
+  _globals['_CHECKPOINT']._serialized_end=764
+  _globals['_FEEDSERVICE']._serialized_start=767
+  _globals['_FEEDSERVICE']._serialized_end=921
 # @@protoc_insertion_point(module_scope)

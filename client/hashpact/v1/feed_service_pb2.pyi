@@ -5,6 +5,7 @@ Feed: everything that happens to the list, in order, to those who hold a copy of
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -138,6 +139,7 @@ class WatchResponse(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     HEAD_SEQUENCE_FIELD_NUMBER: _builtins.int
     SENT_TIME_FIELD_NUMBER: _builtins.int
+    LAG_FIELD_NUMBER: _builtins.int
     CHECKPOINT_FIELD_NUMBER: _builtins.int
     next_sequence: _builtins.int
     """Number of the entry that comes next: all below it were sent, or left out by the filter."""
@@ -154,6 +156,12 @@ class WatchResponse(_message.Message):
         """When this message was made. Beside the time in the newest entry it tells how far behind a watcher is."""
 
     @_builtins.property
+    def lag(self) -> _duration_pb2.Duration:
+        """On a replica: how old its list is, at most. Everything that the hub had then is there, and nothing says that it has
+        been since. Absent on the hub itself.
+        """
+
+    @_builtins.property
     def checkpoint(self) -> Global___Checkpoint:
         """What the list adds up to, up to `next_sequence`. In the first message, and whenever a message ends at the newest entry."""
 
@@ -165,11 +173,12 @@ class WatchResponse(_message.Message):
         as_of: _builtins.str = ...,
         head_sequence: _builtins.int = ...,
         sent_time: _timestamp_pb2.Timestamp | None = ...,
+        lag: _duration_pb2.Duration | None = ...,
         checkpoint: Global___Checkpoint | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "sent_time", b"sent_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "lag", b"lag", "sent_time", b"sent_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "checkpoint", b"checkpoint", "entries", b"entries", "head_sequence", b"head_sequence", "next_sequence", b"next_sequence", "sent_time", b"sent_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "checkpoint", b"checkpoint", "entries", b"entries", "head_sequence", b"head_sequence", "lag", b"lag", "next_sequence", b"next_sequence", "sent_time", b"sent_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -212,6 +221,7 @@ class Checkpoint(_message.Message):
     SIZE_FIELD_NUMBER: _builtins.int
     ROOT_FIELD_NUMBER: _builtins.int
     STATE_DIGEST_FIELD_NUMBER: _builtins.int
+    PRIVATE_PARTS_FIELD_NUMBER: _builtins.int
     size: _builtins.int
     """Number of entries."""
     root: _builtins.bytes
@@ -220,17 +230,24 @@ class Checkpoint(_message.Message):
     """`state_digest` of the state that they add up to, 32 bytes. Absent where it is not known any more: in the first message
     of a watch that does not begin at the newest entry.
     """
+    private_parts: _builtins.int
+    """Number of private parts that stand behind it. Two copies may differ in it, and then in their state digests: where one
+    of them read entries whose redaction has not reached it yet. From that redaction on they agree.
+    """
     def __init__(
         self,
         *,
         size: _builtins.int = ...,
         root: _builtins.bytes = ...,
         state_digest: _builtins.bytes = ...,
+        private_parts: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_private_parts", b"_private_parts", "private_parts", b"private_parts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["root", b"root", "size", b"size", "state_digest", b"state_digest"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_private_parts", b"_private_parts", "private_parts", b"private_parts", "root", b"root", "size", b"size", "state_digest", b"state_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__private_parts: _TypeAlias = _typing.Literal["private_parts"]  # noqa: Y015
+    _WhichOneofArgType__private_parts: _TypeAlias = _typing.Literal["_private_parts", b"_private_parts"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__private_parts) -> _WhichOneofReturnType__private_parts | None: ...
 
 Global___Checkpoint: _TypeAlias = Checkpoint  # noqa: Y015

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -17,11 +19,20 @@ from hashpact_server.trouble import Trouble
 def backup(
     data: DataOption,
     to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The file to write; it must not exist.")],
+    *,
+    while_stdin_is_open: Annotated[
+        bool,
+        typer.Option(
+            "--while-stdin-is-open", help="For programs: give up when standard input is closed, as by your end."
+        ),
+    ] = False,
 ) -> None:
     """Write the whole list to one file, also while the server runs. Keep it as secret as the list itself.
 
     Keys, certificates and settings are not in it.
     """
+    if while_stdin_is_open:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
     from hashpact_server.snapshot import write_file  # noqa: PLC0415 - the command line starts quicker without it
 
     directory = DataDirectory(data)
@@ -35,6 +46,12 @@ def backup(
     except StoreError as error:
         raise Trouble(f"cannot read the list in {data}: {error}") from error
     say(f"{to}: {told.head.sequence + 1} entries, {to.stat().st_size} bytes, root {told.head.root.hex()}")
+
+
+def _end_with_stdin() -> None:
+    """End when whoever started us is gone: nobody wants the file any more."""
+    os.read(0, 1)
+    os._exit(1)
 
 
 def restore(

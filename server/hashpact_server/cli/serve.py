@@ -61,8 +61,8 @@ def serve(
     # Python's own 5 ms let look-ups beside contributions wait less. docs/benchmarks/analysis.md has the few figures.
     sys.setswitchinterval(SWITCH_S)
     kernels.prepare(directory)
-    from hashpact_server.follower import upstream_of  # noqa: PLC0415 - both need numba and grpc, set up above
-    from hashpact_server.node import Node  # noqa: PLC0415
+    from hashpact_server.node import Node  # noqa: PLC0415 - both need numba and grpc, set up above
+    from hashpact_server.upstream import upstream_of  # noqa: PLC0415
 
     upstream = None if follow is None else upstream_of(follow, os.environ.get("HASHPACT_TOKEN", ""), ca)
     raise typer.Exit(Node(directory, config, plaintext=plaintext, upstream=upstream).run())

@@ -21,7 +21,7 @@ from typing import Final
 
 from hashpact_server.ledger.base import Committed, Conflict
 from hashpact_server.ledger.codec import LayoutError, Reader, u8, u64
-from hashpact_server.ledger.entry import SALT_BYTES, Draft, Entry, leaf_hash, parse, seal
+from hashpact_server.ledger.entry import SALT_BYTES, Draft, Entry, Kind, kind_of, leaf_hash, parse, seal
 from hashpact_server.ledger.merkle import HASH_BYTES, Frontier, RightEdge, growing_tiles, root_at
 from hashpact_server.ledger.store import StoreError, Tx
 
@@ -100,6 +100,22 @@ class LedgerReader:
         """Public and private parts in order, from entry ``start`` on, as they are stored."""
         for key, public in self._tx.scan(PUBLIC, start=u64(start)):
             yield public, self._tx.get(PRIVATE, key)
+
+    def private_parts(self) -> int:
+        """Number of entries whose private part is here."""
+        return self._tx.count(PRIVATE)
+
+    def private_parts_due(self) -> int:
+        """As many would be here if those only were missing that an entry here redacts. Reads every entry.
+
+        A copy may have fewer: those that it got when they had been redacted elsewhere are missing before their time.
+        """
+        size, redacted = 0, set()
+        for _, public in self._tx.scan(PUBLIC):
+            size += 1
+            if kind_of(public) == Kind.REDACTED:
+                redacted.add(parse(public, None).subject)
+        return size - len(redacted)
 
     def root_at(self, size: int) -> bytes:
         """Root of the tree over the first ``size`` entries; raises LookupError where there are not so many."""

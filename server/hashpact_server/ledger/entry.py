@@ -40,6 +40,7 @@ COMMITMENT_DOMAIN: Final = b"hashpact/entry-private\x00"
 LEAF_PREFIX: Final = b"\x00"
 
 _HEAD: Final = struct.Struct(f">BQQH{PSEUDONYM_BYTES}sQB")
+_KIND: Final = slice(17, 19)
 """Everything up to the number of label classes."""
 _COMMITTED: Final = COMMITMENT_DOMAIN + u8(FORMAT)
 
@@ -184,6 +185,11 @@ def parse(public: bytes, private: bytes | None) -> Entry:
         public=public,
         private=private,
     )
+
+
+def kind_of(public: bytes) -> int:
+    """The kind of an entry, without reading the rest of it: for walking through many."""
+    return int.from_bytes(public[_KIND], "big")
 
 
 def check_private(entry: Entry) -> bool:

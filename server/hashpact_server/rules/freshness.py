@@ -11,7 +11,7 @@ from hashpact_server.refusal import Refusal
 from hashpact_server.tokens import Position, TokenMalformedError
 
 
-def check_fresh(token: str, head: Head, epoch_end: Callable[[int], int | None]) -> None:
+def check_fresh(token: str, head: Head, epoch_end: Callable[[int], int | None], *, follows: bool = False) -> None:
     """Check an ``at_least_as_fresh`` token against the newest durable head; an empty one asks for nothing.
 
     Since every write is visible once it is acknowledged, a token of this server's own history is never ahead of it:
@@ -22,6 +22,7 @@ def check_fresh(token: str, head: Head, epoch_end: Callable[[int], int | None]) 
         head: the newest durable head.
         epoch_end: epoch -> sequence of the entry that began the next one, or None when this history has no such
             epoch. Asked only for tokens of earlier epochs.
+        follows: whether the list is a replica's, which may yet hear of an epoch that began elsewhere.
 
     Raises:
         Refusal: TOKEN_MALFORMED, TOKEN_UNKNOWN_HISTORY, TOKEN_FROM_FUTURE.
@@ -35,12 +36,13 @@ def check_fresh(token: str, head: Head, epoch_end: Callable[[int], int | None]) 
             error_reason_pb2.ERROR_REASON_TOKEN_MALFORMED,
             "at_least_as_fresh is no token: send the as_of of an earlier answer unchanged, or nothing",
         ) from error
-    if not _in_history(position, head, epoch_end):
+    on_its_way = follows and position.ledger_id == head.ledger_id and position.epoch > head.epoch
+    if not on_its_way and not _in_history(position, head, epoch_end):
         raise Refusal(
             error_reason_pb2.ERROR_REASON_TOKEN_UNKNOWN_HISTORY,
             "the token is of another list, or of a part of this one's history that was given up: drop it, read again",
         )
-    if position.sequence > head.sequence:
+    if on_its_way or position.sequence > head.sequence:
         raise Refusal(error_reason_pb2.ERROR_REASON_TOKEN_FROM_FUTURE, "the token is ahead of this server")
 
 

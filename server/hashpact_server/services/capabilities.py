@@ -12,6 +12,7 @@ from hashpact.v1 import capabilities_service_pb2_grpc, member_service_pb2
 from hashpact_server import versions
 from hashpact_server.config import Limits
 from hashpact_server.engine import Engine
+from hashpact_server.following import Following
 from hashpact_server.services.caller import current_caller
 from hashpact_server.services.reading import fresh_head
 
@@ -50,4 +51,15 @@ class CapabilitiesService(capabilities_service_pb2_grpc.CapabilitiesServiceServi
             caller=member.name,
             caller_roles=[member_service_pb2.Role.ValueType(role) for role in member.roles],
             as_of=head.position().encode(),
+            replica=None if (following := self._engine.following) is None else _status(following, head.sequence),
         )
+
+
+def _status(following: Following, sequence: int) -> pb.ReplicaStatus:
+    status = pb.ReplicaStatus(
+        connected=following.connected,
+        upstream_sequence=max(0, following.upstream_sequence),
+        lag_entries=following.lag_entries(sequence),
+    )
+    status.lag.FromMilliseconds(round(following.lag_s() * 1000))
+    return status

@@ -9,24 +9,31 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 _STATUS = health_pb2.HealthCheckResponse
 
+READY: Final = "ready"
+"""The name under which a replica that is too far behind says NOT_SERVING, while it answers look-ups all the same."""
+
 
 class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # the package has no types
     """Answers for the server as a whole (the empty name) and for each service by name; all rise and fall together.
+
+    Besides for ``ready``, which on a replica falls as well while the list there is old.
 
     Args:
         services: full names, e.g. ``hashpact.v1.LookupService``.
     """
 
     def __init__(self, services: Sequence[str]) -> None:
-        self._names = frozenset(["", *services])
+        self._names = frozenset(["", READY, *services])
         self._changed = threading.Condition()
         self._serving = False
+        self._behind = False
         self._ended = False
 
     def set_serving(self, *, serving: bool) -> None:
@@ -37,6 +44,13 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # the
         with self._changed:
             self._serving = serving and not self._ended
             self._changed.notify_all()
+
+    def set_behind(self, *, behind: bool) -> None:
+        """Whether the list here is older than the operator wants it to be."""
+        with self._changed:
+            if behind != self._behind:
+                self._behind = behind
+                self._changed.notify_all()
 
     def end(self) -> None:
         """Say NOT_SERVING and end every Watch, so that none keeps the server from stopping."""
@@ -86,7 +100,8 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # the
     def _status(self, name: str) -> int:
         if name not in self._names:
             return int(_STATUS.SERVICE_UNKNOWN)
-        return int(_STATUS.SERVING if self._serving else _STATUS.NOT_SERVING)
+        serving = self._serving and not (self._behind and name == READY)
+        return int(_STATUS.SERVING if serving else _STATUS.NOT_SERVING)
 
     def _wake(self) -> None:
         with self._changed:

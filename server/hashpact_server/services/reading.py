@@ -39,7 +39,7 @@ def fresh_head(engine: Engine, at_least_as_fresh: str = "") -> Head:
     Raises:
         Refusal: as ``check_fresh``.
     """
-    if at_least_as_fresh and engine.follows:
+    if at_least_as_fresh and engine.following is not None:
         _wait_for(engine, at_least_as_fresh)
     head = engine.published.head
     if at_least_as_fresh:
@@ -48,7 +48,7 @@ def fresh_head(engine: Engine, at_least_as_fresh: str = "") -> Head:
             with engine.state.read() as view:
                 return view.epoch_end(epoch)
 
-        check_fresh(at_least_as_fresh, head, epoch_end)
+        check_fresh(at_least_as_fresh, head, epoch_end, follows=engine.following is not None)
     return head
 
 

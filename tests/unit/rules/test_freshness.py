@@ -43,6 +43,21 @@ def test_positions(epoch: int, sequence: int, reason: int) -> None:
     assert verdict(Position(LEDGER, epoch, sequence).encode()) == reason
 
 
+@pytest.mark.parametrize(
+    ("ledger", "epoch", "sequence", "reason"),
+    [
+        (LEDGER, 10, 50, reasons.ERROR_REASON_TOKEN_FROM_FUTURE),
+        (LEDGER, 10, 101, reasons.ERROR_REASON_TOKEN_FROM_FUTURE),
+        (LEDGER, 7, 50, reasons.ERROR_REASON_TOKEN_UNKNOWN_HISTORY),
+        (b"M" * 16, 10, 50, reasons.ERROR_REASON_TOKEN_UNKNOWN_HISTORY),
+    ],
+)
+def test_a_replica_may_not_have_heard_of_an_epoch_yet(ledger: bytes, epoch: int, sequence: int, reason: int) -> None:
+    with pytest.raises(Refusal) as caught:
+        check_fresh(Position(ledger, epoch, sequence).encode(), HEAD, ENDS.get, follows=True)
+    assert caught.value.reason == reason
+
+
 def test_no_token_asks_for_nothing() -> None:
     assert verdict("") == reasons.ERROR_REASON_UNSPECIFIED
 

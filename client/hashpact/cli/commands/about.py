@@ -12,6 +12,7 @@ from hashpact.cli.exits import Exit, exit_of, strongest
 from hashpact.cli.output import json_line, say, table
 from hashpact.cli.settings import Settings
 from hashpact.errors import ConfigError, HashpactError, NotAllowedError
+from hashpact.membership import ReplicaStatus
 
 
 @service
@@ -23,6 +24,8 @@ def capabilities_command(settings: Settings, *, as_json: AsJson = False) -> None
         json_line(found.to_dict())
         return
     say(f"server {found.server_version}, list {found.ledger_id}")
+    if found.replica is not None:
+        say(_replica(found.replica))
     say(f"you are {found.caller}, with {', '.join(found.caller_roles) or 'no roles'}")
     table(
         ("signal type", "bytes#", "compared by", "radius#", "radius at most#", "identifies", "quality from#"),
@@ -101,7 +104,13 @@ def _service(settings: Settings) -> str:
     with settings.client() as client:
         found = client.capabilities()
     roles = ", ".join(found.caller_roles) or "no roles"
-    return f"answers, version {found.server_version}; you are {found.caller}, with {roles}"
+    replica = "" if found.replica is None else f"; {_replica(found.replica)}"
+    return f"answers, version {found.server_version}{replica}; you are {found.caller}, with {roles}"
+
+
+def _replica(status: ReplicaStatus) -> str:
+    how = "connected" if status.connected else "cut off from its upstream"
+    return f"a replica, {how}, {status.lag_entries} entries and at most {status.lag_s:.0f} s behind"
 
 
 @local
