@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Final
 from hashpact.v1 import error_reason_pb2 as reasons
 
 from hashpact_server import idempotency
+from hashpact_server.collector import resting
 from hashpact_server.ledger.store import CommitUnknownError, StoreError, StoreFullError
 from hashpact_server.refusal import Refusal, not_serving
 from hashpact_server.scene import Scene, Undo
@@ -188,7 +189,8 @@ class Writer:
     def _carry_out(self, group: Sequence[_Waiting]) -> None:
         self._committing = False
         try:
-            self._answer_all(group)
+            with resting():  # what a group holds, it gives back: a tenth of the time went into looking for cycles
+                self._answer_all(group)
         except BaseException:
             # Nobody may wait for ever, nor be told that nothing was written when the disk was asked to.
             for waiting in group:
