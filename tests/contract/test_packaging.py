@@ -27,13 +27,18 @@ sys.meta_path.insert(0, Absent())
 EXTRAS = (
     "PIL",
     "cryptography",
+    "httpx",
     "imagehash",
+    "jinja2",
     "lmdb",
     "llvmlite",
     "numba",
     "numpy",
     "prometheus_client",
+    "python_multipart",
     "scipy",
+    "starlette",
+    "uvicorn",
 )
 
 
@@ -129,7 +134,7 @@ def test_extras_of_the_environment_cover_the_blocked_packages() -> None:
         for extra in project()["project"]["optional-dependencies"].values()
         for text in extra
     }
-    assert brought - {"grpcio_health_checking", "grpcio_reflection"} <= {*EXTRAS, "pillow"}
+    assert brought - {"grpcio_health_checking", "grpcio_reflection", "hashpact"} <= {*EXTRAS, "pillow"}
 
 
 def test_thin_install_imports_and_its_names_are_there() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hashpact.cli.commands import about, amend, check, contribute, hashing, items, member
+from hashpact.cli.commands import about, amend, check, contribute, hashing, items, member, sidecar
 from hashpact.cli.exits import Exit
 from hashpact.cli.output import note
 
@@ -39,6 +39,7 @@ members.command("resume")(member.resume_command)
 members.command("token")(member.token_command)
 members.command("revoke")(member.revoke_command)
 app.add_typer(members, name="member")
+app.command("sidecar")(sidecar.sidecar_command)
 app.command("capabilities")(about.capabilities_command)
 app.command("doctor")(about.doctor_command)
 app.command("version")(about.version_command)

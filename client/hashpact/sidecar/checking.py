@@ -1,0 +1,130 @@
+"""One upload -> signals -> look-up -> advice, within a deadline.
+
+What cannot be answered in time is not forgotten: with ``fail = "open"`` the caller is told ``unchecked``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from hashpact._operations.reading import cannot_be_asked
+from hashpact.aio import AsyncClient
+from hashpact.errors import ServiceError, UnavailableError
+from hashpact.results import CheckResult, ProbeResult, strongest_advice
+from hashpact.sidecar.metrics import Metrics
+from hashpact.sidecar.modes import Modes
+from hashpact.sidecar.refusals import RefusedError
+from hashpact.sidecar.workers import Workers
+from hashpact.signals import ImageSignals
+
+DEADLINE: Final = "DEADLINE_EXCEEDED"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPolicy:
+    """What holds for every check.
+
+    Attributes:
+        modes: how far advice may go.
+        deadline_s: time for one check.
+        fail_open: whether a check without an answer says advice ``none``; else it is an error.
+    """
+
+    modes: Modes
+    deadline_s: float
+    fail_open: bool
+
+
+class Checker:
+    """Checks uploads.
+
+    Args:
+        workers: what decodes.
+        client: of the local server.
+        serving: whether that server answers at the moment.
+        policy: what holds for every check.
+        metrics: what is counted.
+    """
+
+    def __init__(
+        self,
+        workers: Workers,
+        client: AsyncClient,
+        serving: Callable[[], bool],
+        policy: CheckPolicy,
+        metrics: Metrics,
+    ) -> None:
+        self._workers = workers
+        self._client = client
+        self._serving = serving
+        self._policy = policy
+        self._metrics = metrics
+
+    async def check(self, path: Path, *, at_least_as_fresh: str = "") -> dict[str, Any]:
+        """Check one file.
+
+        Args:
+            path: of the spooled upload.
+            at_least_as_fresh: token of a write that the answer must reflect; "" for none.
+
+        Returns:
+            The answer, as the sidecar's page describes it.
+
+        Raises:
+            UnreadableMediaError: it is no picture.
+            RefusedError: no answer in time, and ``fail`` is ``closed``.
+            ServiceError: the replica refuses the sidecar.
+        """
+        began = time.monotonic()
+        hashed: list[ImageSignals] = []
+        try:
+            async with asyncio.timeout(self._policy.deadline_s):
+                answer = await self._answer(path, at_least_as_fresh, hashed)
+        except TimeoutError:
+            return self._unanswered(DEADLINE)
+        except ServiceError as error:
+            if not cannot_be_asked(error):
+                raise
+            return self._unanswered(error.reason)
+        self._metrics.seconds.observe(time.monotonic() - began)
+        return answer
+
+    async def _answer(self, path: Path, at_least_as_fresh: str, hashed: list[ImageSignals]) -> dict[str, Any]:
+        signals = await self._workers.hash(path, dihedral=True)
+        hashed.append(signals)
+        return await self.look_up(signals, at_least_as_fresh=at_least_as_fresh)
+
+    async def look_up(self, signals: ImageSignals, *, at_least_as_fresh: str = "") -> dict[str, Any]:
+        """The answer for an upload that was hashed."""
+        if not self._serving():
+            raise UnavailableError("the replica does not serve yet", reason="REPLICA_NOT_SERVING")
+        found = await self._client.lookup([signals], at_least_as_fresh=at_least_as_fresh)
+        return self._advised(signals, found[0], found.as_of)
+
+    def _advised(self, signals: ImageSignals, found: ProbeResult, as_of: str) -> dict[str, Any]:
+        modes = self._policy.modes
+        in_trial = signals.sha256 is not None and modes.in_trial(signals.sha256.value)
+        lowered = tuple(modes.lowered(match, in_trial=in_trial) for match in found.matches)
+        for before, after in zip(found.matches, lowered, strict=True):
+            self._metrics.matched(before, after.advice)
+        result = CheckResult(
+            None, found.verdict, strongest_advice(lowered), lowered, found.truncated, found.problems, signals, as_of
+        ).to_dict()
+        del result["path"]
+        for shown, before in zip(result["matches"], found.matches, strict=True):
+            shown["hub_advice"] = before.advice
+        self._metrics.checks.labels(result["verdict"], result["advice"]).inc()
+        return {**result, "hub_advice": found.advice, "in_trial": in_trial}
+
+    def _unanswered(self, reason: str) -> dict[str, Any]:
+        """What is said of an upload that has no answer in time."""
+        self._metrics.unchecked.labels(reason).inc()
+        if not self._policy.fail_open:
+            raise RefusedError(503, "UNCHECKED", f"no answer in time ({reason}): try again, or let a person look")
+        self._metrics.checks.labels("unchecked", "none").inc()
+        return {"verdict": "unchecked", "advice": "none", "matches": [], "reason": reason}

@@ -1,0 +1,270 @@
+"""The local server: ``hashpact-server serve --follow``, made, started, watched, and started again when it ends.
+
+::
+
+    init (once) --> start --> health over the unix socket: serving? --> ended? wait, longer each time --> start ...
+                                   |
+                                   '--> its metrics: how old is the list?
+
+Crash of the sidecar at any point: the kernel ends the server with it (see tie). One that outlived it all the same
+has the replica's lock, and is asked to go before the next is started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import random
+import shutil
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from pathlib import Path
+from typing import Any, Final
+
+import grpc.aio
+import httpx
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from prometheus_client.parser import text_string_to_metric_families
+
+from hashpact.errors import ConfigError
+from hashpact.sidecar.address import UNIX_PATH_BYTES_MAX
+from hashpact.sidecar.logs import event, forward
+
+SERVER: Final = (sys.executable, "-m", "hashpact_server")
+BACKOFF_S_MIN: Final = 0.5
+BACKOFF_S_MAX: Final = 30.0
+STEADY_S: Final = 60.0
+"""Running for so long, a server is taken to be well: the next wait is short again."""
+STOP_S_MAX: Final = 20.0
+"""The server drains for 10 s at most."""
+POLL_S: Final = 2.0
+_NOT_FOR_SERVER: Final = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "HASHPACT_SIDECAR_SECRET", "HASHPACT_CA")
+
+
+class LocalServer:
+    """A replica of the hub in a process of its own, reached over a unix socket.
+
+    Args:
+        data: the sidecar's folder; the replica's is below it.
+        hub: whom to follow.
+        token: of a member that may replicate.
+        ca: certificates of the hub, or None for the system's.
+
+    Attributes:
+        serving: whether it answers look-ups.
+        lag_s: seconds since it had everything that the hub has; None while nobody knows.
+        starts: how often it was started.
+
+    Raises:
+        ConfigError: the folder's path is too long for a socket in it.
+    """
+
+    def __init__(self, data: Path, *, hub: str, token: str, ca: Path | None) -> None:
+        self._replica = data / "replica"
+        self._socket = data / "replica.sock"
+        if len(os.fsencode(self._socket)) > UNIX_PATH_BYTES_MAX:
+            raise ConfigError(f"the path of the data folder is too long for a socket in it: {data}")
+        self._hub = hub
+        self._token = token
+        self._ca = ca
+        self._metrics = ""
+        self._process: Process | None = None
+        self._news = asyncio.Event()
+        self.serving = False
+        self.lag_s: float | None = None
+        self.starts = 0
+
+    @property
+    def target(self) -> str:
+        """Where it answers, as gRPC takes it."""
+        return f"unix:{self._socket}"
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it runs."""
+        return None if self._process is None else self._process.pid
+
+    async def until_serving(self) -> None:
+        """Wait until it serves."""
+        while not self.serving:
+            self._news.clear()
+            await self._news.wait()
+
+    async def run(self) -> None:
+        """Keep it running until cancelled; it is stopped in order then."""
+        wait_s = BACKOFF_S_MIN
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            try:
+                code = await self._run_once()
+            except (OSError, ConfigError) as error:
+                event(logging.ERROR, "replica not started", why=str(error))
+            else:
+                event(logging.ERROR, "replica ended", code=code)
+            if loop.time() - began > STEADY_S:
+                wait_s = BACKOFF_S_MIN
+            await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))  # noqa: S311  # spreads restarts, hides nothing
+            wait_s = min(2 * wait_s, BACKOFF_S_MAX)
+
+    async def _run_once(self) -> int:
+        await self._make()
+        await _end_orphan(self._replica)
+        self._socket.unlink(missing_ok=True)
+        options = ["serve", "--data", str(self._replica), "--listen", self.target, "--plaintext"]
+        options += ["--metrics", "127.0.0.1:0", "--follow", self._hub]
+        if self._ca is not None:
+            options += ["--ca", str(self._ca)]
+        self.starts += 1
+        self._process = process = await self._start(*options)
+        helpers = [asyncio.create_task(work) for work in (self._read(process), self._listen(), self._poll())]
+        try:
+            return await process.wait()
+        finally:
+            for task in helpers[1:]:
+                task.cancel()
+            self._told(serving=False)
+            await _stop(process)
+            await asyncio.gather(*helpers, return_exceptions=True)
+            self._process, self._metrics, self.lag_s = None, "", None
+
+    async def _start(self, *arguments: str) -> Process:
+        environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_SERVER}
+        # The token goes by the environment: the arguments of a process can be read by every user.
+        environment["HASHPACT_TOKEN"] = self._token
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "hashpact.sidecar.tie", str(os.getpid())),
+            *(*SERVER, *arguments),
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            stderr=PIPE,
+            env=environment,
+            # Ctrl-C reaches the whole group, and the server must outlive the requests that the sidecar drains.
+            start_new_session=True,
+        )
+
+    async def _make(self) -> None:
+        """Make the replica's folder, unless it is there; a half-made one is made anew."""
+        if (self._replica / "layout").exists():
+            return
+        if (self._replica / "initialising").exists():
+            await asyncio.to_thread(shutil.rmtree, self._replica)
+        process = await self._start("init", str(self._replica), "--replica")
+        try:
+            assert process.stderr is not None  # noqa: S101  # asked for above
+            said = await process.stderr.read()
+            code = await process.wait()
+        except BaseException:
+            await _stop(process)
+            raise
+        if code != 0:
+            raise ConfigError(f"cannot make the replica's folder: {said.decode(errors='replace').strip()[-500:]}")
+        event(logging.INFO, "replica made", folder=str(self._replica))
+
+    async def _read(self, process: Process) -> None:
+        """Hand on what it logs, and note where it tells its figures."""
+        assert process.stderr is not None  # noqa: S101  # asked for above
+        while True:
+            try:
+                line = await process.stderr.readline()
+            except ValueError:  # longer than any line of ours
+                continue
+            if not line:
+                return
+            forward(line)
+            if b'"metrics"' in line:
+                with contextlib.suppress(ValueError):
+                    told = json.loads(line)
+                    if told.get("event") == "metrics":
+                        self._metrics = str(told["address"])
+
+    async def _listen(self) -> None:
+        """Hear from it whether it serves."""
+        while True:
+            async with grpc.aio.insecure_channel(self.target, options=[("grpc.enable_http_proxy", 0)]) as channel:
+                stub: Any = health_pb2_grpc.HealthStub(channel)
+                with contextlib.suppress(grpc.aio.AioRpcError):
+                    async for answer in stub.Watch(health_pb2.HealthCheckRequest(), wait_for_ready=True):
+                        self._told(serving=answer.status == health_pb2.HealthCheckResponse.SERVING)
+            self._told(serving=False)
+            await asyncio.sleep(BACKOFF_S_MIN)
+
+    def _told(self, *, serving: bool) -> None:
+        if serving != self.serving:
+            event(logging.INFO if serving else logging.WARNING, "replica serves" if serving else "replica away")
+        self.serving = serving
+        self._news.set()
+
+    async def _poll(self) -> None:
+        """Ask it how old its list is."""
+        async with httpx.AsyncClient(trust_env=False, timeout=POLL_S) as client:
+            while True:
+                await asyncio.sleep(POLL_S if self.lag_s is not None else BACKOFF_S_MIN)
+                if not self._metrics:
+                    continue
+                try:
+                    answer = await client.get(f"http://{self._metrics}/metrics")
+                    self.lag_s = _lag_of(answer.text)
+                except (httpx.HTTPError, ValueError):
+                    self.lag_s = None
+
+
+def _lag_of(text: str) -> float | None:
+    for family in text_string_to_metric_families(text):
+        if family.name == "hashpact_replica_lag_seconds":
+            return float(family.samples[0].value)
+    return None
+
+
+async def _stop(process: Process) -> None:
+    """End a server in order; by force when that takes too long."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            async with asyncio.timeout(STOP_S_MAX):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def _end_orphan(replica: Path) -> None:
+    """End a server that an earlier sidecar left: ours is the only sidecar here, so whoever has the lock is one."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + STOP_S_MAX
+    while (pid := _holder(replica / "lock")) is not None:
+        if not _is_server_on(pid, replica):
+            raise ConfigError(f"{replica} is in use by process {pid}: stop it")
+        event(logging.WARNING, "ending a server that was left", pid=pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM if loop.time() < until else signal.SIGKILL)
+        await asyncio.sleep(BACKOFF_S_MIN)
+
+
+def _holder(lock: Path) -> int | None:
+    """Process id of whoever has a lock file locked; None when nobody has."""
+    try:
+        with lock.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                text = file.read(20).strip()
+                return int(text) if text.isdigit() else 0
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def _is_server_on(pid: int, replica: Path) -> bool:
+    """Whether a process is a server on this folder."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return pid > 0  # it has ended meanwhile
+    return b"hashpact_server" in words and os.fsencode(replica) in words
