@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from hashpact.cli.commands import about, amend, check, contribute, hashing, items, member, sidecar
+from hashpact.cli.commands import (
+    about,
+    amend,
+    check,
+    contribute,
+    exporting,
+    hashing,
+    importing,
+    items,
+    member,
+    sidecar,
+)
 from hashpact.cli.exits import Exit
 from hashpact.cli.output import note
 
@@ -30,6 +41,8 @@ app.command("check")(check.check_command)
 app.command("contribute")(contribute.contribute_command)
 app.command("amend")(amend.amend_command)
 app.command("withdraw")(contribute.withdraw_command)
+app.command("import")(importing.import_command)
+app.command("export")(exporting.export_command)
 app.command("item")(items.item_command)
 app.command("items")(items.items_command)
 members.command("add")(member.add_command)

@@ -35,3 +35,23 @@ def progress(title: str, count: Iterable[object] | None) -> Iterator[Advance]:
 
         threading.Thread(target=count_all, daemon=True, name="hashpact-count").start()
         yield lambda done: bar.advance(task, done)
+
+
+@contextmanager
+def progress_bytes(title: str, total: int | None) -> Iterator[Advance]:
+    """Show a bar of bytes while the block runs.
+
+    Args:
+        title: what is being done.
+        total: bytes there are; 0: not known; None: no bar.
+    """
+    if total is None or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415  # as above
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415  # as above
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task(title, total=total or None)
+        yield lambda done: bar.advance(task, done)

@@ -17,6 +17,8 @@ WITHDRAWAL_REASONS: Final = (
     "benign-collision",
     "legal",
 )
+LIST_FORMATS: Final = ("csv", "jsonl", "json", "lines")
+EXPORT_FORMATS: Final = ("csv", "jsonl", "threatexchange")
 
 
 def one_of(words: tuple[str, ...]) -> Callable[[str], str]:

@@ -1,0 +1,89 @@
+"""Whatever stands between the good records of a list: each is taken, and everything else is told with its place."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+from hashpact.exchange.items import Batch, Batches
+from hashpact.exchange.labelling import Labelling
+from hashpact.exchange.reading import read
+from hashpact.exchange.source import Source
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.data import effort
+
+GARBAGE = st.one_of(
+    st.binary(max_size=60),
+    st.text('{}[]",:\\ \0\t;|#ab01\ud7ff\u2028', max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass")),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["value", "type", "signals", "id", "tags", "labels", "descriptors", "data", "status", "pdq"]
+                ),
+                inner,
+                max_size=4,
+            )
+        ),
+        max_leaves=8,
+    ).map(lambda value: json.dumps(value).encode()),
+)
+RECORDS = st.lists(st.one_of(st.integers(0, 10**9), GARBAGE), max_size=12)
+GOOD = {"csv": "md5,{0:032x}", "lines": "md5 {0:032x}", "jsonl": '{{"type": "md5", "value": "{0:032x}"}}'}
+
+
+def taken(content: bytes, list_format: str) -> list[Batch]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "list"
+        path.write_bytes(content)
+        batches = Batches(Labelling(["test"]), pdq_quality=None, keep_opaque=True)
+        with Source(str(path)) as source:
+            return list(batches.cut((source.bytes_read, one) for one in read(source, list_format)))
+
+
+def values(batches: list[Batch]) -> set[str]:
+    return {signal.hex for batch in batches for item in batch.items for signal in item.signals}
+
+
+@settings(max_examples=effort(150), deadline=None)
+@given(records=RECORDS, list_format=st.sampled_from(sorted(GOOD)))
+def test_lines(records: list[int | bytes], list_format: str) -> None:
+    lines = [b"type,value"] if list_format == "csv" else []
+    good: set[str] = set()
+    for one in records:
+        if isinstance(one, int):
+            lines.append(GOOD[list_format].format(one).encode())
+            good.add(f"{one:032x}")
+        else:
+            lines += one.split(b"\n")
+    content = b"\n".join(lines)
+    if content.startswith((b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
+        return
+    batches = taken(content, list_format)
+    assert good <= values(batches)
+    told = {one.place.number for batch in batches for one in batch.refusals}
+    told |= {one.place.number for batch in batches for one in batch.opaque}
+    told |= {place.number for batch in batches for item in batch.items for place in item.signals.values()}
+    for number, line in enumerate(content.split(b"\n"), 1):
+        remark = list_format == "lines" and line.split()[:1] and line.split()[0].startswith(b"#")
+        heading = list_format == "csv" and number == 1
+        if line.strip() and not remark and not heading and not line.decode("utf-8", "replace").isspace():
+            assert number in told
+
+
+@settings(max_examples=effort(150), deadline=None)
+@given(records=RECORDS)
+def test_documents(records: list[int | bytes]) -> None:
+    """Garbage may hold brackets and quotes, and swallow what follows: then that is told."""
+    good = {f"{one:032x}" for one in records if isinstance(one, int)}
+    pieces = [GOOD["jsonl"].format(one).encode() if isinstance(one, int) else one for one in records]
+    batches = taken(b"[" + b",".join(pieces) + b"]", "json")
+    refused = [one for batch in batches for one in batch.refusals]
+    assert good <= values(batches) or refused
+    broken = any(isinstance(one, bytes) and any(sign in one for sign in b'{}[]"\\') for one in records)
+    assert broken or good <= values(batches)
