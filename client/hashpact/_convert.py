@@ -291,6 +291,7 @@ def capabilities_of(message: capabilities_pb2.GetCapabilitiesResponse) -> Capabi
         caller_roles=tuple(ROLES.word(role) for role in message.caller_roles),
         as_of=message.as_of,
         replica=_replica_of(message.replica) if message.HasField("replica") else None,
+        server_time=time_of(message, "server_time"),
     )
 
 

@@ -154,6 +154,7 @@ class Capabilities:
         caller_roles: its rights.
         as_of: position in the list's history; opaque.
         replica: how far the server is behind; None where it writes the list itself.
+        server_time: the server's clock; None from a server that does not tell.
     """
 
     server_version: str
@@ -164,7 +165,12 @@ class Capabilities:
     caller_roles: tuple[str, ...]
     as_of: str = field(default="", repr=False)
     replica: ReplicaStatus | None = None
+    server_time: datetime | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As in the command line's ``--json``."""
-        return {**asdict(self), "signal_types": [asdict(kind) for kind in self.signal_types]}
+        return {
+            **asdict(self),
+            "signal_types": [asdict(kind) for kind in self.signal_types],
+            "server_time": None if self.server_time is None else self.server_time.isoformat(),
+        }

@@ -33,6 +33,7 @@ from hashpact_server.engine import Engine
 from hashpact_server.ledger.payloads import ListedSignal
 from hashpact_server.refusal import Refusal
 from hashpact_server.rules.advice import COARSE, Advice, advise
+from hashpact_server.rules.canaries import is_canary
 from hashpact_server.state.rows import Status
 from hashpact_server.state.view import View
 
@@ -313,7 +314,7 @@ def _answer(
     order = np.lexsort((items, np.minimum.reduceat(ranks, starts), probes))
     of_probe = probes[order]
     bounds = [*np.flatnonzero(np.append(True, of_probe[1:] != of_probe[:-1])).tolist(), len(order)]
-    known: dict[int, tuple[Status, tuple[str, ...]] | None] = {}
+    known: dict[int, tuple[Status, tuple[str, ...], bool] | None] = {}
     for first, last in itertools.pairwise(bounds):
         _check_deadline(deadline)
         probe = int(of_probe[first])
@@ -333,17 +334,21 @@ def _answer(
             )
             if probe in crowds:
                 agreements = _compared_again(view, item, agreements, crowds[probe])
-            status, labels = standing
-            advice = advise(status, labels, [agreement.signal_type for agreement in agreements])
+            status, labels, canary = standing
+            advice = advise(status, labels, [agreement.signal_type for agreement in agreements], canary=canary)
             matches.append(Match(item, status, labels, advice, agreements))
         left -= len(matches)
         if matches:
             yield Found(probe, tuple(matches), truncated)
 
 
-def _listed(view: View, item: int) -> tuple[Status, tuple[str, ...]] | None:
+def _listed(view: View, item: int) -> tuple[Status, tuple[str, ...], bool] | None:
+    """Status, labels, and whether it is a canary; None: it is not listed."""
     row = view.item(item)
-    return (row.status, view.labels(item)) if row is not None and row.status.matches else None
+    if row is None or not row.status.matches:
+        return None
+    labels = view.labels(item)
+    return row.status, labels, is_canary(view, item, labels)
 
 
 def _compared_again(

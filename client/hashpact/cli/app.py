@@ -11,8 +11,10 @@ import typer
 from hashpact.cli.commands import (
     about,
     amend,
+    canary,
     check,
     contribute,
+    doctor,
     exporting,
     hashing,
     importing,
@@ -35,6 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 members = typer.Typer(help="Members and their tokens.", no_args_is_help=True)
+canaries = typer.Typer(help="Harmless pictures with a known answer.", no_args_is_help=True)
 
 app.command("hash")(hashing.hash_command)
 app.command("check")(check.check_command)
@@ -53,8 +56,11 @@ members.command("token")(member.token_command)
 members.command("revoke")(member.revoke_command)
 app.add_typer(members, name="member")
 app.command("sidecar")(sidecar.sidecar_command)
+canaries.command("write")(canary.write_command)
+canaries.command("list")(canary.list_command)
+app.add_typer(canaries, name="canary")
 app.command("capabilities")(about.capabilities_command)
-app.command("doctor")(about.doctor_command)
+app.command("doctor")(doctor.doctor_command)
 app.command("version")(about.version_command)
 
 

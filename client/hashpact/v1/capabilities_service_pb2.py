@@ -23,28 +23,29 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from hashpact.v1 import member_service_pb2 as hashpact_dot_v1_dot_member__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&hashpact/v1/capabilities_service.proto\x12\x0bhashpact.v1\x1a\x1egoogle/protobuf/duration.proto\x1a hashpact/v1/member_service.proto\"\x18\n\x16GetCapabilitiesRequest\"\xbd\x02\n\x17GetCapabilitiesResponse\x12\x16\n\x0eserver_version\x18\x01 \x01(\t\x12\x11\n\tledger_id\x18\x02 \x01(\t\x12\x31\n\x0csignal_types\x18\x03 \x03(\x0b\x32\x1b.hashpact.v1.SignalTypeInfo\x12#\n\x06limits\x18\x04 \x01(\x0b\x32\x13.hashpact.v1.Limits\x12\x0e\n\x06\x63\x61ller\x18\x05 \x01(\t\x12\'\n\x0c\x63\x61ller_roles\x18\x06 \x03(\x0e\x32\x11.hashpact.v1.Role\x12\r\n\x05\x61s_of\x18\x07 \x01(\t\x12*\n\x07uploads\x18\x08 \x01(\x0b\x32\x19.hashpact.v1.UploadMemory\x12+\n\x07replica\x18\t \x01(\x0b\x32\x1a.hashpact.v1.ReplicaStatus\"w\n\x0cUploadMemory\x12\x14\n\x0cwindow_hours\x18\x01 \x01(\r\x12\x13\n\x0buploads_max\x18\x02 \x01(\r\x12\x11\n\tbytes_max\x18\x03 \x01(\x04\x12\x14\n\x0cjournal_days\x18\x04 \x01(\r\x12\x13\n\x0b\x61\x63tions_max\x18\x05 \x01(\r\"z\n\rReplicaStatus\x12\x11\n\tconnected\x18\x01 \x01(\x08\x12\x19\n\x11upstream_sequence\x18\x02 \x01(\x04\x12\x13\n\x0blag_entries\x18\x03 \x01(\x04\x12&\n\x03lag\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x96\x01\n\x0eSignalTypeInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\r\x12\r\n\x05\x65xact\x18\x03 \x01(\x08\x12\x16\n\x0eradius_default\x18\x04 \x01(\r\x12\x12\n\nradius_max\x18\x05 \x01(\r\x12\x12\n\nidentifies\x18\x06 \x01(\x08\x12\x13\n\x0bquality_min\x18\x07 \x01(\r\"\xd3\x04\n\x06Limits\x12\x19\n\x11message_bytes_max\x18\x01 \x01(\r\x12\x19\n\x11lookup_probes_max\x18\x02 \x01(\r\x12\x19\n\x11lookup_values_max\x18\x03 \x01(\r\x12\x18\n\x10probe_values_max\x18\x04 \x01(\r\x12\x17\n\x0fmatches_default\x18\x05 \x01(\r\x12\x13\n\x0bmatches_max\x18\x06 \x01(\r\x12\x19\n\x11\x63ontributions_max\x18\x07 \x01(\r\x12 \n\x18\x63ontribution_signals_max\x18\x08 \x01(\r\x12\x12\n\nlabels_max\x18\t \x01(\r\x12\x1b\n\x13near_duplicates_max\x18\n \x01(\r\x12\x15\n\rpage_size_max\x18\x0b \x01(\r\x12\x16\n\x0e\x64\x65\x61\x64line_s_max\x18\x0c \x01(\r\x12\x14\n\x0crequests_max\x18\r \x01(\r\x12\x1b\n\x13member_requests_max\x18\x0e \x01(\r\x12\x13\n\x0bstreams_max\x18\x0f \x01(\r\x12\x19\n\x11member_tokens_max\x18\x10 \x01(\r\x12\x18\n\x10request_id_ttl_s\x18\x11 \x01(\r\x12\x17\n\x0fstore_bytes_max\x18\x12 \x01(\x04\x12\x18\n\x10watch_progress_s\x18\x13 \x01(\r\x12\x19\n\x11watch_stall_s_max\x18\x14 \x01(\r\x12\x13\n\x0breports_max\x18\x15 \x01(\r\x12\x1a\n\x12member_reports_max\x18\x16 \x01(\r\x12\x17\n\x0freport_days_max\x18\x17 \x01(\r2s\n\x13\x43\x61pabilitiesService\x12\\\n\x0fGetCapabilities\x12#.hashpact.v1.GetCapabilitiesRequest\x1a$.hashpact.v1.GetCapabilitiesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&hashpact/v1/capabilities_service.proto\x12\x0bhashpact.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a hashpact/v1/member_service.proto\"\x18\n\x16GetCapabilitiesRequest\"\xee\x02\n\x17GetCapabilitiesResponse\x12\x16\n\x0eserver_version\x18\x01 \x01(\t\x12\x11\n\tledger_id\x18\x02 \x01(\t\x12\x31\n\x0csignal_types\x18\x03 \x03(\x0b\x32\x1b.hashpact.v1.SignalTypeInfo\x12#\n\x06limits\x18\x04 \x01(\x0b\x32\x13.hashpact.v1.Limits\x12\x0e\n\x06\x63\x61ller\x18\x05 \x01(\t\x12\'\n\x0c\x63\x61ller_roles\x18\x06 \x03(\x0e\x32\x11.hashpact.v1.Role\x12\r\n\x05\x61s_of\x18\x07 \x01(\t\x12*\n\x07uploads\x18\x08 \x01(\x0b\x32\x19.hashpact.v1.UploadMemory\x12+\n\x07replica\x18\t \x01(\x0b\x32\x1a.hashpact.v1.ReplicaStatus\x12/\n\x0bserver_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"w\n\x0cUploadMemory\x12\x14\n\x0cwindow_hours\x18\x01 \x01(\r\x12\x13\n\x0buploads_max\x18\x02 \x01(\r\x12\x11\n\tbytes_max\x18\x03 \x01(\x04\x12\x14\n\x0cjournal_days\x18\x04 \x01(\r\x12\x13\n\x0b\x61\x63tions_max\x18\x05 \x01(\r\"z\n\rReplicaStatus\x12\x11\n\tconnected\x18\x01 \x01(\x08\x12\x19\n\x11upstream_sequence\x18\x02 \x01(\x04\x12\x13\n\x0blag_entries\x18\x03 \x01(\x04\x12&\n\x03lag\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x96\x01\n\x0eSignalTypeInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\r\x12\r\n\x05\x65xact\x18\x03 \x01(\x08\x12\x16\n\x0eradius_default\x18\x04 \x01(\r\x12\x12\n\nradius_max\x18\x05 \x01(\r\x12\x12\n\nidentifies\x18\x06 \x01(\x08\x12\x13\n\x0bquality_min\x18\x07 \x01(\r\"\xd3\x04\n\x06Limits\x12\x19\n\x11message_bytes_max\x18\x01 \x01(\r\x12\x19\n\x11lookup_probes_max\x18\x02 \x01(\r\x12\x19\n\x11lookup_values_max\x18\x03 \x01(\r\x12\x18\n\x10probe_values_max\x18\x04 \x01(\r\x12\x17\n\x0fmatches_default\x18\x05 \x01(\r\x12\x13\n\x0bmatches_max\x18\x06 \x01(\r\x12\x19\n\x11\x63ontributions_max\x18\x07 \x01(\r\x12 \n\x18\x63ontribution_signals_max\x18\x08 \x01(\r\x12\x12\n\nlabels_max\x18\t \x01(\r\x12\x1b\n\x13near_duplicates_max\x18\n \x01(\r\x12\x15\n\rpage_size_max\x18\x0b \x01(\r\x12\x16\n\x0e\x64\x65\x61\x64line_s_max\x18\x0c \x01(\r\x12\x14\n\x0crequests_max\x18\r \x01(\r\x12\x1b\n\x13member_requests_max\x18\x0e \x01(\r\x12\x13\n\x0bstreams_max\x18\x0f \x01(\r\x12\x19\n\x11member_tokens_max\x18\x10 \x01(\r\x12\x18\n\x10request_id_ttl_s\x18\x11 \x01(\r\x12\x17\n\x0fstore_bytes_max\x18\x12 \x01(\x04\x12\x18\n\x10watch_progress_s\x18\x13 \x01(\r\x12\x19\n\x11watch_stall_s_max\x18\x14 \x01(\r\x12\x13\n\x0breports_max\x18\x15 \x01(\r\x12\x1a\n\x12member_reports_max\x18\x16 \x01(\r\x12\x17\n\x0freport_days_max\x18\x17 \x01(\r2s\n\x13\x43\x61pabilitiesService\x12\\\n\x0fGetCapabilities\x12#.hashpact.v1.GetCapabilitiesRequest\x1a$.hashpact.v1.GetCapabilitiesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hashpact.v1.capabilities_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETCAPABILITIESREQUEST']._serialized_start=121
-  _globals['_GETCAPABILITIESREQUEST']._serialized_end=145
-  _globals['_GETCAPABILITIESRESPONSE']._serialized_start=148
-  _globals['_GETCAPABILITIESRESPONSE']._serialized_end=465
-  _globals['_UPLOADMEMORY']._serialized_start=467
-  _globals['_UPLOADMEMORY']._serialized_end=586
-  _globals['_REPLICASTATUS']._serialized_start=588
-  _globals['_REPLICASTATUS']._serialized_end=710
-  _globals['_SIGNALTYPEINFO']._serialized_start=713
-  _globals['_SIGNALTYPEINFO']._serialized_end=863
-  _globals['_LIMITS']._serialized_start=866
-  _globals['_LIMITS']._serialized_end=1461
-  _globals['_CAPABILITIESSERVICE']._serialized_start=1463
-  _globals['_CAPABILITIESSERVICE']._serialized_end=1578
+  _globals['_GETCAPABILITIESREQUEST']._serialized_start=154
+  _globals['_GETCAPABILITIESREQUEST']._serialized_end=178
+  _globals['_GETCAPABILITIESRESPONSE']._serialized_start=181
+  _globals['_GETCAPABILITIESRESPONSE']._serialized_end=547
+  _globals['_UPLOADMEMORY']._serialized_start=549
+  _globals['_UPLOADMEMORY']._serialized_end=668
+  _globals['_REPLICASTATUS']._serialized_start=670
+  _globals['_REPLICASTATUS']._serialized_end=792
+  _globals['_SIGNALTYPEINFO']._serialized_start=795
+  _globals['_SIGNALTYPEINFO']._serialized_end=945
+  _globals['_LIMITS']._serialized_start=948
+  _globals['_LIMITS']._serialized_end=1543
+  _globals['_CAPABILITIESSERVICE']._serialized_start=1545
+  _globals['_CAPABILITIESSERVICE']._serialized_end=1660
 # @@protoc_insertion_point(module_scope)

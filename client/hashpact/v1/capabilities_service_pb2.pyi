@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from hashpact.v1 import member_service_pb2 as _member_service_pb2
 import builtins as _builtins
@@ -52,6 +53,7 @@ class GetCapabilitiesResponse(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     UPLOADS_FIELD_NUMBER: _builtins.int
     REPLICA_FIELD_NUMBER: _builtins.int
+    SERVER_TIME_FIELD_NUMBER: _builtins.int
     server_version: _builtins.str
     """Version of the server's software, e.g. `0.1.0`."""
     ledger_id: _builtins.str
@@ -80,6 +82,10 @@ class GetCapabilitiesResponse(_message.Message):
     def replica(self) -> Global___ReplicaStatus:
         """How far the server is behind. Absent where it writes the list itself."""
 
+    @_builtins.property
+    def server_time(self) -> _timestamp_pb2.Timestamp:
+        """The server's clock, so that a client can tell how far its own is off."""
+
     def __init__(
         self,
         *,
@@ -92,10 +98,11 @@ class GetCapabilitiesResponse(_message.Message):
         as_of: _builtins.str = ...,
         uploads: Global___UploadMemory | None = ...,
         replica: Global___ReplicaStatus | None = ...,
+        server_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "replica", b"replica", "uploads", b"uploads"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "replica", b"replica", "server_time", b"server_time", "uploads", b"uploads"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "caller", b"caller", "caller_roles", b"caller_roles", "ledger_id", b"ledger_id", "limits", b"limits", "replica", b"replica", "server_version", b"server_version", "signal_types", b"signal_types", "uploads", b"uploads"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "caller", b"caller", "caller_roles", b"caller_roles", "ledger_id", b"ledger_id", "limits", b"limits", "replica", b"replica", "server_time", b"server_time", "server_version", b"server_version", "signal_types", b"signal_types", "uploads", b"uploads"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

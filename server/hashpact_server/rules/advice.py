@@ -25,11 +25,17 @@ class Advice(IntEnum):
 
 
 def advise(
-    status: Status, labels: Iterable[str], agreed: Collection[str] | None, *, act_allowed: bool = False
+    status: Status,
+    labels: Iterable[str],
+    agreed: Collection[str] | None,
+    *,
+    act_allowed: bool = False,
+    canary: bool = False,
 ) -> Advice:
     """What a match means.
 
     * Withdrawn or expired: NONE.
+    * A canary: OBSERVE. Whoever tests a pipeline every minute must not fill the reviewers' queue with it.
     * Only the 64-bit pHash agrees: OBSERVE, count it and show it to nobody. Sixty-four coarse bits are few: flat
       pictures share them at any radius, and within the 8 bits that a caller may ask for, two unrelated values (half
       of the bits set in each) lie with odds of 7e-10, which is 7 chance hits per 1,000 uploads on a list of ten
@@ -51,10 +57,11 @@ def advise(
         labels: the item's labels.
         agreed: names of the signal types that agreed; None when no match is at hand, for what a full match would mean.
         act_allowed: whether the asking member's policy lets it act at once.
+        canary: whether the item is a canary (:func:`hashpact_server.rules.canaries.is_canary`).
     """
     if not status.matches:
         return Advice.NONE
-    if agreed is not None and COARSE.issuperset(agreed):
+    if canary or (agreed is not None and COARSE.issuperset(agreed)):
         return Advice.OBSERVE
     certain = agreed is None or len(agreed) > 1 or any(SIGNAL_TYPES[name].exact for name in agreed)
     if act_allowed and certain and status is Status.CORROBORATED and not any(map(is_context, labels)):

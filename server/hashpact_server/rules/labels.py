@@ -2,7 +2,8 @@
 
 A label is a member's free word; its *class* is what the public part of an entry may say about it. Only the terms of
 the taxonomy below are their own class, because they tell what kind of thing was listed and nothing about the media or
-the people in it. Everything else is ``other``, and every incident is ``incident``.
+the people in it. Everything else is ``other``, every incident is ``incident``, and ``canary`` is itself, so that who
+counts what is listed can leave test pictures out.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 from typing import Final
 
+from hashpact.canary.published import LABEL as CANARY
 from hashpact.v1 import error_reason_pb2
 
 from hashpact_server.refusal import Refusal
@@ -100,6 +102,8 @@ def class_of(label: str) -> str:
     """
     if label.startswith("incident:"):
         return INCIDENT
+    if label == CANARY:
+        return CANARY
     return _TERMS.get(label.replace("-", "_"), OTHER)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import Any
 
 from hashpact.signals import SIGNAL_TYPES
@@ -14,7 +15,7 @@ from hashpact_server.config import Limits
 from hashpact_server.engine import Engine
 from hashpact_server.following import Following
 from hashpact_server.services.caller import current_caller
-from hashpact_server.services.reading import fresh_head
+from hashpact_server.services.reading import fresh_head, timestamp
 
 
 class CapabilitiesService(capabilities_service_pb2_grpc.CapabilitiesServiceServicer):
@@ -52,6 +53,7 @@ class CapabilitiesService(capabilities_service_pb2_grpc.CapabilitiesServiceServi
             caller_roles=[member_service_pb2.Role.ValueType(role) for role in member.roles],
             as_of=head.position().encode(),
             replica=None if (following := self._engine.following) is None else _status(following, head.sequence),
+            server_time=timestamp(time.time_ns() // 1_000_000),
         )
 
 

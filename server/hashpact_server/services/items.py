@@ -7,6 +7,7 @@ from hashpact.v1 import item_pb2, signal_pb2
 
 from hashpact_server.ledger.payloads import OPAQUE
 from hashpact_server.rules.advice import advise
+from hashpact_server.rules.canaries import is_canary
 from hashpact_server.rules.statements import standing_statement
 from hashpact_server.services.caller import Caller
 from hashpact_server.services.reading import timestamp
@@ -31,7 +32,7 @@ def encode_item(view: View, row: ItemRow, caller: Caller, *, signals: bool = Fal
         labels=labels,
         contributions=[_encode_contribution(view, each) for each in contributions],
         create_time=timestamp(view.entry(row.item).time_ms),
-        advice=encode_advice(advise(row.status, labels, None)),
+        advice=encode_advice(advise(row.status, labels, None, canary=is_canary(view, row.item, labels))),
         redacted=row.redacted,
     )
     if signals:

@@ -367,7 +367,11 @@ def _match(item: item_pb2.Item, probe: lookup_pb2.Probe) -> lookup_pb2.Match | N
     if not agreements:
         return None
     return lookup_pb2.Match(
-        item=item.item, status=item.status, labels=item.labels, advice=signal_pb2.ADVICE_REVIEW, agreements=agreements
+        item=item.item,
+        status=item.status,
+        labels=item.labels,
+        advice=item.advice or signal_pb2.ADVICE_REVIEW,
+        agreements=agreements,
     )
 
 

@@ -1,0 +1,66 @@
+"""The canaries, from a list without them to a proof by every step of the doctor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hashpact.cli.app import app
+from typer.testing import CliRunner
+
+from tests.integration.harness import ServerInside
+
+
+@pytest.fixture
+def run(inside: ServerInside, tmp_path: Path) -> Any:
+    def run_it(member: str, *arguments: object) -> tuple[int, list[dict[str, Any]]]:
+        environment: Mapping[str, str] = {
+            "HASHPACT_TARGET": str(inside.address),
+            "HASHPACT_CA": str(inside.forum.data / "ca.pem"),
+            "HASHPACT_TOKEN": inside.forum.tokens[member],
+            "XDG_CONFIG_HOME": str(tmp_path / "none"),
+        }
+        done = CliRunner().invoke(app, [str(one) for one in arguments], env=environment)
+        return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()]
+
+    return run_it
+
+
+def test_the_doctor_proves_the_pipeline_with_canaries(run: Any, tmp_path: Path) -> None:
+    code, before = run("acme", "doctor", "--json")
+    assert (code, before[-1]["step"], before[-1]["state"]) == (0, "canaries", "warn")
+
+    assert run("acme", "canary", "list", "--json")[0] == 4
+    assert [each["outcome"] for each in run("alpha", "canary", "list", "--json", "--dry-run")[1]] == ["created"] * 3
+    assert [each["outcome"] for each in run("alpha", "canary", "list", "--json")[1]] == ["created"] * 3
+    code, again = run("alpha", "canary", "list", "--json")
+    assert (code, [each["outcome"] for each in again]) == (0, ["unchanged"] * 3)
+
+    code, after = run("acme", "doctor", "--json")
+    assert code == 0
+    assert [(each["step"], each["state"]) for each in after] == [
+        (name, "ok")
+        for name in (
+            "version",
+            "hashing",
+            "target",
+            "token",
+            "encryption",
+            "service",
+            "clock",
+            "rights",
+            "canaries",
+            "altered copy",
+            "unlisted picture",
+        )
+    ]
+    code, as_steward = run("steward", "doctor", "--json")
+    assert (code, as_steward[-1]["step"], as_steward[-1]["state"]) == (0, "rights", "ok")
+
+    run("acme", "canary", "write", "--json", tmp_path / "canaries")
+    code, checked = run("acme", "check", "--json", tmp_path / "canaries")
+    assert code == 10
+    assert [(each["verdict"], each["advice"]) for each in checked] == [("match", "observe")] * 3 + [("none", "none")]
