@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from threading import Lock
 from typing import Any
 
@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from hashpact._channel import Endpoint
 from hashpact._errors import from_rpc_error
 from hashpact._retry import pause_before_retry_s
-from hashpact._wire import AnyCall, Method, Operation, Result
+from hashpact._wire import AnyCall, Method, Operation, Response, Result
 from hashpact.errors import ConfigError, HashpactError
 
 
@@ -89,6 +89,31 @@ class Transport:
             for _, _, future in flying:
                 future.cancel()
         return responses
+
+    def stream(self, method: Method[Response], request: Message) -> Iterator[Response]:
+        """Make a call whose answers have no end, once; it ends with the iterator."""
+        with self._lock:
+            if self._closed:
+                raise closed()
+            place = self._endpoint.of(method)
+            stub = self._channel_to(place).unary_stream(
+                method.path,
+                request_serializer=lambda message: message.SerializeToString(),
+                response_deserializer=method.response.FromString,
+            )
+        call: Any = None
+        try:
+            call = stub(request, metadata=self._metadata)
+            yield from call
+        except grpc.RpcError as failed:
+            if self._closed:
+                raise closed() from failed
+            raise from_rpc_error(call, place.target) from failed
+        except ValueError as failed:  # another thread closed the channel this moment
+            raise closed() from failed
+        finally:
+            if call is not None:
+                call.cancel()
 
     def _deadline(self) -> float:
         return time.monotonic() + self._timeout_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import grpc
@@ -16,7 +16,7 @@ from hashpact._channel import Endpoint
 from hashpact._errors import from_rpc_error
 from hashpact._retry import pause_before_retry_s
 from hashpact._transport import closed, require_positive
-from hashpact._wire import AnyCall, Method, Operation, Result
+from hashpact._wire import AnyCall, Method, Operation, Response, Result
 from hashpact.errors import HashpactError
 
 
@@ -96,6 +96,34 @@ class AsyncTransport:
             else:
                 return answer
             attempt += 1
+
+    async def stream(self, method: Method[Response], request: Message) -> AsyncGenerator[Response, None]:
+        """Make a call whose answers have no end, once; it ends with the iterator."""
+        if self._closed:
+            raise closed()
+        place = self._endpoint.of(method)
+        stub = self._channel_to(place).unary_stream(
+            method.path,
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=method.response.FromString,
+        )
+        call: Any = None
+        try:
+            call = stub(request, metadata=self._endpoint.metadata)
+            async for message in call:
+                yield message
+        except grpc.aio.AioRpcError as failed:
+            raise from_rpc_error(failed, place.target) from failed
+        except grpc.aio.UsageError as failed:  # another task closed the channel this moment
+            raise closed() from failed
+        except asyncio.CancelledError as failed:
+            task = asyncio.current_task()
+            if self._closed and task is not None and not task.cancelling():
+                raise closed() from failed  # not this task was cancelled: the channel was closed under it
+            raise
+        finally:
+            if call is not None:
+                call.cancel()
 
     def _stub(self, method: Method[Any]) -> Any:
         if self._closed:

@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from hashpact.v1 import capabilities_service_pb2 as capabilities_pb2
 from hashpact.v1 import contribution_service_pb2 as contribution_pb2
+from hashpact.v1 import feed_service_pb2 as feed_pb2
 from hashpact.v1 import lookup_service_pb2 as lookup_pb2
 from hashpact.v1 import member_service_pb2 as member_pb2
 
@@ -101,6 +102,9 @@ REVOKE_TOKEN: Final = Method("MemberService", "RevokeToken", member_pb2.RevokeTo
 GET_CAPABILITIES: Final = Method(
     "CapabilitiesService", "GetCapabilities", capabilities_pb2.GetCapabilitiesResponse, Repeat.READ
 )
+
+# A stream that has no end and no deadline: it is not among the METHODS that an operation asks for.
+WATCH: Final = Method("FeedService", "Watch", feed_pb2.WatchResponse, Repeat.READ)
 
 METHODS: Final[tuple[Method[Any], ...]] = (
     LOOKUP,

@@ -29,6 +29,7 @@ from hashpact._operations import members, reading, writing
 from hashpact._operations.session import OnUnavailable, Session, capabilities
 from hashpact._parallel import cores
 from hashpact._transport_aio import AsyncTransport
+from hashpact._watch import AsyncWatchCalls
 from hashpact.client import CALLS_IN_FLIGHT_MAX, CHECK_BATCH, TIMEOUT_S
 from hashpact.errors import HashpactError
 from hashpact.items import AmendResult, ContributeResult, ContributionOutcome, Item, ItemPage, WithdrawResult
@@ -38,7 +39,7 @@ from hashpact.results import CheckResult, FailedCheck, LookupResult
 from hashpact.signals import ImageSignals
 
 
-class AsyncClient:
+class AsyncClient(AsyncWatchCalls):
     """A connection to a Hashpact service for one event loop. Arguments as :class:`hashpact.Client`.
 
     Raises:

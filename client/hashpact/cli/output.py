@@ -37,6 +37,12 @@ def say(text: str) -> None:
     sys.stdout.write(safe(text) + "\n")
 
 
+def say_at_once(text: str) -> None:
+    """One line on stdout that nobody waits for: the next one may come in an hour."""
+    say(text)
+    sys.stdout.flush()
+
+
 def note(text: str) -> None:
     """One line on stderr."""
     sys.stderr.write(f"hashpact: {safe(text)}\n")
