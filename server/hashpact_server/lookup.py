@@ -34,7 +34,7 @@ from hashpact_server.ledger.payloads import ListedSignal
 from hashpact_server.refusal import Refusal
 from hashpact_server.rules.advice import COARSE, Advice, advise
 from hashpact_server.rules.canaries import is_canary
-from hashpact_server.state.rows import Status
+from hashpact_server.state.rows import Role, Status
 from hashpact_server.state.view import View
 
 SEARCH_VALUES_MAX: Final = 1024
@@ -51,6 +51,9 @@ more: a full batch at ``matches_default`` is never cut, and no answer outgrows w
 
 _SPARE_ITEMS: Final = 32
 """Items kept beside twice those asked for: some may have been withdrawn a moment ago."""
+
+SEES_DISTANCES: Final = (Role.REVIEW, Role.CONTRIBUTE, Role.REPLICATE)
+"""Roles, any of which lets a caller see exact distances."""
 
 _DIGEST: Final = -1
 """Rank of a digest that agrees: before distance 0."""
@@ -258,15 +261,22 @@ class _Crowd:
     def agreement(self, signals: Iterable[ListedSignal]) -> Agreement | None:
         """How the probe agrees with an item that has these signals; the closest value, of several the first."""
         listed = [signal.value for signal in signals if signal.code == self._kind.code]
-        if not listed:
-            return None
-        distances = np.array([min(hamming(mine, other) for other in listed) for mine in self._values])
-        within = np.flatnonzero(distances <= self._radius)
-        if not within.size:
-            return None
-        shown = distances if self._exact_distances else shown_distances(distances, self._radius)
-        best = int(within[np.argmin(shown[within])])
-        return Agreement(self._kind.name, best, int(shown[best]), not self._exact_distances)
+        return agreement_of(self._kind, self._values, listed, self._radius, self._exact_distances)
+
+
+def agreement_of(
+    kind: SignalType, values: Sequence[bytes], listed: Sequence[bytes], radius: int, exact_distances: bool
+) -> Agreement | None:
+    """How values of a perceptual type agree with listed ones: the closest of all pairs, of several the first."""
+    if not listed:
+        return None
+    distances = np.array([min(hamming(mine, other) for other in listed) for mine in values])
+    within = np.flatnonzero(distances <= radius)
+    if not within.size:
+        return None
+    shown = distances if exact_distances else shown_distances(distances, radius)
+    best = int(within[np.argmin(shown[within])])
+    return Agreement(kind.name, best, int(shown[best]), not exact_distances)
 
 
 def _joined(hits: Sequence[_Hits]) -> _Hits:
@@ -323,7 +333,7 @@ def _answer(
         for group in order[first:last].tolist():
             item = int(items[group])
             if item not in known:
-                known[item] = _listed(view, item)
+                known[item] = listed_now(view, item)
             if (standing := known[item]) is None:
                 continue
             if len(matches) == min(matches_max, max(1, left)):
@@ -342,7 +352,7 @@ def _answer(
             yield Found(probe, tuple(matches), truncated)
 
 
-def _listed(view: View, item: int) -> tuple[Status, tuple[str, ...], bool] | None:
+def listed_now(view: View, item: int) -> tuple[Status, tuple[str, ...], bool] | None:
     """Status, labels, and whether it is a canary; None: it is not listed."""
     row = view.item(item)
     if row is None or not row.status.matches:

@@ -16,6 +16,7 @@ import contextlib
 import gc
 import logging
 import os
+import shutil
 import signal
 import threading
 import time
@@ -47,6 +48,8 @@ from hashpact_server.services.health import HealthService
 from hashpact_server.services.roles import ROLES, STREAMS
 from hashpact_server.snapshot_files import SnapshotFiles
 from hashpact_server.trouble import Trouble
+from hashpact_server.uploads import UploadMemory
+from hashpact_server.uploads.readings import readings
 from hashpact_server.upstream import Upstream
 
 EXIT_FATAL: Final = 70
@@ -91,6 +94,7 @@ class Node:
         self._routes = _Routes(self._metrics)
         self._engine: Engine | None = None
         self._reports: Reports | None = None
+        self._memory: UploadMemory | None = None
         self._end = threading.Event()
         self._asked_to_end = False
         self._fatal = False
@@ -145,6 +149,8 @@ class Node:
         self._health.end()
         server.stop(self._config.drain_s)
         self.engine.feed.close()  # watchers are told, and come back
+        if self._memory is not None:
+            self._memory.end_watches()
         drained = self._gate.in_flight.wait_idle(self._config.drain_s)
         server.stop(_LAST_ANSWERS_S).wait()
         self._gate.shut()
@@ -230,7 +236,8 @@ class Node:
         collected = _Collector()
         files = SnapshotFiles(self._data.path)
         undo.callback(files.close)
-        services.register(collected, engine, files, self._config, self._open_reports(undo))
+        reports, memory = self._open_reports(undo), self._open_memory(engine, undo)
+        services.register(collected, engine, files, self._config, reports=reports, memory=memory)
         for path, handler in collected.table.items():
             self._routes.table[path] = self._gate.guard(METHODS[path], handler)
         self._metrics.read_from(self._readings)
@@ -259,6 +266,18 @@ class Node:
         )
         undo.callback(reports.close)
         return reports
+
+    def _open_memory(self, engine: Engine, undo: contextlib.ExitStack) -> UploadMemory | None:
+        """Uploads are remembered by a replica whose operator wants it; whoever does not keeps nothing of them."""
+        folder, settings = self._data.uploads, self._config.uploads
+        if self._upstream is None or not settings.enabled:
+            if folder.exists():
+                shutil.rmtree(folder)
+                event(_LOGGER, logging.WARNING, "uploads forgotten")
+            return None
+        memory = self._memory = UploadMemory(engine, folder, settings, self._config.limits.matches_max)
+        undo.callback(memory.close)
+        return memory
 
     def _on_fatal(self, error: BaseException) -> None:
         """Nothing can be written, or followed, any more: end, and let the supervisor start afresh."""
@@ -312,6 +331,8 @@ class Node:
             yield from self.replica.readings()
         if self._reports is not None:
             yield Reading("hashpact_reports", "Reports of members that are kept.", len(self._reports))
+        if (memory := self._memory) is not None:
+            yield from readings(memory)
         yield Reading("hashpact_members", "Members, suspended ones included.", len(engine.published.roster.members))
         yield Reading(
             "hashpact_signals",

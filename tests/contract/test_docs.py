@@ -129,7 +129,8 @@ def test_the_clients_page_shows_the_labels_that_mean_the_same_to_everybody() -> 
 def test_operators_page_names_every_metric() -> None:
     text = (ROOT / "docs" / "operate.md").read_text()
     sources = [
-        (ROOT / "server" / "hashpact_server" / name).read_text() for name in ("node.py", "metrics.py", "replica.py")
+        (ROOT / "server" / "hashpact_server" / name).read_text()
+        for name in ("node.py", "metrics.py", "replica.py", "uploads/readings.py")
     ]
     made = {name for source in sources for name in re.findall(r'"(hashpact_[a-z_]+)"', source)}
     documented = {name.removesuffix("_total") for name in re.findall(r"`(hashpact_[a-z_]+)`", text)}

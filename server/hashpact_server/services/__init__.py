@@ -25,9 +25,18 @@ from hashpact_server.services.member import MemberService
 from hashpact_server.services.report import ReportService
 from hashpact_server.services.upload import UploadService
 from hashpact_server.snapshot_files import SnapshotFiles
+from hashpact_server.uploads import UploadMemory
 
 
-def register(server: Any, engine: Engine, files: SnapshotFiles, config: Config, reports: Reports | None) -> None:
+def register(
+    server: Any,
+    engine: Engine,
+    files: SnapshotFiles,
+    config: Config,
+    *,
+    reports: Reports | None,
+    memory: UploadMemory | None,
+) -> None:
     """Add every service of ``hashpact.v1`` to a ``grpc.Server``, or to whatever takes handlers as one does."""
     limits = config.limits
     lookup_service_pb2_grpc.add_LookupServiceServicer_to_server(LookupService(engine, limits), server)
@@ -35,8 +44,10 @@ def register(server: Any, engine: Engine, files: SnapshotFiles, config: Config, 
     member_service_pb2_grpc.add_MemberServiceServicer_to_server(MemberService(engine, limits), server)
     feed_service_pb2_grpc.add_FeedServiceServicer_to_server(FeedService(engine, files, limits), server)
     report_service_pb2_grpc.add_ReportServiceServicer_to_server(ReportService(engine, reports, limits), server)
-    upload_service_pb2_grpc.add_UploadServiceServicer_to_server(UploadService(), server)
-    capabilities_service_pb2_grpc.add_CapabilitiesServiceServicer_to_server(CapabilitiesService(engine, limits), server)
+    upload_service_pb2_grpc.add_UploadServiceServicer_to_server(UploadService(engine, memory, limits), server)
+    capabilities_service_pb2_grpc.add_CapabilitiesServiceServicer_to_server(
+        CapabilitiesService(engine, limits, memory.settings if memory else None), server
+    )
 
 
 __all__ = ["register"]

@@ -11,7 +11,7 @@ from hashpact.v1 import capabilities_service_pb2 as pb
 from hashpact.v1 import capabilities_service_pb2_grpc, member_service_pb2
 
 from hashpact_server import versions
-from hashpact_server.config import Limits
+from hashpact_server.config import Limits, Uploads
 from hashpact_server.engine import Engine
 from hashpact_server.following import Following
 from hashpact_server.services.caller import current_caller
@@ -21,8 +21,9 @@ from hashpact_server.services.reading import fresh_head, timestamp
 class CapabilitiesService(capabilities_service_pb2_grpc.CapabilitiesServiceServicer):
     """Tells what this server can do."""
 
-    def __init__(self, engine: Engine, limits: Limits) -> None:
+    def __init__(self, engine: Engine, limits: Limits, uploads: Uploads | None = None) -> None:
         self._engine = engine
+        self._uploads = None if uploads is None else _encode_uploads(uploads)
         # The names and units of the limits are the same in the configuration and on the wire.
         self._limits = pb.Limits(**dataclasses.asdict(limits))
         self._signal_types = [
@@ -52,6 +53,7 @@ class CapabilitiesService(capabilities_service_pb2_grpc.CapabilitiesServiceServi
             caller=member.name,
             caller_roles=[member_service_pb2.Role.ValueType(role) for role in member.roles],
             as_of=head.position().encode(),
+            uploads=self._uploads,
             replica=None if (following := self._engine.following) is None else _status(following, head.sequence),
             server_time=timestamp(time.time_ns() // 1_000_000),
         )
@@ -65,3 +67,9 @@ def _status(following: Following, sequence: int) -> pb.ReplicaStatus:
     )
     status.lag.FromMilliseconds(round(following.lag_s() * 1000))
     return status
+
+
+def _encode_uploads(uploads: Uploads) -> pb.UploadMemory:
+    bounds = dataclasses.asdict(uploads)
+    del bounds["enabled"]
+    return pb.UploadMemory(**bounds)

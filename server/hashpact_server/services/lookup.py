@@ -11,14 +11,11 @@ from hashpact.v1 import error_reason_pb2, lookup_service_pb2, lookup_service_pb2
 from hashpact_server.config import Limits
 from hashpact_server.engine import Engine
 from hashpact_server.ledger.base import Head
-from hashpact_server.lookup import Batch, Found, Match, look_up
+from hashpact_server.lookup import SEES_DISTANCES, Batch, Found, Match, look_up
 from hashpact_server.refusal import Reason, invalid_field, over_limit
 from hashpact_server.services.caller import current_caller
 from hashpact_server.services.items import encode_advice, encode_status
 from hashpact_server.services.reading import fresh_head
-from hashpact_server.state.rows import Role
-
-SEES_DISTANCES: Final = (Role.REVIEW, Role.CONTRIBUTE, Role.REPLICATE)
 
 _Problems = list[lookup_service_pb2.ProbeProblem]
 
@@ -161,11 +158,12 @@ def _problem(probe_index: int, set_index: int, column: _Column | None, size: int
 
 def _encode_found(found: Found) -> lookup_service_pb2.ProbeMatches:
     return lookup_service_pb2.ProbeMatches(
-        probe_index=found.probe, matches=[_encode_match(match) for match in found.matches], truncated=found.truncated
+        probe_index=found.probe, matches=[encode_match(match) for match in found.matches], truncated=found.truncated
     )
 
 
-def _encode_match(match: Match) -> lookup_service_pb2.Match:
+def encode_match(match: Match) -> lookup_service_pb2.Match:
+    """A match; every look-up that found something passes here."""
     return lookup_service_pb2.Match(
         item=match.item,
         status=encode_status(match.status),

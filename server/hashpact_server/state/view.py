@@ -16,7 +16,7 @@ from hashpact_server.ledger.entry import Entry
 from hashpact_server.ledger.payloads import ContributionPayload, ListedSignal
 from hashpact_server.state.apply import signal_entries
 from hashpact_server.state.row_store import RowReader
-from hashpact_server.state.rows import ContributionRow, ItemRow, MemberRow, TokenRow
+from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS, ContributionRow, ItemRow, MemberRow, TokenRow
 from hashpact_server.state.tables import DIGEST_KEY_BYTES, Table, contribution_key, digest_key, value_key
 
 BLOCK_ROWS: Final = 65_536
@@ -137,6 +137,13 @@ class View:
         if row[16:] != value[DIGEST_KEY_BYTES:]:
             return None, True
         return int.from_bytes(row[8:16], "big"), False
+
+    def listed_digest(self, code: int, value: bytes) -> tuple[int, int] | None:
+        """The item that lists this digest, and the sequence of the entry that added it."""
+        row = self._rows.get(Table.DIGESTS, digest_key(code, value))
+        if row is None or row[16:] != value[DIGEST_KEY_BYTES:]:
+            return None
+        return int.from_bytes(row[8:16], "big"), int.from_bytes(row[:8], "big") >> SIGNAL_ORDINAL_BITS
 
     def lists(self, code: int, signal: int) -> bool:
         """Whether this perceptual signal is listed."""

@@ -1,0 +1,98 @@
+"""What is forgotten: at the end of its time, over its bound, or because somebody says so."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from hashpact_server import config
+from hashpact_server.database import Connection
+from hashpact_server.uploads.tables import totals
+from hashpact_server.uploads.values import Values, unpack
+
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
+
+WAITING_MAX: Final = 1_000_000
+"""Retroactive matches that wait to be watched, of all members together; the oldest go first, and are counted."""
+
+Removed = list[tuple[int, Values]]
+"""(upload id, values) that the window has to let go."""
+
+
+def now(connection: Connection, clock_ms: int) -> int:
+    """The time of an upload that comes now: never before that of one that came earlier."""
+    row = connection.execute("SELECT time_ms FROM uploads ORDER BY id DESC LIMIT 1").fetchone()
+    return clock_ms if row is None else max(clock_ms, int(row[0]))
+
+
+def prune(connection: Connection, settings: config.Uploads, now_ms: int) -> Removed:
+    """Forget what is past its time, and the oldest of what is too much."""
+    since_ms = now_ms - settings.window_hours * HOUR_MS
+    removed = _delete_uploads(connection, "time_ms < ?", (since_ms,))
+    rows, size = totals(connection, "uploads")
+    last = 0
+    if rows > settings.uploads_max or size > settings.bytes_max:
+        oldest = connection.execute("SELECT id, bytes FROM uploads ORDER BY id")
+        while rows > settings.uploads_max or size > settings.bytes_max:
+            last, its_bytes = oldest.fetchone()
+            rows, size = rows - 1, size - its_bytes
+        oldest.close()
+        removed += _delete_uploads(connection, "id <= ?", (last,))
+    connection.execute("DELETE FROM retro WHERE upload_ms < ?", (since_ms,))
+    prune_journal(connection, settings, now_ms)
+    return removed
+
+
+def prune_journal(connection: Connection, settings: config.Uploads, now_ms: int) -> None:
+    """Forget actions that are past their time, and the oldest of too many."""
+    connection.execute("DELETE FROM journal WHERE recorded_ms < ?", (now_ms - settings.journal_days * DAY_MS,))
+    over = totals(connection, "journal")[0] - settings.actions_max
+    if over > 0:
+        connection.execute("DELETE FROM journal WHERE id IN (SELECT id FROM journal ORDER BY id LIMIT ?)", (over,))
+
+
+def prune_waiting(connection: Connection) -> None:
+    """Drop the oldest of too many matches that wait, and remember how many of whom."""
+    over = totals(connection, "retro")[0] - WAITING_MAX
+    if over <= 0:
+        return
+    oldest = "SELECT event FROM retro ORDER BY event LIMIT ?"
+    connection.execute(
+        "INSERT INTO dropped SELECT member, COUNT(*) FROM retro"  # noqa: S608 - our own words
+        f" WHERE event IN ({oldest}) GROUP BY member"
+        " ON CONFLICT DO UPDATE SET matches = matches + excluded.matches",
+        (over,),
+    )
+    connection.execute(f"DELETE FROM retro WHERE event IN ({oldest})", (over,))  # noqa: S608 - our own words
+
+
+def forget_upload(connection: Connection, member: bytes, reference: str) -> Removed:
+    """Forget the probe of one upload, and nothing else about it."""
+    return _delete_uploads(connection, "(member, reference) = (?, ?)", (member, reference))
+
+
+def forget(
+    connection: Connection, member: bytes, references: Collection[str], before_ms: int | None
+) -> tuple[Removed, int]:
+    """Forget a member's uploads by reference, or from before a time; and how many of its actions were forgotten."""
+    removed: Removed = []
+    actions = 0
+    for reference in references:
+        removed += forget_upload(connection, member, reference)
+        actions += _delete(connection, "journal", "(member, reference) = (?, ?)", (member, reference))
+        _delete(connection, "retro", "(member, reference) = (?, ?)", (member, reference))
+    if before_ms is not None:
+        removed += _delete_uploads(connection, "member = ? AND time_ms < ?", (member, before_ms))
+        actions += _delete(connection, "journal", "member = ? AND action_ms < ?", (member, before_ms))
+        _delete(connection, "retro", "member = ? AND upload_ms < ?", (member, before_ms))
+    return removed, actions
+
+
+def _delete_uploads(connection: Connection, such: str, values: tuple[object, ...]) -> Removed:
+    rows = connection.execute(f"DELETE FROM uploads WHERE {such} RETURNING id, probe", values)  # noqa: S608 - our own words
+    return [(upload, unpack(probe)) for upload, probe in rows.fetchall()]
+
+
+def _delete(connection: Connection, table: str, such: str, values: tuple[object, ...]) -> int:
+    return connection.execute(f"DELETE FROM {table} WHERE {such}", values).rowcount  # noqa: S608 - our own words

@@ -1,0 +1,122 @@
+"""Which remembered uploads match what was listed: candidates from an index, then each compared with its item.
+
+An index says what may match. Whether it does is decided as in a look-up: the upload's values, compared with those that
+the item has *now*; what was withdrawn or redacted meanwhile matches nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE
+
+from hashpact_server.engine import Engine
+from hashpact_server.ledger.entry import Entry
+from hashpact_server.ledger.payloads import CONTRIBUTING, ContributionPayload
+from hashpact_server.lookup import SEARCH_VALUES_MAX, Agreement, Batch, agreement_of
+from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS
+from hashpact_server.state.view import View
+from hashpact_server.uploads.values import Values, Window
+
+Candidates = dict[int, dict[int, int]]
+"""Upload -> item -> sequence of the newest entry that may have added what matches."""
+
+_ORDINAL_BITS: Final = np.uint64(SIGNAL_ORDINAL_BITS)
+
+
+def of_entries(window: Window, entries: Iterable[Entry]) -> Candidates:
+    """Uploads in the window that may match what these entries added; by upload id."""
+    added: dict[int, tuple[list[bytes], list[tuple[int, int]]]] = {}
+    for entry in entries:
+        if entry.kind not in CONTRIBUTING or entry.payload is None:
+            continue
+        for signal in ContributionPayload.decode(entry.payload).signals:
+            if not signal.confirms and signal.code in SIGNAL_TYPES_BY_CODE:
+                values, owners = added.setdefault(signal.code, ([], []))
+                values.append(signal.value)
+                owners.append((entry.subject, entry.sequence))
+    found: Candidates = {}
+    for code, (values, owners) in added.items():
+        for start in range(0, len(values), SEARCH_VALUES_MAX):
+            rows, uploads = window.search(code, b"".join(values[start : start + SEARCH_VALUES_MAX]))
+            for row, upload in zip(rows.tolist(), uploads.tolist(), strict=True):
+                _note(found, upload, *owners[start + row])
+    return found
+
+
+def of_list(engine: Engine, view: View, batches: Sequence[Batch], after: int, until: int) -> Candidates:
+    """Uploads of a call that may match what the entries after one, up to another, added; by position in the call.
+
+    Everything up to ``until`` must be published: the matcher holds it then.
+    """
+    found: Candidates = {}
+    for batch in batches:
+        size = batch.kind.size_bytes
+        if batch.kind.exact:
+            for row in engine.matcher.may_list(batch.kind.code, batch.values, size).tolist():
+                listed = view.listed_digest(batch.kind.code, batch.values[row * size : (row + 1) * size])
+                if listed is not None and after < listed[1] <= until:
+                    _note(found, _upload_of(batch, row), *listed)
+            continue
+        queries = np.frombuffer(batch.values, np.uint8).reshape(-1, size)
+        for start in range(0, len(queries), SEARCH_VALUES_MAX):
+            part = queries[start : start + SEARCH_VALUES_MAX]
+            lims, _, ids = engine.matcher.search(batch.kind.code, part, batch.kind.radius_default)
+            sequences = ids >> _ORDINAL_BITS
+            new = np.flatnonzero((sequences > np.uint64(after)) & (sequences <= np.uint64(until)))
+            rows = np.repeat(np.arange(start, start + len(part)), np.diff(lims))[new]
+            items = engine.matcher.items_of(ids[new])
+            for row, item, sequence in zip(rows.tolist(), items.tolist(), sequences[new].tolist(), strict=True):
+                _note(found, _upload_of(batch, row), item, sequence)
+    return found
+
+
+def _upload_of(batch: Batch, row: int) -> int:
+    return int(batch.probes[np.searchsorted(batch.starts, row, side="right") - 1])
+
+
+def _note(found: Candidates, upload: int, item: int, sequence: int) -> None:
+    items = found.setdefault(upload, {})
+    items[item] = max(sequence, items.get(item, 0))
+
+
+def listed_values(view: View, item: int) -> dict[int, list[bytes]]:
+    """The values that an item has now, by signal type code; none when it is off the list."""
+    listed: dict[int, list[bytes]] = {}
+    for _, signal in view.item_signals(item):
+        listed.setdefault(signal.code, []).append(signal.value)
+    return listed
+
+
+def agreements(listed: Mapping[int, Sequence[bytes]], values: Values, *, exact_distances: bool) -> list[Agreement]:
+    """How an upload agrees with the values of an item; empty when it does not."""
+    found: list[Agreement] = []
+    for kind in SIGNAL_TYPES.values():
+        packed, there = values.get(kind.code, b""), listed.get(kind.code, ())
+        mine = [packed[at : at + kind.size_bytes] for at in range(0, len(packed), kind.size_bytes)]
+        if kind.exact:
+            equal = next((place for place, value in enumerate(mine) if value in there), None)
+            agreed = None if equal is None else Agreement(kind.name, equal, 0, is_bound=False)
+        else:
+            agreed = agreement_of(kind, mine, there, kind.radius_default, exact_distances) if mine else None
+        if agreed is not None:
+            found.append(agreed)
+    return found
+
+
+def encode(agreed: Iterable[Agreement]) -> str:
+    """As they are stored."""
+    return json.dumps([(each.signal_type, each.value_index, each.distance, each.is_bound) for each in agreed])
+
+
+def decode(stored: str) -> tuple[Agreement, ...]:
+    """As they were."""
+    return tuple(Agreement(*each) for each in json.loads(stored))
+
+
+def first_items(items: Mapping[int, int], items_max: int) -> list[tuple[int, int]]:
+    """(item, sequence), those listed first; at most as many as one upload is told of at once."""
+    return sorted(items.items(), key=lambda each: (each[1], each[0]))[:items_max]
