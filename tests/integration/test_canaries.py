@@ -12,6 +12,7 @@ from hashpact.cli.app import app
 from typer.testing import CliRunner
 
 from tests.integration.harness import ServerInside
+from tests.integration.sidecar_harness import Hub, SidecarRun, short_folder
 
 
 @pytest.fixture
@@ -64,3 +65,27 @@ def test_the_doctor_proves_the_pipeline_with_canaries(run: Any, tmp_path: Path) 
     code, checked = run("acme", "check", "--json", tmp_path / "canaries")
     assert code == 10
     assert [(each["verdict"], each["advice"]) for each in checked] == [("match", "observe")] * 3 + [("none", "none")]
+
+
+def test_the_doctor_proves_a_sidecar(run: Any, inside: ServerInside, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("alpha", "canary", "list", "--json")[0] == 0
+    secret = "of-the-sidecar-0123456789abcdef"
+    settings = "mode = 'act'\ndeadline_s = 60\n"
+    environment = {"HASHPACT_SIDECAR_SECRET": secret}
+    with (
+        short_folder() as folder,
+        SidecarRun(Hub.of(inside), folder / "s", settings, environment=environment) as sidecar,
+    ):
+        url = f"http://{sidecar.ready().address}"
+        code, refused = run("acme", "doctor", "--json", "--sidecar", url)
+        assert (code, refused[-1]["step"], refused[-1]["error"]["reason"]) == (4, "sidecar canary", "SECRET_WRONG")
+        monkeypatch.setenv("HASHPACT_SIDECAR_SECRET", secret)
+        code, proved = run("acme", "doctor", "--json", "--sidecar", url)
+        sidecar.stop()
+    assert code == 0, proved
+    assert [(each["step"], each["state"]) for each in proved[-4:]] == [
+        ("sidecar", "ok"),
+        ("sidecar canary", "ok"),
+        ("sidecar altered copy", "ok"),
+        ("sidecar unlisted picture", "ok"),
+    ]

@@ -126,7 +126,7 @@ def test_the_documented_function_for_node() -> None:
         (headers, '{"a": 2}', SECRET, False),
         (headers, '{"a": 1}', new_secret(), False),
         (stale, '{"a": 1}', SECRET, False),
-        (headers | {"webhook-timestamp": "soon"}, '{"a": 1}', SECRET, False),
+        (Signer([SECRET]).headers("msg_1", float("nan"), b'{"a": 1}'), '{"a": 1}', SECRET, False),  # type: ignore[arg-type]
         (headers | {"webhook-signature": "v1,AAAA"}, '{"a": 1}', SECRET, False),
     ]
     program = f"""{snippet("javascript")}
@@ -206,6 +206,27 @@ def test_one_event_that_always_fails_holds_up_no_other(tmp_path: Path) -> None:
                     await asyncio.sleep(0.005)
             assert await webhook.forget("upload-0") == 1
             assert len(webhook) == 0
+
+    go(body)
+
+
+def test_a_receiver_that_fails_is_asked_one_event_at_a_time(tmp_path: Path) -> None:
+    async def body() -> None:
+        settled: list[int] = []
+
+        async with Receiver() as receiver, running(receiver.url, tmp_path / "m") as webhook:
+
+            def answer(_: Delivery) -> bytes:
+                settled.append(webhook.failed_attempts)
+                return ERROR
+
+            receiver.answer = answer
+            for number in range(20):
+                await webhook.post(event(number))
+            await receiver.until(lambda came: len(came) >= 40)
+            first = next(number for number, count in enumerate(settled) if count)
+            assert first <= webhooks.CONCURRENCY
+            assert settled[first:] == list(range(first, len(settled))), "each is settled before the next is sent"
 
     go(body)
 
@@ -313,8 +334,6 @@ def test_logs_hold_nothing_that_is_secret(tmp_path: Path, caplog: pytest.LogCapt
             await emptied(webhook)
 
     with caplog.at_level(logging.DEBUG):
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # as the module sets it
-        logging.getLogger("httpcore").setLevel(logging.WARNING)
         go(body)
     assert "answered with 500" in caplog.text
     assert "no answer (TimeoutError)" in caplog.text
