@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,14 +141,33 @@ class SidecarRun:
         ]
         return sum(float(line.rpartition(" ")[2]) for line in found)
 
+    def wait_for_metric(self, name: str, least: float) -> None:
+        """Ask until a metric is there."""
+        until = time.monotonic() + WAIT_S
+        while self.metric(name) < least:
+            assert time.monotonic() < until, name
+
+    def wait_for_refusal(self) -> None:
+        """Knock until nobody answers at the address any more."""
+        host, _, port = self.address.rpartition(":")
+        until = time.monotonic() + WAIT_S
+        with contextlib.suppress(OSError):
+            while True:
+                socket.create_connection((host, int(port))).close()
+                assert time.monotonic() < until
+
     def server_pid(self) -> int:
         """The local server's process."""
         return int((self.data / "replica" / "lock").read_text())
 
     def worker_pids(self) -> list[int]:
         """The decoding processes."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [pid for pid in map(int, children) if b"hashpact.sidecar.worker" in words_of(pid)]
+        return [pid for pid in self._children() if b"hashpact.sidecar.worker" in words_of(pid)]
+
+    def _children(self) -> list[int]:
+        return [
+            int(pid) for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        ]
 
     def wait(self) -> int:
         """Its exit code, once it has ended."""
@@ -153,9 +176,11 @@ class SidecarRun:
         return code
 
     def kill(self) -> None:
-        """End it as a power cut would."""
-        self.process.kill()
-        self.wait()
+        """End it as a power cut would; what it started ends by itself then, and is waited for."""
+        with Watched(self._children()) as started:
+            self.process.kill()
+            self.wait()
+            assert started.all_ended()
 
     def stop(self) -> int:
         """End it as an operator would; its exit code."""
@@ -171,6 +196,29 @@ class SidecarRun:
         self.http.close()
         if self.process.poll() is None:
             self.kill()
+
+
+class Watched:
+    """Processes, held so that their ends can be waited for, whoever started them."""
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        self._handles = []
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):  # one that has ended already
+                self._handles.append(os.pidfd_open(pid))
+
+    def all_ended(self) -> bool:
+        """Wait for all of them; whether they did end."""
+        return all(select.select([handle], [], [], WAIT_S)[0] for handle in self._handles)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for handle in self._handles:
+            os.close(handle)
 
 
 @contextmanager

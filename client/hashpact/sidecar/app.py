@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, PackageLoader
@@ -23,15 +25,17 @@ from hashpact.cli.words import BASES
 from hashpact.errors import HashpactError
 from hashpact.sidecar.checking import Checker
 from hashpact.sidecar.local_server import LocalServer
-from hashpact.sidecar.logs import event
+from hashpact.sidecar.logs import event, where
+from hashpact.sidecar.memory import REFERENCE_BYTES_MAX, require_text
 from hashpact.sidecar.metrics import Metrics
 from hashpact.sidecar.openapi import CHECK_FIELDS, CONTRIBUTE_FIELDS, document
+from hashpact.sidecar.rechecks import Rechecks
 from hashpact.sidecar.refusals import RefusedError, error_response
 from hashpact.sidecar.settings import SidecarSettings
 from hashpact.sidecar.uploads import Spool, Upload
 from hashpact.sidecar.workers import Workers
+from hashpact.signals import ImageSignals
 
-REFERENCE_CHARACTERS_MAX: Final = 256
 _CHECK: Final = frozenset(CHECK_FIELDS)
 _CONTRIBUTE: Final = frozenset(CONTRIBUTE_FIELDS)
 
@@ -46,6 +50,7 @@ class Parts:
     spool: Spool
     workers: Workers
     checker: Checker
+    rechecks: Rechecks
     client: AsyncClient
     server: LocalServer
     metrics: Metrics
@@ -59,6 +64,7 @@ def make_app(parts: Parts) -> Starlette:
         routes=[
             Route("/v1/check", routes.answered(routes.check), methods=["POST"]),
             Route("/v1/contribute", routes.answered(routes.contribute), methods=["POST"]),
+            Route("/v1/forget", routes.answered(routes.forget), methods=["POST"]),
             Route("/healthz", routes.answered(routes.healthz)),
             Route("/readyz", routes.answered(routes.readyz)),
             Route("/metrics", routes.answered(routes.metrics)),
@@ -92,7 +98,7 @@ class _Routes:
             except HashpactError as error:
                 told = error
             except Exception as error:  # noqa: BLE001  # a fault of ours must not end as a traceback at the caller
-                event(logging.ERROR, "request failed", path=request.url.path, error=type(error).__name__)
+                event(logging.ERROR, "request failed", path=request.url.path, where=where(error))
                 told = RefusedError(500, "INTERNAL", f"a fault of the sidecar ({type(error).__name__}): see its log")
             self._parts.metrics.refused.labels(told.reason).inc()
             return error_response(told)
@@ -103,7 +109,12 @@ class _Routes:
         """``POST /v1/check``."""
         async with self._parts.spool.receive(request, _CHECK) as upload:
             reference = _reference(upload)
-            answer = await self._parts.checker.check(upload.path, at_least_as_fresh=upload.one("at_least_as_fresh"))
+            fresh = upload.one("at_least_as_fresh")
+
+            async def keep(source: Path | ImageSignals, reason: str) -> str | None:
+                return await self._parts.rechecks.put(source, reference, reason)
+
+            answer = await self._parts.checker.check(upload.path, keep, at_least_as_fresh=fresh)
         if reference:
             answer["reference"] = reference
         if self._is_stale():
@@ -133,6 +144,14 @@ class _Routes:
         self._parts.metrics.contributions.labels(result[0].outcome).inc()
         return JSONResponse({**result[0].to_dict(), "as_of": result.as_of})
 
+    async def forget(self, request: Request) -> Response:
+        """``POST /v1/forget``."""
+        reference = request.query_params.get("reference", "")
+        if not reference or len(request.query_params) != 1:
+            raise RefusedError(400, "FIELD_INVALID", "reference: say in the query what to forget")
+        require_text("reference", reference, REFERENCE_BYTES_MAX)
+        return JSONResponse({"forgotten": await self._parts.rechecks.forget(reference)})
+
     async def healthz(self, _: Request) -> Response:
         """``GET /healthz``."""
         return JSONResponse({"alive": True})
@@ -148,11 +167,8 @@ class _Routes:
 
     async def metrics(self, _: Request) -> Response:
         """``GET /metrics``."""
-        server, metrics = self._parts.server, self._parts.metrics
-        metrics.serving.set(server.serving)
-        metrics.lag.set(-1 if server.lag_s is None else server.lag_s)
-        metrics.replica_starts.set(server.starts)
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        text = await asyncio.to_thread(self._parts.metrics.text)  # the ages of what waits are read from the disk
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def openapi(self, _: Request) -> Response:
         """``GET /openapi.json``."""
@@ -188,8 +204,9 @@ async def _no_route(_: Request, error: Exception) -> Response:
 
 def _reference(upload: Upload) -> str:
     reference = upload.one("reference")
-    if len(reference) > REFERENCE_CHARACTERS_MAX or not reference.isprintable():
-        raise RefusedError(400, "FIELD_INVALID", f"reference: at most {REFERENCE_CHARACTERS_MAX} characters that print")
+    require_text("reference", reference, REFERENCE_BYTES_MAX)
+    if not reference.isprintable():
+        raise RefusedError(400, "FIELD_INVALID", "reference: only characters that print")
     return reference
 
 

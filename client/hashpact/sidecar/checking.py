@@ -1,13 +1,14 @@
 """One upload -> signals -> look-up -> advice, within a deadline.
 
-What cannot be answered in time is not forgotten: with ``fail = "open"`` the caller is told ``unchecked``.
+What cannot be answered in time is not forgotten: with ``fail = "open"`` the caller is told ``unchecked`` once the
+upload lies in the re-check queue.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ from typing import Any, Final
 from hashpact._operations.reading import cannot_be_asked
 from hashpact.aio import AsyncClient
 from hashpact.errors import ServiceError, UnavailableError
+from hashpact.probes import Probe
 from hashpact.results import CheckResult, ProbeResult, strongest_advice
 from hashpact.sidecar.metrics import Metrics
 from hashpact.sidecar.modes import Modes
@@ -23,6 +25,9 @@ from hashpact.sidecar.workers import Workers
 from hashpact.signals import ImageSignals
 
 DEADLINE: Final = "DEADLINE_EXCEEDED"
+
+Keep = Callable[[Path | ImageSignals, str], Awaitable[str | None]]
+"""Keeps an upload, by its file or its signals, and why: its id in the re-check queue, or None where it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +70,12 @@ class Checker:
         self._policy = policy
         self._metrics = metrics
 
-    async def check(self, path: Path, *, at_least_as_fresh: str = "") -> dict[str, Any]:
+    async def check(self, path: Path, keep: Keep, *, at_least_as_fresh: str = "") -> dict[str, Any]:
         """Check one file.
 
         Args:
             path: of the spooled upload.
+            keep: keeps what could not be checked in time.
             at_least_as_fresh: token of a write that the answer must reflect; "" for none.
 
         Returns:
@@ -86,34 +92,35 @@ class Checker:
             async with asyncio.timeout(self._policy.deadline_s):
                 answer = await self._answer(path, at_least_as_fresh, hashed)
         except TimeoutError:
-            return self._unanswered(DEADLINE)
+            return await self._unanswered(DEADLINE, keep, hashed[0] if hashed else path)
         except ServiceError as error:
             if not cannot_be_asked(error):
                 raise
-            return self._unanswered(error.reason)
+            return await self._unanswered(error.reason, keep, hashed[0] if hashed else path)
         self._metrics.seconds.observe(time.monotonic() - began)
         return answer
 
     async def _answer(self, path: Path, at_least_as_fresh: str, hashed: list[ImageSignals]) -> dict[str, Any]:
         signals = await self._workers.hash(path, dihedral=True)
         hashed.append(signals)
-        return await self.look_up(signals, at_least_as_fresh=at_least_as_fresh)
+        answer = await self.look_up(Probe.of(signals), at_least_as_fresh=at_least_as_fresh)
+        return {**answer, "notes": list(signals.notes)} if signals.notes else answer
 
-    async def look_up(self, signals: ImageSignals, *, at_least_as_fresh: str = "") -> dict[str, Any]:
+    async def look_up(self, probe: Probe, *, at_least_as_fresh: str = "") -> dict[str, Any]:
         """The answer for an upload that was hashed."""
         if not self._serving():
             raise UnavailableError("the replica does not serve yet", reason="REPLICA_NOT_SERVING")
-        found = await self._client.lookup([signals], at_least_as_fresh=at_least_as_fresh)
-        return self._advised(signals, found[0], found.as_of)
+        found = await self._client.lookup([probe], at_least_as_fresh=at_least_as_fresh)
+        return self._advised(dict(probe.signal_sets).get("sha256"), found[0])
 
-    def _advised(self, signals: ImageSignals, found: ProbeResult, as_of: str) -> dict[str, Any]:
+    def _advised(self, sha256: bytes | None, found: ProbeResult) -> dict[str, Any]:
         modes = self._policy.modes
-        in_trial = signals.sha256 is not None and modes.in_trial(signals.sha256.value)
+        in_trial = sha256 is not None and modes.in_trial(sha256)
         lowered = tuple(modes.lowered(match, in_trial=in_trial) for match in found.matches)
         for before, after in zip(found.matches, lowered, strict=True):
             self._metrics.matched(before, after.advice)
         result = CheckResult(
-            None, found.verdict, strongest_advice(lowered), lowered, found.truncated, found.problems, signals, as_of
+            None, found.verdict, strongest_advice(lowered), lowered, found.truncated, found.problems
         ).to_dict()
         del result["path"]
         for shown, before in zip(result["matches"], found.matches, strict=True):
@@ -121,10 +128,13 @@ class Checker:
         self._metrics.checks.labels(result["verdict"], result["advice"]).inc()
         return {**result, "hub_advice": found.advice, "in_trial": in_trial}
 
-    def _unanswered(self, reason: str) -> dict[str, Any]:
+    async def _unanswered(self, reason: str, keep: Keep, source: Path | ImageSignals) -> dict[str, Any]:
         """What is said of an upload that has no answer in time."""
         self._metrics.unchecked.labels(reason).inc()
         if not self._policy.fail_open:
             raise RefusedError(503, "UNCHECKED", f"no answer in time ({reason}): try again, or let a person look")
+        kept = await keep(source, reason)
+        if kept is None:
+            self._metrics.lost.inc()
         self._metrics.checks.labels("unchecked", "none").inc()
-        return {"verdict": "unchecked", "advice": "none", "matches": [], "reason": reason}
+        return {"verdict": "unchecked", "advice": "none", "matches": [], "reason": reason, "recheck": kept}

@@ -4,7 +4,7 @@
 
     init (once) --> start --> health over the unix socket: serving? --> ended? wait, longer each time --> start ...
                                    |
-                                   '--> its metrics: how old is the list?
+                                   '--> capabilities: how old is the list?
 
 Crash of the sidecar at any point: the kernel ends the server with it (see tie). One that outlived it all the same
 has the replica's lock, and is asked to go before the next is started.
@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import json
 import logging
 import os
 import random
@@ -27,11 +26,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc.aio
-import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from prometheus_client.parser import text_string_to_metric_families
 
-from hashpact.errors import ConfigError
+from hashpact.aio import AsyncClient
+from hashpact.errors import ConfigError, ServiceError
 from hashpact.sidecar.address import UNIX_PATH_BYTES_MAX
 from hashpact.sidecar.logs import event, forward
 
@@ -43,7 +41,14 @@ STEADY_S: Final = 60.0
 STOP_S_MAX: Final = 20.0
 """The server drains for 10 s at most."""
 POLL_S: Final = 2.0
-_NOT_FOR_SERVER: Final = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "HASHPACT_SIDECAR_SECRET", "HASHPACT_CA")
+_NOT_FOR_SERVER: Final = (
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "HASHPACT_SIDECAR_SECRET",
+    "HASHPACT_WEBHOOK_SECRET",
+    "HASHPACT_CA",
+)
 
 
 class LocalServer:
@@ -72,7 +77,6 @@ class LocalServer:
         self._hub = hub
         self._token = token
         self._ca = ca
-        self._metrics = ""
         self._process: Process | None = None
         self._news = asyncio.Event()
         self.serving = False
@@ -117,7 +121,7 @@ class LocalServer:
         await _end_orphan(self._replica)
         self._socket.unlink(missing_ok=True)
         options = ["serve", "--data", str(self._replica), "--listen", self.target, "--plaintext"]
-        options += ["--metrics", "127.0.0.1:0", "--follow", self._hub]
+        options += ["--follow", self._hub]
         if self._ca is not None:
             options += ["--ca", str(self._ca)]
         self.starts += 1
@@ -131,7 +135,7 @@ class LocalServer:
             self._told(serving=False)
             await _stop(process)
             await asyncio.gather(*helpers, return_exceptions=True)
-            self._process, self._metrics, self.lag_s = None, "", None
+            self._process, self.lag_s = None, None
 
     async def _start(self, *arguments: str) -> Process:
         environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_SERVER}
@@ -167,7 +171,7 @@ class LocalServer:
         event(logging.INFO, "replica made", folder=str(self._replica))
 
     async def _read(self, process: Process) -> None:
-        """Hand on what it logs, and note where it tells its figures."""
+        """Hand on what it logs."""
         assert process.stderr is not None  # noqa: S101  # asked for above
         while True:
             try:
@@ -177,11 +181,6 @@ class LocalServer:
             if not line:
                 return
             forward(line)
-            if b'"metrics"' in line:
-                with contextlib.suppress(ValueError):
-                    told = json.loads(line)
-                    if told.get("event") == "metrics":
-                        self._metrics = str(told["address"])
 
     async def _listen(self) -> None:
         """Hear from it whether it serves."""
@@ -202,23 +201,17 @@ class LocalServer:
 
     async def _poll(self) -> None:
         """Ask it how old its list is."""
-        async with httpx.AsyncClient(trust_env=False, timeout=POLL_S) as client:
+        async with AsyncClient(
+            self.target, token=self._token, plaintext=True, write_target="", timeout_s=POLL_S
+        ) as client:
             while True:
-                await asyncio.sleep(POLL_S if self.lag_s is not None else BACKOFF_S_MIN)
-                if not self._metrics:
-                    continue
+                await self.until_serving()
                 try:
-                    answer = await client.get(f"http://{self._metrics}/metrics")
-                    self.lag_s = _lag_of(answer.text)
-                except (httpx.HTTPError, ValueError):
+                    replica = (await client.capabilities()).replica
+                    self.lag_s = None if replica is None else replica.lag_s
+                except ServiceError:
                     self.lag_s = None
-
-
-def _lag_of(text: str) -> float | None:
-    for family in text_string_to_metric_families(text):
-        if family.name == "hashpact_replica_lag_seconds":
-            return float(family.samples[0].value)
-    return None
+                await asyncio.sleep(POLL_S)
 
 
 async def _stop(process: Process) -> None:

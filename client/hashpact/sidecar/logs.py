@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import sys
+import traceback
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -41,6 +42,12 @@ def setup(level: str) -> None:
 def event(level: int, name: str, **fields: Any) -> None:
     """One line."""
     LOGGER.log(level, name, extra={"fields": fields})
+
+
+def where(error: BaseException) -> list[str]:
+    """An exception as lines: type, file, line, function; never its message, which may quote what it stumbled over."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [type(error).__qualname__, *(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)]
 
 
 def forward(line: bytes) -> None:

@@ -7,6 +7,9 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
 from hashpact.results import Match
+from hashpact.sidecar.local_server import LocalServer
+from hashpact.sidecar.queue import RecheckQueue
+from hashpact.sidecar.webhook import Webhook
 
 LABELS_MAX: Final = 200
 """Labels that are counted by name: members may invent more than a time series database likes."""
@@ -34,6 +37,28 @@ class Metrics:
         self.unchecked = Counter(
             "hashpact_sidecar_unchecked", "Checks without an answer in time.", ["reason"], registry=self.registry
         )
+        self.lost = Counter(
+            "hashpact_sidecar_not_kept",
+            "Unchecked uploads for which the re-check queue had no room.",
+            registry=self.registry,
+        )
+        self.rechecks = Counter(
+            "hashpact_sidecar_rechecks", "Later checks by what came out.", ["outcome"], registry=self.registry
+        )
+        self.waiting = Gauge("hashpact_sidecar_recheck_queue", "Uploads that wait.", registry=self.registry)
+        self.waiting_bytes = Gauge("hashpact_sidecar_recheck_queue_bytes", "Their size.", registry=self.registry)
+        self.waiting_s = Gauge(
+            "hashpact_sidecar_recheck_queue_oldest_seconds", "Age of the oldest of them.", registry=self.registry
+        )
+        self.events = Gauge("hashpact_sidecar_webhook_outbox", "Events that wait.", registry=self.registry)
+        self.events_s = Gauge(
+            "hashpact_sidecar_webhook_outbox_oldest_seconds", "Age of the oldest of them.", registry=self.registry
+        )
+        self.events_failed = Gauge(
+            "hashpact_sidecar_webhook_failed_attempts",
+            "Attempts without success, since the start.",
+            registry=self.registry,
+        )
         self.seconds = Histogram(
             "hashpact_sidecar_check_seconds",
             "Time from an upload's arrival to its answer.",
@@ -55,6 +80,19 @@ class Metrics:
         )
         self.uploads = Gauge("hashpact_sidecar_uploads", "Uploads being worked on.", registry=self.registry)
         self._labels: set[str] = set()
+
+    def observe(self, queue: RecheckQueue, webhook: Webhook | None, server: LocalServer) -> None:
+        """Read these whenever somebody scrapes."""
+        self.waiting.set_function(lambda: len(queue))
+        self.waiting_bytes.set_function(lambda: queue.bytes_waiting)
+        self.waiting_s.set_function(lambda: queue.oldest_age_s)
+        if webhook is not None:
+            self.events.set_function(lambda: len(webhook))
+            self.events_s.set_function(lambda: webhook.oldest_age_s)
+            self.events_failed.set_function(lambda: webhook.failed_attempts)
+        self.serving.set_function(lambda: server.serving)
+        self.lag.set_function(lambda: -1 if server.lag_s is None else server.lag_s)
+        self.replica_starts.set_function(lambda: server.starts)
 
     def matched(self, match: Match, advice: str) -> None:
         """Count a match under each of its labels."""

@@ -8,7 +8,7 @@ from hashpact.cli.words import BASES
 from hashpact.results import ADVICE_ORDER
 
 CHECK_FIELDS: Final = {
-    "reference": "Your name for this upload, opaque to the sidecar: at most 256 characters. Told again by webhooks.",
+    "reference": "Your name for this upload, opaque to the sidecar: at most 256 bytes. Told again by webhooks.",
     "at_least_as_fresh": "A token (`as_of`) of an earlier answer that this one must reflect.",
 }
 CONTRIBUTE_FIELDS: Final = {
@@ -53,6 +53,7 @@ def document(version: str, upload_bytes_max: int, *, secret: bool) -> dict[str, 
                     "contribute", "Put an upload on the list", CONTRIBUTE_FIELDS, "ContributeAnswer", upload_bytes_max
                 )
             },
+            "/v1/forget": {"post": _forget()},
             "/healthz": {"get": _get("healthz", "Is the process alive?", "application/json")},
             "/readyz": {
                 "get": _get("readyz", "Does the replica serve, with a list that is recent?", "application/json")
@@ -102,6 +103,23 @@ def _upload(name: str, summary: str, fields: dict[str, str], answer: str, bytes_
     }
 
 
+def _forget() -> dict[str, Any]:
+    return {
+        "operationId": "forget",
+        "summary": "Delete what waits for a later check, or to be told, under a reference",
+        "parameters": [
+            {"name": "reference", "in": "query", "required": True, "schema": _TEXT, "description": "Yours."}
+        ],
+        "responses": {
+            "200": {
+                "description": "How many there were",
+                "content": {"application/json": {"schema": {"properties": {"forgotten": {"type": "integer"}}}}},
+            },
+            "default": _answer("Why not", "Error"),
+        },
+    }
+
+
 def _get(name: str, summary: str, kind: str) -> dict[str, Any]:
     return {
         "operationId": name,
@@ -140,7 +158,10 @@ def _schemas() -> dict[str, Any]:
                 "notes": {"type": "array", "items": _TEXT},
                 "reference": {**_TEXT, "description": "As you sent it."},
                 "stale": {"type": "boolean", "description": "true: the list is older than lag_s_max. Else absent."},
-                "recheck": {"type": ["string", "null"], "description": "With unchecked: id of the later check."},
+                "recheck": {
+                    "type": ["string", "null"],
+                    "description": "With unchecked: id of the later check; null: none, there was no room.",
+                },
                 "reason": {**_TEXT, "description": "With unchecked: why."},
             },
         },

@@ -2,9 +2,9 @@
 
 ::
 
-    lock --> spool --> listen --> local server, decoding processes --> requests ...
-                                                                          |
-    exit 0 <-- processes ended <-- local server stopped <-- requests drained <-- SIGTERM
+    lock --> spool, queue --> listen --> local server, decoding processes, later checks, webhook --> requests ...
+                                                                                                        |
+    exit 0 <-- processes ended <-- local server stopped <-- requests drained <---------------------- SIGTERM
 
 Listening begins at once: a check that comes before the replica serves is told so, as ``fail`` says, and not cut off.
 """
@@ -13,42 +13,57 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
-import os
-import resource
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 
 from hashpact.aio import AsyncClient
-from hashpact.errors import ConfigError, HashpactError
+from hashpact.errors import HashpactError
 from hashpact.sidecar.address import Address
 from hashpact.sidecar.app import Parts, make_app
 from hashpact.sidecar.checking import Checker, CheckPolicy
 from hashpact.sidecar.guard import LOOPBACK_NAMES, Guard
 from hashpact.sidecar.local_server import LocalServer
-from hashpact.sidecar.logs import event, notify
+from hashpact.sidecar.logs import event, notify, where
 from hashpact.sidecar.metrics import Metrics
 from hashpact.sidecar.modes import Modes
 from hashpact.sidecar.protocol import bounded_protocol
+from hashpact.sidecar.queue import RecheckQueue
+from hashpact.sidecar.rechecks import Rechecks
 from hashpact.sidecar.settings import Sidecar
 from hashpact.sidecar.uploads import Spool
+from hashpact.sidecar.webhook import Webhook
 from hashpact.sidecar.workers import WorkerLimits, Workers
 
 HUB_S_MAX: Final = 30.0
 """Deadline of a call to the hub; those to the local server have the check's."""
 HEAD_BYTES_MAX: Final = 16_384
-FILES_WANTED: Final = 65_536
+
+
+class SidecarFailedError(HashpactError):
+    """A part of the sidecar ended with a fault: the process ends, for a supervisor to start it again."""
+
+    reason = "SIDECAR_FAILED"
+
+
+@dataclass
+class _Stores:
+    """What lies on the disk."""
+
+    spool: Spool
+    queue: RecheckQueue
+    webhook: Webhook | None
 
 
 class SidecarProcess:
-    """One sidecar on one data folder.
+    """One sidecar on one data folder, which must be ours alone.
 
     Args:
         sidecar: its settings.
@@ -64,32 +79,46 @@ class SidecarProcess:
             WorkerLimits(settings.decode_s_max, settings.worker_memory_bytes_max),
             on_end=lambda _: self._metrics.workers_ended.inc(),
         )
+        self._failed = ""
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT.
 
         Raises:
-            ConfigError: it cannot: the data folder is in use, or the address is taken.
+            ConfigError: it cannot: the address is taken.
+            StorageError: the memory of what waits is damaged, or exposed to others.
+            SidecarFailedError: a part of it ended with a fault.
         """
-        settings = self._settings
-        with _locked(self._sidecar.data):
-            spool = Spool(
-                self._sidecar.data / "spool",
-                bytes_max=settings.upload_bytes_max,
-                seconds=settings.receive_s,
-                folders=self._sidecar.folders,
-            )
-            # Forms are kept here too while they arrive, and not where others look.
-            tempfile.tempdir = str(self._sidecar.data / "spool")
+        with contextlib.ExitStack() as undo:
+            stores = self._open(undo)
             listening, address = self._sidecar.listen.bind()
-            with contextlib.closing(listening):
-                try:
-                    await self._serve(spool, listening, address)
-                finally:
-                    if address.path:
-                        Path(address.path).unlink(missing_ok=True)
+            undo.enter_context(contextlib.closing(listening))
+            if address.path:
+                undo.callback(lambda: Path(address.path).unlink(missing_ok=True))
+            await self._serve(stores, listening, address)
+        if self._failed:
+            raise SidecarFailedError(f"the sidecar ends: {self._failed} failed, see its log")
 
-    async def _serve(self, spool: Spool, listening: socket.socket, address: Address) -> None:
+    def _open(self, undo: contextlib.ExitStack) -> _Stores:
+        settings, data = self._settings, self._sidecar.data
+        spool = Spool(
+            data / "spool",
+            bytes_max=settings.upload_bytes_max,
+            seconds=settings.receive_s,
+            folders=self._sidecar.folders,
+        )
+        # Forms are kept here too while they arrive, and not where others look.
+        tempfile.tempdir = str(data / "spool")
+        memory = data / "memory"
+        queue = RecheckQueue(memory, settings.recheck_bytes_max, settings.recheck_entries_max)
+        undo.callback(queue.close)
+        webhook = None
+        if settings.webhook_url:
+            webhook = Webhook(settings.webhook_url, self._sidecar.webhook_secrets, memory, ca=self._sidecar.webhook_ca)
+            undo.callback(webhook.close)
+        return _Stores(spool, queue, webhook)
+
+    async def _serve(self, stores: _Stores, listening: socket.socket, address: Address) -> None:
         client = AsyncClient(
             self._server.target,
             token=self._sidecar.token,
@@ -99,23 +128,50 @@ class SidecarProcess:
             timeout_s=HUB_S_MAX,
             read_your_writes=False,  # a check must not wait for the replica because somebody contributed
         )
-        supervising = asyncio.create_task(self._server.run())
-        warming = asyncio.create_task(self._warm())
+        checker = self._checker(client)
+        rechecks = Rechecks(
+            stores.queue,
+            stores.webhook,
+            self._workers,
+            checker.look_up,
+            self._server.until_serving,
+            at_once=max(1, self._workers.count // 2),
+            on_done=lambda outcome: self._metrics.rechecks.labels(outcome).inc(),
+        )
+        self._metrics.observe(stores.queue, stores.webhook, self._server)
+        http = _Http(self._config(self._app(stores.spool, checker, rechecks, client), address))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, http.stop)
+        work: dict[str, Coroutine[Any, Any, None]] = {
+            "supervising": self._server.run(),
+            "later checks": rechecks.run(),
+            "warming up": self._warm(),
+        }
+        if stores.webhook is not None:
+            work["webhook"] = stores.webhook.run()
+        tasks = [asyncio.create_task(coroutine, name=name) for name, coroutine in work.items()]
+        for task in tasks:
+            task.add_done_callback(lambda task: self._ended(task, http))
         try:
             async with client:
-                http = _Http(self._config(self._app(spool, client), address))
-                for number in (signal.SIGTERM, signal.SIGINT):
-                    asyncio.get_running_loop().add_signal_handler(number, http.stop)
                 event(logging.INFO, "listening", address=str(address))
                 notify("READY=1")
                 await http.serve([listening])
                 notify("STOPPING=1")
         finally:
-            for task in (warming, supervising):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(warming, supervising, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._workers.close()
             event(logging.INFO, "stopped")
+
+    def _ended(self, task: asyncio.Task[None], http: _Http) -> None:
+        """A part that ends with a fault must not leave a sidecar that looks as if it were well."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed = task.get_name()
+            event(logging.CRITICAL, "a part failed", part=self._failed, where=where(error))
+            http.stop()
 
     async def _warm(self) -> None:
         try:
@@ -123,21 +179,28 @@ class SidecarProcess:
         except (HashpactError, OSError, TimeoutError) as error:
             event(logging.ERROR, "decoding processes not started", error=type(error).__name__)
 
-    def _app(self, spool: Spool, client: AsyncClient) -> Guard:
+    def _checker(self, client: AsyncClient) -> Checker:
         settings = self._settings
-        checker = Checker(
-            self._workers,
-            client,
-            lambda: self._server.serving,
-            CheckPolicy(
-                Modes(settings.mode, settings.modes, settings.trial_share),
-                settings.deadline_s,
-                fail_open=settings.fail == "open",
-            ),
-            self._metrics,
+        policy = CheckPolicy(
+            Modes(settings.mode, settings.modes, settings.trial_share),
+            settings.deadline_s,
+            fail_open=settings.fail == "open",
         )
-        secret = self._sidecar.secret
-        parts = Parts(settings, spool, self._workers, checker, client, self._server, self._metrics, secret=bool(secret))
+        return Checker(self._workers, client, lambda: self._server.serving, policy, self._metrics)
+
+    def _app(self, spool: Spool, checker: Checker, rechecks: Rechecks, client: AsyncClient) -> Guard:
+        settings, secret = self._settings, self._sidecar.secret
+        parts = Parts(
+            settings=settings,
+            spool=spool,
+            workers=self._workers,
+            checker=checker,
+            rechecks=rechecks,
+            client=client,
+            server=self._server,
+            metrics=self._metrics,
+            secret=bool(secret),
+        )
         # A page whose name was pointed at this machine does not know the secret, and pods have names of their own.
         hosts = {*LOOPBACK_NAMES, *settings.hosts} if settings.hosts or not secret else set()
         if self._sidecar.listen.path:
@@ -178,46 +241,3 @@ class _Http(uvicorn.Server):
         """Take no more requests, and end when those in flight have; at once when asked twice."""
         self.force_exit = self.should_exit
         self.should_exit = True
-
-
-@contextlib.contextmanager
-def _locked(data: Path) -> Iterator[None]:
-    """The data folder, ours alone while the block runs.
-
-    Raises:
-        ConfigError: it cannot be made, or another sidecar uses it.
-    """
-    try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(data / "sidecar.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise ConfigError(f"the data folder {data} cannot be used: {error.strerror}") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        raise ConfigError(f"another sidecar uses {data}: stop it, or give this one another folder") from error
-    try:
-        yield
-    finally:
-        os.close(handle)
-
-
-def run(sidecar: Sidecar) -> None:
-    """Run a sidecar in this process until it is told to end.
-
-    Raises:
-        ConfigError: it cannot start.
-    """
-    os.umask(0o077)
-    # A dump of our memory would put uploads and the token where core files go.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    asyncio.run(_run(sidecar))
-
-
-async def _run(sidecar: Sidecar) -> None:
-    await SidecarProcess(sidecar).run()

@@ -66,6 +66,15 @@ class SidecarSettings:
     )
     connections_max: int = setting(512, "Open connections; more are closed.", least=1, most=65_536)
     workers: int = setting(0, "Processes that decode. 0: one per core.", most=256)
+    recheck_bytes_max: int = setting(
+        1 << 30, "Media and signals that may wait for a later check, in bytes.", least=0, most=1 << 44
+    )
+    recheck_entries_max: int = setting(100_000, "Uploads that may wait for a later check.", least=0, most=10_000_000)
+    webhook_url: str = setting("", "Where to tell what later checks found: https://HOST/PATH. Empty: nowhere.")
+    webhook_secret_file: str = setting(
+        "", "File with the secret that signs, one or more lines. Else `HASHPACT_WEBHOOK_SECRET`."
+    )
+    webhook_ca: str = setting("", "Certificate authority of the receiver (PEM). Empty: the system's.")
     decode_s_max: float = setting(20.0, "Time that one picture may take to decode, in seconds.", least=0.1, most=600)
     worker_memory_bytes_max: int = setting(
         1536 << 20, "Memory of one decoding process, in bytes.", least=256 << 20, most=1 << 40
@@ -94,6 +103,8 @@ class Sidecar:
         data: where everything is kept.
         listen: where to answer.
         folders: whose files may be checked, resolved.
+        webhook_secrets: that sign what is told. Not in the repr.
+        webhook_ca: certificates of the receiver, or None for the system's.
     """
 
     settings: SidecarSettings
@@ -104,6 +115,8 @@ class Sidecar:
     data: Path
     listen: Address
     folders: tuple[Path, ...]
+    webhook_secrets: tuple[str, ...] = field(repr=False)
+    webhook_ca: Path | None
 
 
 def load(path: Path | None, options: Mapping[str, object], environment: Mapping[str, str] = os.environ) -> Sidecar:
@@ -139,6 +152,8 @@ def load(path: Path | None, options: Mapping[str, object], environment: Mapping[
         data=_data(settings.data, environment),
         listen=listen,
         folders=tuple(_folder(each) for each in settings.folders),
+        webhook_secrets=_webhook_secrets(settings, environment),
+        webhook_ca=_file(settings.webhook_ca, "webhook_ca"),
     )
 
 
@@ -164,7 +179,7 @@ def _read(path: Path | None) -> dict[str, Any]:
     known = {each.name for each in dataclasses.fields(SidecarSettings)}
     if unknown := sorted(values.keys() - known):
         raise ConfigError(f"{str(path)!r}: {unknown[0]!r} is not a setting; there are {', '.join(sorted(known))}")
-    for name in ("ca", "token_file", "secret_file", "data"):
+    for name in ("ca", "token_file", "secret_file", "data", "webhook_secret_file", "webhook_ca"):
         if isinstance(values.get(name), str) and values[name]:
             values[name] = str(path.absolute().parent / Path(values[name]).expanduser())
     return values
@@ -261,6 +276,14 @@ def _secret(name: str, environment: Mapping[str, str]) -> str:
     if text and (len(text) < SECRET_BYTES_MIN or not text.isascii() or not text.isprintable() or " " in text):
         raise ConfigError(f"the secret is {SECRET_BYTES_MIN} characters or more, of ASCII without blanks")
     return text
+
+
+def _webhook_secrets(settings: SidecarSettings, environment: Mapping[str, str]) -> tuple[str, ...]:
+    name = settings.webhook_secret_file
+    found = _text_of(name, "webhook_secret_file") if name else environment.get("HASHPACT_WEBHOOK_SECRET", "")
+    if settings.webhook_url and not found:
+        raise ConfigError("webhook_url needs a secret: name a webhook_secret_file, or set HASHPACT_WEBHOOK_SECRET")
+    return tuple(found.split())
 
 
 def _text_of(name: str, what: str) -> str:

@@ -18,13 +18,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from hashpact._parallel import cores
-from hashpact.errors import HashpactError, UnreadableMediaError
+from hashpact.errors import HashpactError, MissingExtraError, UnreadableMediaError
 from hashpact.sidecar.signals_json import signals_from_json
+from hashpact.sidecar.worker import OUT_OF_MEMORY
 from hashpact.signals import ImageSignals
 
 PROGRAM: Final = (sys.executable, "-m", "hashpact.sidecar.worker")
 CRASHED: Final = "DECODER_CRASHED"
 TOO_SLOW: Final = "DECODER_TOO_SLOW"
+_REASONS: Final = frozenset({UnreadableMediaError.reason, MissingExtraError.reason, OUT_OF_MEMORY})
+_LAST_WORDS: Final = frozenset({CRASHED, OUT_OF_MEMORY})
+"""Reasons after which a process is not asked again."""
 START_S_MAX: Final = 120.0
 """Loading what decodes takes a second; much longer on a machine that is busy or cold."""
 _ANSWER_BYTES_MAX: Final = 1 << 16
@@ -94,13 +98,16 @@ class _Worker:
                 told = await self._read()
             if "signals" in told:
                 return signals_from_json(told["signals"])
+            refusal = _refusal(told.get("error"))
+            if refusal.reason in _LAST_WORDS:
+                await self.end()
         except TimeoutError as error:
             await self.end()
             raise _too_slow(self._limits) from error
         except BaseException:
             await self.end()
             raise
-        raise UnreadableMediaError(str(told["error"]["message"]), reason=str(told["error"]["reason"]))
+        raise refusal
 
     def _pipes(self) -> tuple[asyncio.StreamWriter, asyncio.StreamReader]:
         if self._process is None or self._process.stdin is None or self._process.stdout is None:
@@ -142,6 +149,13 @@ class _Worker:
         await asyncio.shield(process.wait())
 
 
+def _refusal(told: Any) -> HashpactError:
+    """What it says of a picture that it cannot hash."""
+    if not isinstance(told, dict) or not all(isinstance(told.get(name), str) for name in ("reason", "message")):
+        return UnreadableMediaError("picture: the process that decoded it answered nonsense", reason=CRASHED)
+    return UnreadableMediaError(told["message"], reason=told["reason"] if told["reason"] in _REASONS else CRASHED)
+
+
 def _too_slow(limits: WorkerLimits) -> HashpactError:
     return UnreadableMediaError(
         f"picture: decoding takes longer than {limits.seconds:g} s (decode_s_max): give a smaller copy", reason=TOO_SLOW
@@ -170,8 +184,11 @@ class Workers:
         self._idle: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
         self._on_end = on_end
         self._starting: set[asyncio.Task[None]] = set()
-        for worker in self._all:
-            self._idle.put_nowait(worker)
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._all)
 
     @property
     def pids(self) -> list[int]:
@@ -179,12 +196,15 @@ class Workers:
         return [worker.pid for worker in self._all if worker.pid is not None]
 
     async def start(self) -> None:
-        """Start all of them, at once.
+        """Start all of them, at once. Who wants to hash meanwhile waits for the first.
 
         Raises:
-            HashpactError: one cannot be started.
+            HashpactError, OSError, TimeoutError: one cannot be started.
         """
-        await asyncio.gather(*(worker.start() for worker in self._all))
+        outcomes = await asyncio.gather(*(self._begin(worker) for worker in self._all), return_exceptions=True)
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
 
     async def hash(self, path: Path, *, dihedral: bool) -> ImageSignals:
         """Hash a file in one of the processes, when one is free.
@@ -206,9 +226,12 @@ class Workers:
                 self._idle.put_nowait(worker)
 
     async def _restart(self, worker: _Worker) -> None:
+        with contextlib.suppress(HashpactError, OSError, TimeoutError):  # the next upload tries, and is told
+            await self._begin(worker)
+
+    async def _begin(self, worker: _Worker) -> None:
         try:
-            with contextlib.suppress(HashpactError, OSError, TimeoutError):  # the next upload tries, and is told
-                await worker.start()
+            await worker.start()
         finally:
             self._idle.put_nowait(worker)
 

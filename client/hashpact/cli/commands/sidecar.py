@@ -59,7 +59,7 @@ def sidecar_command(
             f"the sidecar needs its extra ({', '.join(missing)} not installed): pip install 'hashpact[sidecar]'"
         )
     from hashpact.sidecar.logs import setup  # noqa: PLC0415  # needs the extra
-    from hashpact.sidecar.process import run  # noqa: PLC0415  # as above
+    from hashpact.sidecar.running import run  # noqa: PLC0415  # as above
     from hashpact.sidecar.settings import load  # noqa: PLC0415  # as above
 
     options = {
