@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from tests.integration.harness import ServerInside
 from tests.integration.sidecar_harness import Hub, SidecarRun, short_folder
+from tests.pictures import photo
 
 
 @pytest.fixture
@@ -65,6 +66,21 @@ def test_the_doctor_proves_the_pipeline_with_canaries(run: Any, tmp_path: Path) 
     code, checked = run("acme", "check", "--json", tmp_path / "canaries")
     assert code == 10
     assert [(each["verdict"], each["advice"]) for each in checked] == [("match", "observe")] * 3 + [("none", "none")]
+
+
+def test_a_canary_that_was_spoiled_is_told_and_repaired(run: Any, tmp_path: Path) -> None:
+    item = run("alpha", "canary", "list", "--json")[1][0]["item"]
+    photo("chelsea.png").save(tmp_path / "cat.png")
+    code, attached = run(
+        "alpha", "contribute", "--json", "--label", "canary", "--attach-to", item, tmp_path / "cat.png"
+    )
+    assert (code, attached[0]["item"]) == (0, item)
+    assert run("acme", "check", "--json", tmp_path / "cat.png")[1][0]["advice"] == "review"
+    code, told = run("acme", "doctor", "--json")
+    assert (code, told[-1]["step"], told[-1]["error"]["reason"]) == (3, "canaries", "CANARY_SPOILED")
+    assert run("steward", "withdraw", "--json", item)[0] == 0
+    assert run("alpha", "canary", "list", "--json")[1][0]["outcome"] == "created"
+    assert run("acme", "doctor", "--json")[0] == 0
 
 
 def test_the_doctor_proves_a_sidecar(run: Any, inside: ServerInside, monkeypatch: pytest.MonkeyPatch) -> None:
