@@ -110,7 +110,8 @@ class Outbox:
         sizes: list[int] = []
         with self._memory.writing() as rows:
             for name in delivered:
-                sizes += [size for (size,) in rows.execute("DELETE FROM webhook WHERE id = ? RETURNING bytes", (name,))]
+                sizes += [size for (size,) in rows.execute("SELECT bytes FROM webhook WHERE id = ?", (name,))]
+                rows.execute("DELETE FROM webhook WHERE id = ?", (name,))
             for name, delay_s in failed:
                 rows.execute(
                     "UPDATE webhook SET due_at_ms = ?, attempts = attempts + 1 WHERE id = ?",
@@ -121,7 +122,8 @@ class Outbox:
     def forget(self, reference: str) -> int:
         """Delete every letter about this reference; returns how many there were. What is under way still arrives."""
         with self._memory.writing() as rows:
-            gone = rows.execute("DELETE FROM webhook WHERE reference = ? RETURNING bytes", (reference,)).fetchall()
+            gone = rows.execute("SELECT bytes FROM webhook WHERE reference = ?", (reference,)).fetchall()
+            rows.execute("DELETE FROM webhook WHERE reference = ?", (reference,))
         self._room.give(size for (size,) in gone)
         self._memory.wipe()
         return len(gone)

@@ -218,8 +218,9 @@ class RecheckQueue:
 
     def _delete(self, column: str, value: str) -> int:
         with self._memory.writing() as rows:
-            # The column is one of two words of ours.
-            gone = rows.execute(f"DELETE FROM recheck WHERE {column} = ? RETURNING id, bytes", (value,)).fetchall()  # noqa: S608
+            # The column is one of two words of ours. (No RETURNING: systems in wide use have SQLite 3.34.)
+            gone = rows.execute(f"SELECT id, bytes FROM recheck WHERE {column} = ?", (value,)).fetchall()  # noqa: S608
+            rows.execute(f"DELETE FROM recheck WHERE {column} = ?", (value,))  # noqa: S608
         # A crash here leaves files that no row names: they go at the next start.
         with self._memory.reading():
             for name, _ in gone:
