@@ -35,6 +35,10 @@ demo: $(STAMP) ## list pictures on one platform, catch altered copies on another
 test: $(STAMP) ## run every test; HASHPACT_TEST_EFFORT=10 makes the randomised ones ten times as long
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
 
+.PHONY: test-tx
+test-tx: $(STAMP) .tools/bench/.stamp ## tx (python-threatexchange), unmodified, with our extension against a live server
+	@$(BIN)/python -m pytest -q tests/integration/test_tx.py $(ARGS)
+
 .PHONY: test-lowest
 test-lowest: .tools/lowest/.stamp ## the same with the oldest versions of everything that pyproject.toml allows
 	@.tools/lowest/bin/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
