@@ -24,7 +24,6 @@ from hashpact_server.config import Config, load
 from hashpact_server.datadir import DataDirectory, file_system, is_remote
 from hashpact_server.ledger.store import DISK_RESERVE_BYTES, MAP_BYTES
 from hashpact_server.lock import DirectoryLock, DirectoryLockedError
-from hashpact_server.probe import ask_health
 from hashpact_server.trouble import Trouble
 
 DISK_FREE_BYTES_GOOD: Final = 1 << 30
@@ -216,6 +215,8 @@ def _health(data: DataDirectory, target: str) -> Finding:
         ca = None if target.startswith("unix:") else data.ca.read_bytes()
     except OSError as error:
         return Finding("health", Verdict.BAD, f"cannot read {data.ca}: {error.strerror}")
+    from hashpact_server.probe import ask_health  # noqa: PLC0415 - grpc, which takes its settings when it is loaded
+
     said = ask_health(target, ca, HEALTH_TIMEOUT_S)
     if said == "SERVING":
         return Finding("health", Verdict.FINE, f"{target} serves")

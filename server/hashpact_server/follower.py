@@ -30,7 +30,7 @@ from hashpact_server.following import Following
 from hashpact_server.ledger.store import StoreError
 from hashpact_server.logs import event, where
 from hashpact_server.refusal import Refusal
-from hashpact_server.upstream import Upstream
+from hashpact_server.upstream import AwayError, Upstream
 
 WAIT_S_MIN: Final = 0.2
 WAIT_S_MAX: Final = 10.0
@@ -41,13 +41,6 @@ FIRST_WORD_S_MAX: Final = 3.0
 """Time after which an upstream from which nothing was heard since the start is away: connecting may fail much later."""
 
 TICK_S: Final = 0.5
-
-_FOR_EVER: Final = (
-    grpc.StatusCode.UNAUTHENTICATED,
-    grpc.StatusCode.PERMISSION_DENIED,
-    grpc.StatusCode.UNIMPLEMENTED,
-)
-"""What waiting alone does not mend. It is asked again all the same: a token may be renewed, a role given."""
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -81,6 +74,7 @@ class Follower:
         self._on_diverged = on_diverged
         self._stopping = threading.Event()
         self._call: Any = None
+        self._catching_up = True
         self._heard_at = time.monotonic()
         self.following = following
         self._listener = threading.Thread(target=self._listen_for_silence, name="hashpact-silence", daemon=True)
@@ -151,6 +145,7 @@ class Follower:
         position = self._engine.published.head.position()
         with self._upstream.channel() as channel:
             self._heard_at = time.monotonic()
+            self._catching_up = True
             self._call = call = self._upstream.watch(channel, position.encode())
             if self._stopping.is_set():
                 call.cancel()
@@ -169,6 +164,7 @@ class Follower:
         following = self.following
         if opening:
             compare(self._engine.state, _expected(message))
+            event(_LOGGER, logging.INFO, "following", upstream=self._upstream.target, **self._where(message))
         elif message.entries:
             expected = _expected(message) if message.HasField("checkpoint") else None
             adopt(self._engine.writer, self._engine.state, parts_of(message), expected)
@@ -177,12 +173,17 @@ class Follower:
         lag_ms = message.lag.ToMilliseconds() if level else message.sent_time.ToMilliseconds() - newest_ms
         following.heard(message.head_sequence, max(0, lag_ms) / 1000)
         if level:
+            if self._catching_up:
+                self._catching_up = False
+                event(_LOGGER, logging.INFO, "level with the upstream", **self._where(message))
             self._reached_first()
+
+    def _where(self, message: pb.WatchResponse) -> dict[str, int]:
+        return {"sequence": self._engine.published.head.sequence, "upstream_sequence": message.head_sequence}
 
     def _say(self, error: Any) -> None:
         if self._stopping.is_set():
             return
-        code = error.code()
         reason = _reason_of(error)
         if reason == "TOKEN_FROM_FUTURE":
             # A replica that is itself on its way to where we stand. Should it get there otherwise, roots will tell.
@@ -190,8 +191,7 @@ class Follower:
             return
         if reason == "TOKEN_UNKNOWN_HISTORY":
             raise DivergedError(f"the upstream does not know our history: {error.details()}")
-        level = logging.ERROR if code in _FOR_EVER else logging.WARNING
-        event(_LOGGER, level, "upstream away", code=code.name, why=error.details())
+        AwayError.of(error).log()
 
 
 def _expected(message: pb.WatchResponse) -> Expected:

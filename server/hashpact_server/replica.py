@@ -62,9 +62,9 @@ def begin_list(data: DataDirectory, config: Config, upstream: Upstream, ending: 
     while True:
         store = open_store(data.path, store_bytes_max=config.limits.store_bytes_max)
         try:
-            begin(store, upstream)
+            told = begin(store, upstream)
         except AwayError as error:
-            event(_LOGGER, logging.WARNING, "upstream away", code=error.code, why=error.why)
+            error.log()
         except SnapshotError as error:
             event(_LOGGER, logging.WARNING, "snapshot refused", why=str(error))
         except StoreFullError as error:
@@ -73,6 +73,7 @@ def begin_list(data: DataDirectory, config: Config, upstream: Upstream, ending: 
                 f" {data.config_file}"
             ) from error
         else:
+            event(_LOGGER, logging.INFO, "list taken over", upstream=upstream.target, entries=told.head.sequence + 1)
             return
         finally:
             store.close()

@@ -5,6 +5,7 @@ A replica is a client of its upstream like any other: it has a token of a member
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +17,26 @@ from hashpact.v1 import feed_service_pb2_grpc
 
 from hashpact_server import addresses
 from hashpact_server.ledger.store import Store
-from hashpact_server.snapshot import load
+from hashpact_server.logs import event
+from hashpact_server.snapshot import Told, load
 from hashpact_server.tokens import is_member_token
 from hashpact_server.trouble import Trouble
 
 MESSAGE_BYTES_MAX: Final = 64 << 20
 """An entry may be larger than a batch."""
+
+
+_REFUSALS: Final = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED"})
+"""What waiting alone does not mend. It is asked again all the same: a token may be renewed, a role given."""
+
+_REMEDIES: Final = (
+    ("CERTIFICATE_VERIFY_FAILED", "give the upstream's ca.pem: --ca FILE, or HASHPACT_CA"),
+    ("is not in peer certificate", "name the upstream as its certificate does, or renew-certificate --hostname there"),
+    ("Hostname Verification", "name the upstream as its certificate does, or renew-certificate --hostname there"),
+)
+"""Where waiting does not help either, told by gRPC in the text alone."""
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 class AwayError(Exception):
@@ -36,6 +51,20 @@ class AwayError(Exception):
         super().__init__(f"{code}: {why}")
         self.code = code
         self.why = why
+
+    @classmethod
+    def of(cls, error: Any) -> AwayError:
+        """A failed call."""
+        return cls(error.code().name, error.details() or "")
+
+    def log(self) -> None:
+        """Tell the operator, and what to do where we know it."""
+        if self.code in _REFUSALS:
+            event(_LOGGER, logging.ERROR, "upstream refuses", code=self.code, why=self.why)
+            return
+        remedy = next((text for sign, text in _REMEDIES if sign in self.why), "")
+        level = logging.ERROR if remedy else logging.WARNING
+        event(_LOGGER, level, "upstream away", code=self.code, why=self.why, remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +138,8 @@ class _Arriving:
         return together[:size]
 
 
-def begin(store: Store, upstream: Upstream) -> None:
-    """Begin a replica: fill an empty store with a snapshot of the upstream's list.
+def begin(store: Store, upstream: Upstream) -> Told:
+    """Begin a replica: fill an empty store with a snapshot of the upstream's list; what that claims.
 
     Raises:
         SnapshotError: it is not whole, or not true.
@@ -121,9 +150,8 @@ def begin(store: Store, upstream: Upstream) -> None:
         stub: Any = feed_service_pb2_grpc.FeedServiceStub(channel)
         call = stub.Snapshot(pb.SnapshotRequest(), metadata=upstream.metadata)
         try:
-            load(_Arriving(call), store)
+            return load(_Arriving(call), store)
         except grpc.RpcError as error:
-            away: Any = error
-            raise AwayError(away.code().name, away.details() or "") from error
+            raise AwayError.of(error) from error
         finally:
             call.cancel()

@@ -59,7 +59,7 @@ class Follower:
 
     def reach(self, token: str) -> None:
         """Wait until it has what a token stands for; each question waits there."""
-        assert until_fresh(self.server, token), self.server.lines[-20:]
+        assert until_fresh(self.server.until_serving(), token), self.server.lines[-20:]
 
 
 def until_fresh(server: ServerProcess, token: str) -> bool:

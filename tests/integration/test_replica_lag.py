@@ -23,7 +23,7 @@ from hashpact_server.state.rows import Role
 from hashpact_server.trouble import Trouble
 from hashpact_server.writer import Act
 
-from tests.integration.harness import WAIT_S, Attached, Forum, ServerInside
+from tests.integration.harness import WAIT_S, Attached, Forum, ServerInside, ServerProcess
 from tests.integration.replicas import ReplicaInside, assert_same, empty_directory
 
 EACH_SECOND = {"limits.watch_progress_s": 1}
@@ -217,6 +217,27 @@ def test_a_redaction_that_only_one_of_two_has_seen_is_no_difference(
         hub = stack.enter_context(ServerInside(forum, listen=str(hub.address)))
         assert_same(upstream, hub)
         assert_same(replica, hub)
+
+
+def test_the_log_says_how_it_goes(
+    inside: ServerInside, directories: tuple[Forum, Forum], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, target = directories[0], str(inside.address)
+    monkeypatch.setenv("HASHPACT_TOKEN", inside.forum.tokens["acme"])
+    monkeypatch.setenv("HASHPACT_CA", str(inside.forum.data / "ca.pem"))
+    with ServerProcess(place, "--follow", target) as replica:
+        assert "replicate" in replica.wait_for("upstream refuses")["why"]
+    monkeypatch.setenv("HASHPACT_TOKEN", archive(inside))
+    monkeypatch.setenv("HASHPACT_CA", str(place.data / "ca.pem"))  # its own, by mistake
+    with ServerProcess(place, "--follow", target) as replica:
+        assert "HASHPACT_CA" in replica.wait_for("upstream away")["remedy"]
+        assert all(line.startswith("{") for line in replica.lines)  # nothing but our own words
+    monkeypatch.setenv("HASHPACT_CA", str(inside.forum.data / "ca.pem"))
+    with ServerProcess(place, "--follow", target) as replica:
+        entries = inside.node.engine.published.head.sequence + 1
+        assert replica.wait_for("list taken over")["entries"] == entries
+        assert replica.wait_for("following")["sequence"] == entries - 1
+        assert replica.wait_for("level with the upstream")["sequence"] == entries - 1
 
 
 def test_a_list_that_does_not_fit_is_refused(inside: ServerInside, directories: tuple[Forum, Forum]) -> None:

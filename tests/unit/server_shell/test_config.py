@@ -98,7 +98,11 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         load(tmp_path)  # a directory
 
 
-def test_settings_load_neither_grpc_nor_lmdb() -> None:
-    code = "import sys, hashpact_server.config; print({'grpc', 'lmdb', 'numba'} & set(sys.modules))"
+@pytest.mark.parametrize(
+    ("module", "kept_out"),
+    [("config", {"grpc", "lmdb", "numba"}), ("cli", {"grpc", "numba"})],  # the last two read settings when loaded
+)
+def test_what_is_quick_to_load_stays_so(module: str, kept_out: set[str]) -> None:
+    code = f"import sys, hashpact_server.{module}; print({kept_out!r} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "set()"
