@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 
 from hashpact._target import is_local, load_ca, require_plaintext_allowed, require_target, require_token
-from hashpact._wire import Method, Repeat, service_config
+from hashpact._wire import Method, service_config
 from hashpact.errors import ConfigError
 
 ANSWER_BYTES_MAX: Final = 64 << 20
@@ -54,7 +54,7 @@ class Endpoint:
 
     def of(self, method: Method[Any]) -> Endpoint:
         """Where a method is called."""
-        return self if self.writes is None or method.repeat is Repeat.READ else self.writes
+        return self if self.writes is None or not method.at_hub else self.writes
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:

@@ -203,6 +203,17 @@ def problems_of(messages: Iterable[contribution_pb2.SignalProblem]) -> tuple[Pro
     return tuple(Problem(one.signal_index, _reason(one.reason), one.message) for one in messages)
 
 
+def batch_problems(messages: Iterable[Any], field: str, start: int, count: int) -> list[Problem]:
+    """Members of a batch that were not taken, where one part of the batch begins at ``start``.
+
+    Raises:
+        ServiceError: it names a member that was not sent.
+    """
+    if any(getattr(one, field) >= count for one in messages):
+        raise nonsense("a member of the batch that was not sent")
+    return [Problem(start + getattr(one, field), _reason(one.reason), one.message) for one in messages]
+
+
 def outcome_of(message: contribution_pb2.ContributionOutcome) -> ContributionOutcome:
     """What became of one contribution."""
     return ContributionOutcome(

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
 
 from hashpact import _wire as wire
+from hashpact._operations.returning import OnAway
 from hashpact._operations.session import Session, capabilities
-from hashpact._operations.watching import OnAway, Watching
+from hashpact._operations.watching import Watching
 from hashpact._transport import Transport
 from hashpact._transport_aio import AsyncTransport
 from hashpact.entries import Entry

@@ -18,6 +18,8 @@ from hashpact.v1 import contribution_service_pb2 as contribution_pb2
 from hashpact.v1 import feed_service_pb2 as feed_pb2
 from hashpact.v1 import lookup_service_pb2 as lookup_pb2
 from hashpact.v1 import member_service_pb2 as member_pb2
+from hashpact.v1 import report_service_pb2 as report_pb2
+from hashpact.v1 import upload_service_pb2 as upload_pb2
 
 Response = TypeVar("Response", bound=Message)
 Result = TypeVar("Result")
@@ -34,6 +36,17 @@ class Repeat(Enum):
     """Not at all: twice would be two."""
 
 
+class Place(Enum):
+    """Where a method is called, when reads go to a replica and writes to the hub."""
+
+    BY_REPEAT = "by repeat"
+    """A read at the replica, everything else at the hub."""
+    REPLICA = "replica"
+    """What the replica keeps for its member alone."""
+    HUB = "hub"
+    """What only the hub knows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Method(Generic[Response]):
     """One RPC."""
@@ -42,6 +55,12 @@ class Method(Generic[Response]):
     name: str
     response: type[Response]
     repeat: Repeat
+    place: Place = Place.BY_REPEAT
+
+    @property
+    def at_hub(self) -> bool:
+        """Whether it is called where writes go, when that is another place."""
+        return self.place is Place.HUB or (self.place is Place.BY_REPEAT and self.repeat is not Repeat.READ)
 
     @property
     def path(self) -> str:
@@ -106,6 +125,30 @@ GET_CAPABILITIES: Final = Method(
 # A stream that has no end and no deadline: it is not among the METHODS that an operation asks for.
 WATCH: Final = Method("FeedService", "Watch", feed_pb2.WatchResponse, Repeat.READ)
 
+REMEMBER_UPLOADS: Final = Method(
+    "UploadService", "RememberUploads", upload_pb2.RememberUploadsResponse, Repeat.IDEMPOTENT, Place.REPLICA
+)
+RECORD_ACTIONS: Final = Method(
+    "UploadService", "RecordActions", upload_pb2.RecordActionsResponse, Repeat.IDEMPOTENT, Place.REPLICA
+)
+FORGET_UPLOADS: Final = Method(
+    "UploadService", "ForgetUploads", upload_pb2.ForgetUploadsResponse, Repeat.IDEMPOTENT, Place.REPLICA
+)
+REPORT_MATCHES: Final = Method(
+    "ReportService", "ReportMatches", report_pb2.ReportMatchesResponse, Repeat.IDEMPOTENT, Place.HUB
+)
+GET_MATCH_STATISTICS: Final = Method(
+    "ReportService", "GetMatchStatistics", report_pb2.GetMatchStatisticsResponse, Repeat.READ, Place.HUB
+)
+DELETE_REPORTS: Final = Method(
+    "ReportService", "DeleteReports", report_pb2.DeleteReportsResponse, Repeat.IDEMPOTENT, Place.HUB
+)
+# Streams, as WATCH.
+WATCH_RETRO_MATCHES: Final = Method(
+    "UploadService", "WatchRetroMatches", upload_pb2.WatchRetroMatchesResponse, Repeat.READ
+)
+WATCH_CORRECTIONS: Final = Method("UploadService", "WatchCorrections", upload_pb2.WatchCorrectionsResponse, Repeat.READ)
+
 METHODS: Final[tuple[Method[Any], ...]] = (
     LOOKUP,
     CONTRIBUTE,
@@ -120,6 +163,12 @@ METHODS: Final[tuple[Method[Any], ...]] = (
     ISSUE_TOKEN,
     REVOKE_TOKEN,
     GET_CAPABILITIES,
+    REMEMBER_UPLOADS,
+    RECORD_ACTIONS,
+    FORGET_UPLOADS,
+    REPORT_MATCHES,
+    GET_MATCH_STATISTICS,
+    DELETE_REPORTS,
 )
 
 ATTEMPTS_MAX: Final = 5

@@ -29,6 +29,7 @@ from hashpact._operations import members, reading, writing
 from hashpact._operations.session import OnUnavailable, Session, capabilities
 from hashpact._parallel import cores
 from hashpact._transport_aio import AsyncTransport
+from hashpact._uploads import AsyncUploadCalls
 from hashpact._watch import AsyncWatchCalls
 from hashpact.client import CALLS_IN_FLIGHT_MAX, CHECK_BATCH, TIMEOUT_S
 from hashpact.errors import HashpactError
@@ -39,7 +40,7 @@ from hashpact.results import CheckResult, FailedCheck, LookupResult
 from hashpact.signals import ImageSignals
 
 
-class AsyncClient(AsyncWatchCalls):
+class AsyncClient(AsyncWatchCalls, AsyncUploadCalls):
     """A connection to a Hashpact service for one event loop. Arguments as :class:`hashpact.Client`.
 
     Raises:

@@ -15,6 +15,7 @@ from hashpact._operations.session import OnUnavailable, Session, capabilities
 from hashpact._parallel import OrderedMap, batches
 from hashpact._steward import MemberCalls
 from hashpact._transport import Transport
+from hashpact._uploads import UploadCalls
 from hashpact._watch import WatchCalls
 from hashpact.items import AmendResult, ContributeResult, ContributionOutcome, Item, ItemPage, WithdrawResult
 from hashpact.membership import Capabilities
@@ -28,7 +29,7 @@ CHECK_BATCH = 32
 """Uploads in one look-up of ``check_many``: answers keep flowing while the next ones are hashed."""
 
 
-class Client(MemberCalls, WatchCalls):
+class Client(MemberCalls, WatchCalls, UploadCalls):
     """A connection to a Hashpact service.
 
     Connects when the first call is made, and again by itself when the connection breaks. Every method may be called

@@ -122,6 +122,7 @@ class Limits:
     member_tokens_max: int
     request_id_ttl_s: int
     store_bytes_max: int
+    reports_max: int
 
 
 @dataclass(frozen=True, slots=True)

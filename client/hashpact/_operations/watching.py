@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any
 
-from hashpact import _wire as wire
 from hashpact._convert import nonsense
 from hashpact._entry import entry_of
-from hashpact._errors import PERMANENT
+from hashpact._operations.returning import OnAway, Returning
 from hashpact._operations.session import require_count
 from hashpact.entries import Entry
-from hashpact.errors import InvalidRequestError, LimitExceededError, ServiceError, UnavailableError
+from hashpact.errors import InvalidRequestError
 from hashpact.v1 import feed_service_pb2
 
-OnAway = Callable[[ServiceError], None]
 
-PAUSE_S_MAX: Final = 10.0
-_PASSES: Final = frozenset({"TOO_MANY_REQUESTS", "WATCHER_TOO_SLOW", "TOKEN_FROM_FUTURE"})
-"""Reasons that pass by waiting; the last: another replica answers, which is a moment behind the one before."""
-
-
-class Watching:
+class Watching(Returning):
     """One watch, over as many connections as it takes.
 
     Args:
@@ -41,6 +33,7 @@ class Watching:
         label_classes: Iterable[str],
         on_away: OnAway | None,
     ) -> None:
+        super().__init__(on_away)
         if start is not None:
             if after:
                 raise InvalidRequestError.about("start", "give start or after, not both")
@@ -51,9 +44,6 @@ class Watching:
         self._filter = feed_service_pb2.WatchFilter(
             signal_types=_texts("signal_types", signal_types), label_classes=_texts("label_classes", label_classes)
         )
-        self._on_away = on_away
-        self._failures = 0
-        self._answered = False
 
     @property
     def begins_now(self) -> bool:
@@ -88,30 +78,10 @@ class Watching:
             expected = entry.sequence + 1
         if message.next_sequence < expected or (whole and message.next_sequence != expected):
             raise nonsense(f"entry {message.next_sequence} comes next where {expected} does")
-        self._answered, self._failures = True, 0
+        self.answered()
         self._next = message.next_sequence
         self._after = message.as_of
         return entries
-
-    def pause_s(self, error: ServiceError) -> float:
-        """Time to wait before the next connection, in seconds.
-
-        Raises:
-            ServiceError: the one given, where waiting does not help, or nothing was ever heard.
-        """
-        away = isinstance(error, UnavailableError) and error.reason not in PERMANENT
-        if not self._answered or not (away or error.reason in _PASSES):
-            raise error
-        if self._on_away is not None:
-            self._on_away(error)
-        self._failures += 1
-        pause_s = min(wire.BACKOFF_FIRST_S * wire.BACKOFF_FACTOR ** min(self._failures, 30), PAUSE_S_MAX)
-        asked_s = error.retry_after_s if isinstance(error, LimitExceededError) else None
-        return max(pause_s, asked_s or 0.0) * random.uniform(0.5, 1.0)  # noqa: S311  # jitter
-
-    def ended(self) -> ServiceError:
-        """What it means when the service ends the call without an error, which it never does by itself."""
-        return UnavailableError("the service ended the watch", reason="NOT_SERVING")
 
 
 def _texts(field: str, given: Iterable[str]) -> list[str]:

@@ -21,6 +21,7 @@ from hashpact.cli.commands import (
     items,
     member,
     sidecar,
+    statistics,
     watch,
 )
 from hashpact.cli.exits import Exit
@@ -49,6 +50,7 @@ app.command("import")(importing.import_command)
 app.command("export")(exporting.export_command)
 app.command("item")(items.item_command)
 app.command("items")(items.items_command)
+app.command("statistics")(statistics.statistics_command)
 app.command("watch")(watch.watch_command)
 members.command("add")(member.add_command)
 members.command("list")(member.list_command)

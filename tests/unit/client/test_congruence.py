@@ -17,6 +17,8 @@ from hashpact.v1 import (
     contribution_service_pb2,
     lookup_service_pb2,
     member_service_pb2,
+    report_service_pb2,
+    upload_service_pb2,
 )
 
 from tests.unit.client.conftest import signals
@@ -46,12 +48,20 @@ def test_every_method_is_documented() -> None:
 
 
 def test_every_rpc_of_the_wire_is_reachable() -> None:
-    files = (capabilities_service_pb2, contribution_service_pb2, lookup_service_pb2, member_service_pb2)
+    files = (
+        capabilities_service_pb2,
+        contribution_service_pb2,
+        lookup_service_pb2,
+        member_service_pb2,
+        report_service_pb2,
+        upload_service_pb2,
+    )
     wire = {
         (service.name, method.name, method.output_type.name)
         for file in files
         for service in file.DESCRIPTOR.services_by_name.values()
         for method in service.methods
+        if not method.server_streaming
     }
     assert {(one.service, one.name, one.response.DESCRIPTOR.name) for one in _wire.METHODS} == wire
 
