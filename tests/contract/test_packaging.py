@@ -80,7 +80,7 @@ def test_wheel_has_every_module_of_the_checkout(wheel: Path) -> None:
         }
         assert wanted <= packed
         assert f"{package}/py.typed" in packed
-    assert "hashpact/v1/lookup_service_pb2.py" in packed
+    assert {"hashpact/v1/lookup_service_pb2.py", "hashpact/sidecar/page.html", "hashpact/sidecar/page.css"} <= packed
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in packed)
 
 
