@@ -25,6 +25,7 @@ from tests.bench import (
     bench_life,
     bench_lookups,
     bench_merging,
+    bench_sidecar,
     machine,
     physical,
     report,
@@ -77,6 +78,7 @@ def measure_service(scale: Scale, results: dict[str, Any]) -> None:
     results |= {"lookups": lookups, "contributions": contributions, "filling": filling}
     with prepared() as place:
         _look_and_contribute(place, "0", scale, lookups, contributions)
+        part(results, "sidecar", lambda: bench_sidecar.measure(place, scale.seconds))
     with prepared() as place:
         part(filling, "bulk", lambda: filled(place.data, scale.bulk_items))
         filled(place.data, scale.items - scale.bulk_items)

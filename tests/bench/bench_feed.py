@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,7 +48,7 @@ def replica_of(running: Running, folder: Path) -> Iterator[Running]:
     """A new replica of a running server; its start is the time until it has everything."""
     data = folder / "replica"
     subprocess.run([*server_command(), "init", str(data), "--replica"], check=True, capture_output=True)
-    place = Prepared(data, running.prepared.checker, running.prepared.contributor, running.prepared.replicator)
+    place = replace(running.prepared, data=data)
     with serving(place, upstream=running) as replica:
         yield replica
 

@@ -46,7 +46,7 @@ def run(rounds: int = 2, large_max: int = 12, small_max: int = 24) -> dict[str, 
     with one_core():
         return {
             "large_jpeg": _measure(_large_files()[:large_max], rounds),
-            "small_jpeg": _measure(_small_files()[:small_max], rounds),
+            "small_jpeg": _measure(small_files()[:small_max], rounds),
         }
 
 
@@ -101,7 +101,8 @@ def _large_files() -> list[bytes]:
     return [_enlarged(name, (4000, 3000)) for name in PHOTOS]
 
 
-def _small_files() -> list[bytes]:
+def small_files() -> list[bytes]:
+    """Photographs of about one megapixel."""
     data = find_shared_data()
     if data is not None:
         return [path.read_bytes() for path in sorted((data / "photos").glob("*.jpg"))]

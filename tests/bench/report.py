@@ -248,6 +248,28 @@ def hashing_rows(results: Results) -> Iterator[Row]:
             yield f"{what} of a {about} ({size}), one core", f"{rates[name]:.1f} images/s", beside
 
 
+def sidecar_rows(results: Results) -> Iterator[Row]:
+    """Checks over HTTP, beside the library."""
+    found = results["sidecar"]
+    one, several = found["one"], found["several"]
+    yield (
+        "checks through the sidecar, one after the other",
+        f"{one['sidecar']['per_s']:.1f} images/s (p50 {one['sidecar']['p50_ms']:.1f} ms)",
+        (
+            f"the library: {one['library_check']['per_s']:.1f}/s hashed and looked up, "
+            f"{one['library_hash']['per_s']:.1f}/s hashed"
+        ),
+    )
+    yield (
+        f"checks through the sidecar, {several['sidecar']['threads']} at a time",
+        f"{several['sidecar']['per_s']:.1f} images/s (p50 {several['sidecar']['p50_ms']:.1f} ms)",
+        (
+            f"the library: {several['library_hash']['per_s']:.1f}/s hashed "
+            f"in {several['library_hash']['processes']} processes"
+        ),
+    )
+
+
 def machine_line(results: Results) -> str:
     """One sentence about where the figures come from."""
     machine = results["machine"]
@@ -309,6 +331,7 @@ def page(results: Results) -> str:
         table(HEADLINE, feed_rows(results)),
         "## Hashing",
         table(HEADLINE, hashing_rows(results)),
+        *(["## The sidecar", table(HEADLINE, sidecar_rows(results))] if "sidecar" in results else []),
         f"Versions: {versions}. All figures: [results.json](results.json).",
     ]
     return "\n\n".join(parts) + "\n"
@@ -321,6 +344,7 @@ def headlines(results: Results) -> str:
     chosen += [row for row in index_rows(results) if row[0].startswith("radius 31, miss") and "000,000" in row[0]]
     chosen += [row for row in writing_rows(results) if not row[0].endswith(" 0 items listed")]
     chosen += [*feed_rows(results), *hashing_rows(results)]
+    chosen += sidecar_rows(results) if "sidecar" in results else []
     return f"{text}\n\n{table(HEADLINE, chosen)}\n"
 
 

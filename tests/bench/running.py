@@ -21,12 +21,13 @@ STOP_S = 60.0
 
 @dataclass(frozen=True)
 class Prepared:
-    """A data directory with members that check, contribute, and replicate."""
+    """A data directory with members that check, contribute, replicate, and do what a sidecar does."""
 
     data: Path
     checker: str
     contributor: str
     replicator: str
+    sidecar: str
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def prepared() -> Iterator[Prepared]:
             _admit(data, "checker", ["check"]),
             _admit(data, "contributor", ["check", "contribute"]),
             _admit(data, "replicator", ["replicate"]),
+            _admit(data, "sidecar", ["check", "replicate"]),
         )
 
 
