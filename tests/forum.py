@@ -183,3 +183,9 @@ def signal(signal_type: str, seed: int | str | bytes, quality: int | None = 100)
 def offer(*signals: OfferedSignal, labels: Sequence[str] = LABELS, **more: object) -> Offer:
     """A contribution by a member that had a person look; ``attestation`` and ``attach_to`` can be given."""
     return Offer(signals, labels, **{"attestation": PERSON, **more})  # type: ignore[arg-type] # a test's shorthand
+
+
+def one(forum: Forum, member: MemberRow, wish: Offer) -> Outcome:
+    """The outcome of a single contribution."""
+    (outcome,) = forum.contribute(member, wish)
+    return outcome
