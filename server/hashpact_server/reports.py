@@ -30,7 +30,7 @@ CREATE INDEX IF NOT EXISTS reports_by_hour ON reports (hour);
 CREATE INDEX IF NOT EXISTS reports_by_member ON reports (member, hour);
 CREATE TABLE IF NOT EXISTS kept (member BLOB PRIMARY KEY, reports INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TRIGGER IF NOT EXISTS reports_added AFTER INSERT ON reports BEGIN
-    INSERT INTO kept VALUES (new.member, 1) ON CONFLICT DO UPDATE SET reports = reports + 1;
+    INSERT INTO kept VALUES (new.member, 1) ON CONFLICT (member) DO UPDATE SET reports = reports + 1;
 END;
 CREATE TRIGGER IF NOT EXISTS reports_gone AFTER DELETE ON reports BEGIN
     UPDATE kept SET reports = reports - 1 WHERE member = old.member;
@@ -119,7 +119,9 @@ class Reports:
         with self._database.write() as connection:
             self._prune(connection)
             connection.executemany(
-                "INSERT INTO reports VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = excluded.count", taken
+                "INSERT INTO reports VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (item, hour, member, action) DO UPDATE SET count = excluded.count",
+                taken,
             )
             connection.executemany(
                 "DELETE FROM reports WHERE (item, hour, member, action) = (?, ?, ?, ?)",

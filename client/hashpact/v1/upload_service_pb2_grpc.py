@@ -165,7 +165,7 @@ class UploadServiceServicer(object):
         from two places sends `after` from one of them.
 
         An upload is told of an item again when a later entry adds signals to the item that match it. Items that were withdrawn
-        meanwhile are left out. A message comes as soon as there is something, else every `watch_progress_s` seconds.
+        meanwhile are left out, and of more than `matches_max` look-alikes that were listed at once all but the first so many. A message comes as soon as there is something, else every `watch_progress_s` seconds.
 
         The call ends with `NOT_SERVING` when the server stops, and a watcher that comes back misses nothing.
 

@@ -61,7 +61,7 @@ def prune_waiting(connection: Connection) -> None:
     connection.execute(
         "INSERT INTO dropped SELECT member, COUNT(*) FROM retro"  # noqa: S608 - our own words
         f" WHERE event IN ({oldest}) GROUP BY member"
-        " ON CONFLICT DO UPDATE SET matches = matches + excluded.matches",
+        " ON CONFLICT (member) DO UPDATE SET matches = matches + excluded.matches",
         (over,),
     )
     connection.execute(f"DELETE FROM retro WHERE event IN ({oldest})", (over,))  # noqa: S608 - our own words
@@ -90,8 +90,9 @@ def forget(
 
 
 def _delete_uploads(connection: Connection, such: str, values: tuple[object, ...]) -> Removed:
-    rows = connection.execute(f"DELETE FROM uploads WHERE {such} RETURNING id, probe", values)  # noqa: S608 - our own words
-    return [(upload, unpack(probe)) for upload, probe in rows.fetchall()]
+    rows = connection.execute(f"SELECT id, probe FROM uploads WHERE {such}", values).fetchall()  # noqa: S608 - our words
+    connection.executemany("DELETE FROM uploads WHERE id = ?", [(upload,) for upload, _ in rows])
+    return [(upload, unpack(probe)) for upload, probe in rows]
 
 
 def _delete(connection: Connection, table: str, such: str, values: tuple[object, ...]) -> int:
