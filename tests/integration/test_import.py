@@ -210,6 +210,12 @@ def test_a_journal_of_something_else_is_refused(table: Path, shell: Shell, tmp_p
     assert "other files" in shell.run("import", table, "--label", "u", "--journal", journal, "--json", code=2)
     table.write_text(table.read_text() + "\n")
     assert "other files" in shell.run("import", table, "--label", "t", "--journal", journal, "--json", code=2)
+    for option in ("--report", "--opaque", "--journal"):
+        assert "named twice" in shell.run("import", table, "--label", "t", option, table, "--json", code=2)
+    kept = tmp_path / "kept"
+    kept.write_text("of another import")
+    assert "holds something" in shell.run("import", table, "--label", "t", "--opaque", kept, "--json", code=2)
+    assert kept.read_text() == "of another import"
     assert "wrote before" not in shell.run("import", table, "--label", "t", "--json", code=3)
 
 

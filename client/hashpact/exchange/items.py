@@ -13,6 +13,8 @@ from hashpact.signals import SIGNAL_TYPES, Signal
 
 BATCH: Final = 500
 """Contributions in one call, and refusals that are written at once."""
+BATCH_BYTES: Final = 4 << 20
+"""Bytes of a file from which a batch is full: records may be large, and what is held must not be."""
 SIGNALS_MAX: Final = 4096
 """Signals of one contribution; further ones of the same group are attached to its item."""
 
@@ -76,7 +78,8 @@ class Batch:
         refusals: what was not taken, of the records up to here.
         opaque: what is kept aside.
         records: records read for it.
-        bytes_read: how far the files were read, all together.
+        bytes_begun: how far the files had been read before, all together.
+        bytes_read: how far they were read with it.
     """
 
     number: int
@@ -84,12 +87,13 @@ class Batch:
     refusals: list[Refusal] = field(default_factory=list)
     opaque: list[Opaque] = field(default_factory=list)
     records: int = 0
+    bytes_begun: int = 0
     bytes_read: int = 0
 
-    @property
-    def full(self) -> bool:
-        """Whether it is time for the next one."""
-        return len(self.items) + len(self.refusals) + len(self.opaque) >= BATCH
+    def holds(self, count: int, size_bytes: int) -> bool:
+        """Whether it holds so much already, of things or of bytes."""
+        things = len(self.items) + len(self.refusals) + len(self.opaque)
+        return things >= count or self.bytes_read - self.bytes_begun >= size_bytes
 
 
 class Batches:
@@ -115,7 +119,7 @@ class Batches:
             read: (bytes read so far, record or what was no record).
         """
         for bytes_read, one in read:
-            if self._batch.full and not self._continues(one):
+            if self._batch.holds(BATCH, BATCH_BYTES) and not self._continues(one):
                 yield self._next()
             self._batch.bytes_read = bytes_read
             self._batch.records += 1
@@ -126,12 +130,13 @@ class Batches:
         yield self._next()
 
     def _next(self) -> Batch:
-        done, self._batch, self._open = self._batch, Batch(self._batch.number + 1), None
-        self._batch.bytes_read = done.bytes_read
+        done, self._open = self._batch, None
+        self._batch = Batch(done.number + 1, bytes_begun=done.bytes_read, bytes_read=done.bytes_read)
         return done
 
     def _continues(self, one: Record | Refusal) -> bool:
-        return isinstance(one, Record) and self._fits(one)
+        """Whether a full batch takes one more record, because it is about the item before it; not without end."""
+        return isinstance(one, Record) and self._fits(one) and not self._batch.holds(SIGNALS_MAX, 2 * BATCH_BYTES)
 
     def _fits(self, record: Record) -> bool:
         """Whether a record belongs to the item before it."""
@@ -149,7 +154,7 @@ class Batches:
         if not signals:
             return
         labels = self._labelling.of(record)
-        if labels is None or not labels:
+        if labels is None or not (labels or self._fits(record)):
             why = (
                 "one of its labels is none" if labels is None else "no label: give one with --label, or a --map of tags"
             )

@@ -37,6 +37,8 @@ class Journal:
     Attributes:
         run_id: random; of the first run.
         started_ms: Unix time in ms when the first run began.
+        fresh: whether no run was there before.
+        used: whether something was sent; a journal that was made for nothing is removed.
         batches_done: batches that need not be sent again.
         tally: what came of them.
 
@@ -50,6 +52,7 @@ class Journal:
 
     def __init__(self, path: Path | None, fingerprint: str) -> None:
         self._path = path
+        self.used = False
         try:
             if path is not None:
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
@@ -74,10 +77,11 @@ class Journal:
         database.execute("BEGIN EXCLUSIVE")
         for statement in filter(str.strip, _TABLES.split(";")):
             database.execute(statement)
-        database.execute(
+        begun = database.execute(
             "INSERT OR IGNORE INTO run VALUES (1, ?, ?, ?, ?, 0, ?)",
             (_VERSION, fingerprint, uuid.uuid4().hex, time.time_ns() // 1_000_000, json.dumps(Tally().to_dict())),
         )
+        self.fresh = begun.rowcount > 0
         database.execute("COMMIT")
         row = database.execute("SELECT version, fingerprint, run_id, started_ms, batches, tally FROM run").fetchone()
         if row[0] != _VERSION or row[1] != fingerprint:
@@ -111,6 +115,7 @@ class Journal:
         self._database.close()
         if self._path is not None:
             self._path.unlink(missing_ok=True)
+            self._path = None
 
     def __enter__(self) -> Self:
         return self
@@ -118,4 +123,6 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self.fresh and not self.used:
+            self.finish()
         self._database.close()

@@ -20,12 +20,13 @@ class SideFile:
     Args:
         path: where; None writes nothing.
         length: bytes that stay of a file that is there: those of an import that is gone on with.
+        keep: whether a file that holds something is refused instead of written anew.
 
     Raises:
-        ConfigError: it cannot be written, or is shorter than what stays.
+        ConfigError: it cannot be written, holds something that is kept, or is shorter than what stays.
     """
 
-    def __init__(self, path: Path | None, length: int) -> None:
+    def __init__(self, path: Path | None, length: int, *, keep: bool = False) -> None:
         self.length = length
         self._path = path
         self._file = None
@@ -35,13 +36,20 @@ class SideFile:
             handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             self._file = os.fdopen(handle, "r+b")
             os.fchmod(handle, 0o600)
-            if os.fstat(handle).st_size < length:
-                self._file.close()
-                raise ConfigError(f"{str(path)!r} is shorter than what this import wrote before: begin it anew")
+            self._check(os.fstat(handle).st_size, keep=keep)
             self._file.truncate(length)
             self._file.seek(length)
         except OSError as error:
             raise self._trouble(error) from error
+
+    def _check(self, size: int, *, keep: bool) -> None:
+        if size >= self.length and not (keep and size):
+            return
+        if self._file is not None:
+            self._file.close()
+        if size < self.length:
+            raise ConfigError(f"{str(self._path)!r} is shorter than what this import wrote before: begin it anew")
+        raise ConfigError(f"{str(self._path)!r} holds something already: name another file")
 
     def write(self, line: dict[str, Any]) -> None:
         """One line."""

@@ -103,7 +103,7 @@ def _changed(view: View, after: int | None, token: str) -> Found:
     """Items that entries are about, by the number of the entry."""
     start = Position.decode(token).sequence if after is None else after
     for entry in view.entries(start + 1):
-        about = view.entry(entry.subject) if entry.kind is Kind.REDACTED else entry
+        about = view.entry(entry.subject) if entry.kind == Kind.REDACTED else entry
         yield entry.sequence, view.item(about.subject)
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from hashpact.errors import ConfigError
+from hashpact.exchange import items
 from hashpact.exchange.items import Batch, Batches
 from hashpact.exchange.labelling import Labelling, read_map
 from hashpact.exchange.reading import read
 from hashpact.exchange.records import ListFileError, Record, Refusal
-from hashpact.exchange.source import Source
+from hashpact.exchange.source import CHUNK_BYTES, Source
 
 PDQ, OTHER = "0f" * 32, "a5" * 32
 MD5, SHA256 = "1b" * 16, "2c" * 32
@@ -107,6 +108,29 @@ def test_rows_of_a_group_become_one_item(tmp_path: Path) -> None:
     assert [(one.signal_type, one.hex, one.quality) for one in first.signals] == [("pdq", PDQ, 90), ("md5", MD5, None)]
     assert [place.number for place in first.signals.values()] == [2, 3]
     assert [one.quality for one in second.signals] == [77]
+
+
+def test_labels_of_a_group_may_stand_with_its_first_row(tmp_path: Path) -> None:
+    found = records(
+        tmp_path / "a.csv", f"id,type,value,labels\n7,md5,{MD5},art\n7,sha256,{SHA256},\n8,md5,{OTHER[:32]},\n"
+    )
+    (made,) = Batches(Labelling([]), pdq_quality=None, keep_opaque=False).cut((0, one) for one in found)
+    assert [(len(item.signals), item.labels) for item in made.items] == [(2, {"art"})]
+    assert [(refusal.place.number, refusal.reason) for refusal in made.refusals] == [(4, "LABELS_INVALID")]
+
+
+def test_batches_end_whatever_a_group_holds(tmp_path: Path) -> None:
+    """Bounded in things and in bytes, however long one group goes on, and the same every time."""
+    rows = ["id,type,value,labels", f"7,md5,{MD5},art", *(f"7,tmk,{'x' * 1000},art" for _ in range(20_000))]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(rows))
+    with Source(str(path)) as source:
+        found = ((source.bytes_read, one) for one in read(source))
+        cut = list(Batches(Labelling([]), pdq_quality=None, keep_opaque=True).cut(found))
+    assert sum(len(one.opaque) for one in cut) == 20_000
+    assert max(len(one.opaque) for one in cut) <= items.SIGNALS_MAX
+    assert max(one.bytes_read - one.bytes_begun for one in cut) <= 2 * items.BATCH_BYTES + CHUNK_BYTES
+    assert [one.number for one in cut] == list(range(len(cut)))
 
 
 REFUSED = [

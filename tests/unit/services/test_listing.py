@@ -76,17 +76,20 @@ def test_a_copy_is_kept_by_pages(forum: Forum, page_size: int) -> None:
 
 
 def test_a_redaction_is_a_change(forum: Forum) -> None:
+    """Of an entry that added to an item made earlier: the redaction names the entry, and the item has changed."""
     item = add(forum, forum.a, signal("md5", 1))
+    add(forum, forum.b, signal("md5", 1), signal("sha256", 1))
+    added = forum.head()
     copy = Copy(forum, 10)
     copy.refresh()
 
     def redact(scene: Scene) -> None:
-        scene.record(Draft(Kind.REDACTED, subject=item, clear=b"\x01"))
+        scene.record(Draft(Kind.REDACTED, subject=added, clear=b"\x01"))
 
     forum.decide(redact)
-    copy.refresh()
+    assert copy.refresh() == 1
     assert copy.items[item].redacted
-    assert not copy.items[item].signals
+    assert [one.signal_type for one in copy.items[item].signals] == ["md5"]
 
 
 def test_values_are_for_those_who_may_hold_them(forum: Forum) -> None:

@@ -20,7 +20,7 @@ from hashpact.cli.output import json_line, note, say
 from hashpact.cli.progress import progress_bytes
 from hashpact.cli.settings import Settings
 from hashpact.cli.words import LIST_FORMATS, completing, one_of
-from hashpact.errors import HashpactError
+from hashpact.errors import ConfigError, HashpactError
 from hashpact.signals import QUALITY_MAX
 
 TIMEOUT_S: Final = 120.0
@@ -105,6 +105,8 @@ def import_command(
     if settings.timeout_s is None:
         settings = dataclasses.replace(settings, timeout_s=TIMEOUT_S)
     choices = [settings.target, list_format, default_type, label, tags, pdq_quality, bool(opaque), str(report)]
+    written = [path for path in (report, opaque, journal) if path is not None]
+    _require_different([*map(Path, files), *written])
     batches = Batches(labelling, pdq_quality=pdq_quality, keep_opaque=opaque is not None)
     with contextlib.ExitStack() as open_files:
         client = open_files.enter_context(settings.client())
@@ -119,7 +121,9 @@ def import_command(
             client,
             remembered,
             open_files.enter_context(SideFile(report, remembered.tally.report_bytes)),
-            open_files.enter_context(SideFile(opaque, remembered.tally.opaque_bytes)),
+            open_files.enter_context(
+                SideFile(None if dry_run else opaque, remembered.tally.opaque_bytes, keep=remembered.fresh)
+            ),
             dry_run=dry_run,
             advance=advance,
         )
@@ -145,6 +149,16 @@ def _journal_path(files: list[str], given: Path | None, stdin: str, *, dry_run: 
     if dry_run or stdin in files:
         return None
     return given or Path(f"{files[0]}.hashpact-journal")
+
+
+def _require_different(paths: Sequence[Path]) -> None:
+    """A list that is written over while it is read would be lost."""
+    seen: set[str] = set()
+    for path in paths:
+        real = os.path.realpath(path)
+        if real in seen:
+            raise ConfigError(f"{str(path)!r} is named twice: what is read and what is written are different files")
+        seen.add(real)
 
 
 def _fingerprint(files: list[str], choices: Sequence[object]) -> str:
