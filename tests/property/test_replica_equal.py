@@ -115,6 +115,30 @@ def test_a_replica_equals_its_hub(steps: list[tuple[tuple[str, int, int, int], s
             hub.close()
 
 
+def test_two_that_lack_different_private_parts_are_not_compared(tmp_path: Path) -> None:
+    """As many on both sides, and not the same ones: each read one of two entries after its redaction elsewhere."""
+    (tmp_path / "hub").mkdir()
+    Engine.create(tmp_path / "hub", listing.STEWARD_NAME)
+    hub = Engine.open(tmp_path / "hub", Config())
+    left, right = begun(tmp_path / "left", hub), begun(tmp_path / "right", hub)
+    try:
+        model = model_of(hub)
+        for number in range(2):
+            draft = model.draft(("create", 1 << number, 1 << number, number))
+            assert draft is not None
+            hub.writer.submit(Act(recording(draft), bytes(16)))
+        one, other = parts_from(hub.state, next_of(left))
+        adopt(left.writer, left.state, [replace(one, private=None), other])
+        adopt(right.writer, right.state, [one, replace(other, private=None)])
+        expected = expected_of(right.state, next_of(right))
+        assert expected.private_parts == expected_of(left.state, next_of(left)).private_parts
+        assert rows_of(left.state) != rows_of(right.state)
+        compare(left.state, expected)
+    finally:
+        for engine in (left, right, hub):
+            engine.close()
+
+
 @settings(max_examples=effort(15), deadline=None)
 @given(
     steps=st.lists(
