@@ -6,14 +6,11 @@ gets. What is told then, or by webhook later, must be right for every one of the
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,57 +19,13 @@ import pytest
 
 from tests.data import effort
 from tests.integration.harness import WAIT_S, Forum, ServerProcess
+from tests.integration.hook_receiver import SECRET, receiver
 from tests.integration.sidecar_harness import Hub, SidecarRun, short_folder
 from tests.pictures import encoded, photo
 
 CHECKS = 48
 SENDERS = 4
-SECRET = "whsec_" + "A" * 32
 LISTED, OTHERS = ("astronaut.png", "rocket.jpg"), ("coffee.png", "chelsea.png")
-
-
-class Told:
-    """What the webhook was told: one event per reference, however often it came."""
-
-    def __init__(self) -> None:
-        self.events: dict[str, dict[str, Any]] = {}
-        self.ids: dict[str, set[str]] = {}
-        self.news = threading.Condition()
-
-    def take(self, event_id: str, event: dict[str, Any]) -> None:
-        with self.news:
-            self.events[event["reference"]] = event
-            self.ids.setdefault(event["reference"], set()).add(event_id)
-            self.news.notify_all()
-
-    def wait_for(self, references: set[str]) -> None:
-        with self.news:
-            assert self.news.wait_for(lambda: references <= self.events.keys(), 2 * WAIT_S), len(
-                references - self.events.keys()
-            )
-
-
-@contextmanager
-def receiver() -> Iterator[tuple[str, Told]]:
-    told = Told()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            told.take(self.headers["webhook-id"], json.loads(body))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/", told
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 class Progress:
@@ -170,7 +123,7 @@ def test_nothing_is_missed(folder: Path) -> None:
                     each.result()
             unchecked = {name for name, answer in progress.answers.items() if answer["verdict"] == "unchecked"}
             assert unchecked, "the faults fell beside the checks"
-            told.wait_for(unchecked)
+            told.wait_for("check.completed", unchecked)
             sidecar.ready()
         finally:
             sidecar.__exit__(None, None, None)
@@ -181,8 +134,7 @@ def test_nothing_is_missed(folder: Path) -> None:
         if answer["verdict"] == "unchecked":
             assert answer["advice"] == "none"
             assert answer["recheck"]
-            answer = told.events[str(number)]
-            assert answer["type"] == "check.completed"
+            answer = told.event("check.completed", str(number))
         assert answer["verdict"] == ("match" if name in LISTED else "none"), (number, answer)
         assert answer["advice"] == ("review" if name in LISTED else "none")
     # One that was sent twice, since its first answer was lost with the sidecar, may be told twice; nothing else is.

@@ -23,6 +23,8 @@ from hashpact._media import Contribution
 from hashpact.aio import AsyncClient
 from hashpact.cli.words import BASES
 from hashpact.errors import HashpactError
+from hashpact.sidecar.actions import read_action
+from hashpact.sidecar.afterwards import Afterwards
 from hashpact.sidecar.checking import Checker
 from hashpact.sidecar.local_server import LocalServer
 from hashpact.sidecar.logs import event, where
@@ -51,6 +53,7 @@ class Parts:
     workers: Workers
     checker: Checker
     rechecks: Rechecks
+    afterwards: Afterwards | None
     client: AsyncClient
     server: LocalServer
     metrics: Metrics
@@ -65,6 +68,9 @@ def make_app(parts: Parts) -> Starlette:
             Route("/v1/check", routes.answered(routes.check), methods=["POST"]),
             Route("/v1/contribute", routes.answered(routes.contribute), methods=["POST"]),
             Route("/v1/forget", routes.answered(routes.forget), methods=["POST"]),
+            Route("/v1/actions", routes.answered(routes.actions), methods=["POST"]),
+            Route("/v1/retro", routes.answered(routes.retro)),
+            Route("/v1/corrections", routes.answered(routes.corrections)),
             Route("/healthz", routes.answered(routes.healthz)),
             Route("/readyz", routes.answered(routes.readyz)),
             Route("/metrics", routes.answered(routes.metrics)),
@@ -114,7 +120,7 @@ class _Routes:
             async def keep(source: Path | ImageSignals, reason: str) -> str | None:
                 return await self._parts.rechecks.put(source, reference, reason)
 
-            answer = await self._parts.checker.check(upload.path, keep, at_least_as_fresh=fresh)
+            answer = await self._parts.checker.check(upload.path, keep, reference=reference, at_least_as_fresh=fresh)
         if reference:
             answer["reference"] = reference
         if self._is_stale():
@@ -150,7 +156,29 @@ class _Routes:
         if not reference or len(request.query_params) != 1:
             raise RefusedError(400, "FIELD_INVALID", "reference: say in the query what to forget")
         require_text("reference", reference, REFERENCE_BYTES_MAX)
-        return JSONResponse({"forgotten": await self._parts.rechecks.forget(reference)})
+        count = await self._parts.rechecks.forget(reference)
+        if self._parts.afterwards is not None:
+            count += await self._parts.afterwards.forget(reference)
+        return JSONResponse({"forgotten": count})
+
+    async def actions(self, request: Request) -> Response:
+        """``POST /v1/actions``."""
+        recorded = await read_action(request)
+        problems = await self._afterwards().record(recorded)
+        return JSONResponse({"problems": [problem.to_dict() for problem in problems]})
+
+    async def retro(self, request: Request) -> Response:
+        """``GET /v1/retro``."""
+        return JSONResponse(await self._afterwards().poll("retro", request.query_params.get("after", "")))
+
+    async def corrections(self, request: Request) -> Response:
+        """``GET /v1/corrections``."""
+        return JSONResponse(await self._afterwards().poll("corrections", request.query_params.get("after", "")))
+
+    def _afterwards(self) -> Afterwards:
+        if self._parts.afterwards is None:
+            raise RefusedError(409, "UPLOADS_NOT_REMEMBERED", "nothing is remembered here: set remember_hours")
+        return self._parts.afterwards
 
     async def healthz(self, _: Request) -> Response:
         """``GET /healthz``."""

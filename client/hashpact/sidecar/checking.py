@@ -29,6 +29,18 @@ DEADLINE: Final = "DEADLINE_EXCEEDED"
 Keep = Callable[[Path | ImageSignals, str], Awaitable[str | None]]
 """Keeps an upload, by its file or its signals, and why: its id in the re-check queue, or None where it cannot."""
 
+Remember = Callable[[str, Probe, str], Awaitable[bool]]
+"""Remembers an upload by the caller's word for it, its signals, and the ``as_of`` of its answer; whether it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What was looked up, and what came out."""
+
+    probe: Probe
+    as_of: str
+    answer: dict[str, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class CheckPolicy:
@@ -54,6 +66,7 @@ class Checker:
         serving: whether that server answers at the moment.
         policy: what holds for every check.
         metrics: what is counted.
+        remember: lets the replica remember an upload; None: it does not.
     """
 
     def __init__(
@@ -63,19 +76,24 @@ class Checker:
         serving: Callable[[], bool],
         policy: CheckPolicy,
         metrics: Metrics,
+        remember: Remember | None,
     ) -> None:
         self._workers = workers
         self._client = client
         self._serving = serving
         self._policy = policy
         self._metrics = metrics
+        self._remember = remember
 
-    async def check(self, path: Path, keep: Keep, *, at_least_as_fresh: str = "") -> dict[str, Any]:
+    async def check(
+        self, path: Path, keep: Keep, *, reference: str = "", at_least_as_fresh: str = ""
+    ) -> dict[str, Any]:
         """Check one file.
 
         Args:
             path: of the spooled upload.
             keep: keeps what could not be checked in time.
+            reference: the caller's word for it; with one it is remembered, where that is switched on.
             at_least_as_fresh: token of a write that the answer must reflect; "" for none.
 
         Returns:
@@ -90,28 +108,38 @@ class Checker:
         hashed: list[ImageSignals] = []
         try:
             async with asyncio.timeout(self._policy.deadline_s):
-                answer = await self._answer(path, at_least_as_fresh, hashed)
+                signals = await self._workers.hash(path, dihedral=True)
+                hashed.append(signals)
+                looked = await self._look_up(Probe.of(signals), at_least_as_fresh)
         except TimeoutError:
             return await self._unanswered(DEADLINE, keep, hashed[0] if hashed else path)
         except ServiceError as error:
             if not cannot_be_asked(error):
                 raise
             return await self._unanswered(error.reason, keep, hashed[0] if hashed else path)
+        answer = await self._remembered(looked, reference)
         self._metrics.seconds.observe(time.monotonic() - began)
-        return answer
-
-    async def _answer(self, path: Path, at_least_as_fresh: str, hashed: list[ImageSignals]) -> dict[str, Any]:
-        signals = await self._workers.hash(path, dihedral=True)
-        hashed.append(signals)
-        answer = await self.look_up(Probe.of(signals), at_least_as_fresh=at_least_as_fresh)
         return {**answer, "notes": list(signals.notes)} if signals.notes else answer
 
-    async def look_up(self, probe: Probe, *, at_least_as_fresh: str = "") -> dict[str, Any]:
-        """The answer for an upload that was hashed."""
+    async def check_hashed(self, probe: Probe, reference: str) -> dict[str, Any]:
+        """The answer for an upload that was hashed, however long it takes.
+
+        Raises:
+            ServiceError: the replica cannot be asked, or refuses.
+        """
+        return await self._remembered(await self._look_up(probe, ""), reference)
+
+    async def _remembered(self, looked: _Looked, reference: str) -> dict[str, Any]:
+        """The answer, once the upload is remembered where it is to be."""
+        if self._remember is None or not reference:
+            return looked.answer
+        return {**looked.answer, "remembered": await self._remember(reference, looked.probe, looked.as_of)}
+
+    async def _look_up(self, probe: Probe, at_least_as_fresh: str) -> _Looked:
         if not self._serving():
             raise UnavailableError("the replica does not serve yet", reason="REPLICA_NOT_SERVING")
         found = await self._client.lookup([probe], at_least_as_fresh=at_least_as_fresh)
-        return self._advised(dict(probe.signal_sets).get("sha256"), found[0])
+        return _Looked(probe, found.as_of, self._advised(dict(probe.signal_sets).get("sha256"), found[0]))
 
     def _advised(self, sha256: bytes | None, found: ProbeResult) -> dict[str, Any]:
         modes = self._policy.modes

@@ -59,6 +59,7 @@ class LocalServer:
         hub: whom to follow.
         token: of a member that may replicate.
         ca: certificates of the hub, or None for the system's.
+        config: its settings, as they stand in ``config.toml``.
 
     Attributes:
         serving: whether it answers look-ups.
@@ -69,7 +70,7 @@ class LocalServer:
         ConfigError: the folder's path is too long for a socket in it.
     """
 
-    def __init__(self, data: Path, *, hub: str, token: str, ca: Path | None) -> None:
+    def __init__(self, data: Path, *, hub: str, token: str, ca: Path | None, config: str) -> None:
         self._replica = data / "replica"
         self._socket = data / "replica.sock"
         if len(os.fsencode(self._socket)) > UNIX_PATH_BYTES_MAX:
@@ -77,6 +78,7 @@ class LocalServer:
         self._hub = hub
         self._token = token
         self._ca = ca
+        self._config = config
         self._process: Process | None = None
         self._news = asyncio.Event()
         self.serving = False
@@ -120,6 +122,7 @@ class LocalServer:
         await self._make()
         await _end_orphan(self._replica)
         self._socket.unlink(missing_ok=True)
+        (self._replica / "config.toml").write_text(self._config, encoding="utf-8")
         options = ["serve", "--data", str(self._replica), "--listen", self.target, "--plaintext"]
         options += ["--follow", self._hub]
         if self._ca is not None:

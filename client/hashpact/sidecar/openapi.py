@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from hashpact.cli.words import BASES
 from hashpact.results import ADVICE_ORDER
+from hashpact.sidecar.actions import ACTIONS
 
 CHECK_FIELDS: Final = {
     "reference": "Your name for this upload, opaque to the sidecar: at most 256 bytes. Told again by webhooks.",
@@ -54,6 +55,9 @@ def document(version: str, upload_bytes_max: int, *, secret: bool) -> dict[str, 
                 )
             },
             "/v1/forget": {"post": _forget()},
+            "/v1/actions": {"post": _actions()},
+            "/v1/retro": {"get": _poll("retro", "Earlier uploads that match what was listed since")},
+            "/v1/corrections": {"get": _poll("corrections", "Actions whose ground has changed: undo these")},
             "/healthz": {"get": _get("healthz", "Is the process alive?", "application/json")},
             "/readyz": {
                 "get": _get("readyz", "Does the replica serve, with a list that is recent?", "application/json")
@@ -111,12 +115,45 @@ def _forget() -> dict[str, Any]:
             {"name": "reference", "in": "query", "required": True, "schema": _TEXT, "description": "Yours."}
         ],
         "responses": {
-            "200": {
-                "description": "How many there were",
-                "content": {"application/json": {"schema": {"properties": {"forgotten": {"type": "integer"}}}}},
-            },
+            "200": _json("How many there were", {"forgotten": {"type": "integer"}}),
             "default": _answer("Why not", "Error"),
         },
+    }
+
+
+def _actions() -> dict[str, Any]:
+    return {
+        "operationId": "actions",
+        "summary": "Say what you did about an upload, to hear when its ground changes",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Action"}}},
+        },
+        "responses": {
+            "200": _json("What was not written down: items that are not on the list", {"problems": {"type": "array"}}),
+            "default": _answer("Why not", "Error"),
+        },
+    }
+
+
+def _poll(name: str, summary: str) -> dict[str, Any]:
+    about = "as_of of what you took care of: it is not told again. Without it, everything that waits."
+    return {
+        "operationId": name,
+        "summary": summary,
+        "description": "The same as by webhook, for those who ask; use one of both.",
+        "parameters": [{"name": "after", "in": "query", "schema": _TEXT, "description": about}],
+        "responses": {
+            "200": _json("What waits", {"events": {"type": "array", "items": {"type": "object"}}, "as_of": _TEXT}),
+            "default": _answer("Why not", "Error"),
+        },
+    }
+
+
+def _json(description: str, properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": {"type": "object", "properties": properties}}},
     }
 
 
@@ -158,6 +195,7 @@ def _schemas() -> dict[str, Any]:
                 "notes": {"type": "array", "items": _TEXT},
                 "reference": {**_TEXT, "description": "As you sent it."},
                 "stale": {"type": "boolean", "description": "true: the list is older than lag_s_max. Else absent."},
+                "remembered": {"type": "boolean", "description": "With remember_hours and a reference: whether it is."},
                 "recheck": {
                     "type": ["string", "null"],
                     "description": "With unchecked: id of the later check; null: none, there was no room.",
@@ -192,6 +230,19 @@ def _schemas() -> dict[str, Any]:
                 "reason": _TEXT,
                 "message": _TEXT,
                 "as_of": {**_TEXT, "description": "Token of the write: see at_least_as_fresh."},
+            },
+        },
+        "Action": {
+            "type": "object",
+            "required": ["reference", "action", "matches"],
+            "properties": {
+                "reference": {**_TEXT, "description": "Your name for the upload."},
+                "action": {"type": "string", "enum": list(ACTIONS)},
+                "matches": {
+                    "type": "array",
+                    "description": "Of the answer, because of which you acted.",
+                    "items": {"$ref": "#/components/schemas/Match"},
+                },
             },
         },
         "Error": {

@@ -27,6 +27,7 @@ import uvicorn
 from hashpact.aio import AsyncClient
 from hashpact.errors import HashpactError
 from hashpact.sidecar.address import Address
+from hashpact.sidecar.afterwards import Afterwards, server_settings
 from hashpact.sidecar.app import Parts, make_app
 from hashpact.sidecar.checking import Checker, CheckPolicy
 from hashpact.sidecar.guard import LOOPBACK_NAMES, Guard
@@ -73,12 +74,19 @@ class SidecarProcess:
         self._sidecar = sidecar
         self._settings = settings = sidecar.settings
         self._metrics = Metrics()
-        self._server = LocalServer(sidecar.data, hub=sidecar.hub, token=sidecar.token, ca=sidecar.ca)
+        self._server = LocalServer(
+            sidecar.data,
+            hub=sidecar.hub,
+            token=sidecar.token,
+            ca=sidecar.ca,
+            config=server_settings(settings.remember_hours, settings.uploads_max),
+        )
         self._workers = Workers(
             settings.workers,
             WorkerLimits(settings.decode_s_max, settings.worker_memory_bytes_max),
             on_end=lambda _: self._metrics.workers_ended.inc(),
         )
+        self._modes = Modes(settings.mode, settings.modes, settings.trial_share)
         self._failed = ""
 
     async def run(self) -> None:
@@ -128,18 +136,23 @@ class SidecarProcess:
             timeout_s=HUB_S_MAX,
             read_your_writes=False,  # a check must not wait for the replica because somebody contributed
         )
-        checker = self._checker(client)
+        afterwards = None
+        if self._settings.remember_hours:
+            afterwards = Afterwards(
+                client, self._modes, stores.webhook, self._sidecar.data / "memory", self._server.until_serving
+            )
+        checker = self._checker(client, afterwards)
         rechecks = Rechecks(
             stores.queue,
             stores.webhook,
             self._workers,
-            checker.look_up,
+            checker.check_hashed,
             self._server.until_serving,
             at_once=max(1, self._workers.count // 2),
             on_done=lambda outcome: self._metrics.rechecks.labels(outcome).inc(),
         )
         self._metrics.observe(stores.queue, stores.webhook, self._server)
-        http = _Http(self._config(self._app(stores.spool, checker, rechecks, client), address))
+        http = _Http(self._config(self._app(stores.spool, checker, rechecks, client, afterwards), address))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, http.stop)
@@ -150,6 +163,8 @@ class SidecarProcess:
         }
         if stores.webhook is not None:
             work["webhook"] = stores.webhook.run()
+        if afterwards is not None:
+            work["afterwards"] = afterwards.run()
         tasks = [asyncio.create_task(coroutine, name=name) for name, coroutine in work.items()]
         for task in tasks:
             task.add_done_callback(lambda task: self._ended(task, http))
@@ -179,16 +194,25 @@ class SidecarProcess:
         except (HashpactError, OSError, TimeoutError) as error:
             event(logging.ERROR, "decoding processes not started", error=type(error).__name__)
 
-    def _checker(self, client: AsyncClient) -> Checker:
-        settings = self._settings
-        policy = CheckPolicy(
-            Modes(settings.mode, settings.modes, settings.trial_share),
-            settings.deadline_s,
-            fail_open=settings.fail == "open",
+    def _checker(self, client: AsyncClient, afterwards: Afterwards | None) -> Checker:
+        policy = CheckPolicy(self._modes, self._settings.deadline_s, fail_open=self._settings.fail == "open")
+        return Checker(
+            self._workers,
+            client,
+            lambda: self._server.serving,
+            policy,
+            self._metrics,
+            None if afterwards is None else afterwards.remember,
         )
-        return Checker(self._workers, client, lambda: self._server.serving, policy, self._metrics)
 
-    def _app(self, spool: Spool, checker: Checker, rechecks: Rechecks, client: AsyncClient) -> Guard:
+    def _app(
+        self,
+        spool: Spool,
+        checker: Checker,
+        rechecks: Rechecks,
+        client: AsyncClient,
+        afterwards: Afterwards | None,
+    ) -> Guard:
         settings, secret = self._settings, self._sidecar.secret
         parts = Parts(
             settings=settings,
@@ -196,6 +220,7 @@ class SidecarProcess:
             workers=self._workers,
             checker=checker,
             rechecks=rechecks,
+            afterwards=afterwards,
             client=client,
             server=self._server,
             metrics=self._metrics,

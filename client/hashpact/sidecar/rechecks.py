@@ -35,7 +35,8 @@ IDLE_S_MAX: Final = 5.0
 DELAY_S_MIN: Final = 0.5
 DELAY_S_MAX: Final = 60.0
 
-LookUp = Callable[[Probe], Awaitable[dict[str, Any]]]
+LookUp = Callable[[Probe, str], Awaitable[dict[str, Any]]]
+"""What turns signals into an answer, given the caller's word for the upload."""
 
 
 class Hashing(Protocol):
@@ -142,7 +143,7 @@ class Rechecks:
                 source = await self._hashing.hash(source, dihedral=True)
             if isinstance(source, bytes):
                 raise AssertionError("what comes out of the queue is a path or a probe")
-            return await self._look_up(Probe.of(source))
+            return await self._look_up(Probe.of(source), upload.reference)
         except UnreadableMediaError as error:
             # A later try would end the same way.
             return {"error": {"reason": error.reason, "message": error.message}}

@@ -70,6 +70,9 @@ class SidecarSettings:
         1 << 30, "Media and signals that may wait for a later check, in bytes.", least=0, most=1 << 44
     )
     recheck_entries_max: int = setting(100_000, "Uploads that may wait for a later check.", least=0, most=10_000_000)
+    remember_hours: int = setting(
+        0, "Hours for which uploads are remembered, to be found by later entries. 0: not at all.", most=168
+    )
     webhook_url: str = setting("", "Where to tell what later checks found: https://HOST/PATH. Empty: nowhere.")
     webhook_secret_file: str = setting(
         "", "File with the secret that signs, one or more lines. Else `HASHPACT_WEBHOOK_SECRET`."
