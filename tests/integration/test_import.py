@@ -82,6 +82,15 @@ class Shell:
         assert "Traceback" not in done.stderr
         return done.stdout
 
+    def server_away(self, *words: str | Path, code: int) -> None:
+        """The same while nobody answers."""
+        away = {**self._environment, "HASHPACT_TARGET": "127.0.0.1:1"}
+        here, self._environment = self._environment, away
+        try:
+            self.run(*words, code=code)
+        finally:
+            self._environment = here
+
     def summary(self, *words: str | Path, code: int = 0) -> dict[str, Any]:
         return dict(json.loads(self.run("import", *words, "--json", code=code)))
 
@@ -210,6 +219,7 @@ def test_a_journal_of_something_else_is_refused(table: Path, shell: Shell, tmp_p
     assert "other files" in shell.run("import", table, "--label", "u", "--journal", journal, "--json", code=2)
     table.write_text(table.read_text() + "\n")
     assert "other files" in shell.run("import", table, "--label", "t", "--journal", journal, "--json", code=2)
+    shell.server_away("import", table, "--label", "u", code=5)  # leaves no journal that would stand in the way
     for option in ("--report", "--opaque", "--journal"):
         assert "named twice" in shell.run("import", table, "--label", "t", option, table, "--json", code=2)
     kept = tmp_path / "kept"

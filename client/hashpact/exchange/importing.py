@@ -77,7 +77,6 @@ class Importer:
                     or any(not keys.isdisjoint(one.keys) for one in self._flying)
                 ):
                     self._settle()
-                self.journal.used = True
                 contributions = [self._contribution(item) for item in batch.items]
                 answer = pool.submit(self._send, batch.number, contributions) if contributions else None
                 self._flying.append(_Flight(batch, keys, answer))

@@ -38,7 +38,6 @@ class Journal:
         run_id: random; of the first run.
         started_ms: Unix time in ms when the first run began.
         fresh: whether no run was there before.
-        used: whether something was sent; a journal that was made for nothing is removed.
         batches_done: batches that need not be sent again.
         tally: what came of them.
 
@@ -52,7 +51,6 @@ class Journal:
 
     def __init__(self, path: Path | None, fingerprint: str) -> None:
         self._path = path
-        self.used = False
         try:
             if path is not None:
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
@@ -77,6 +75,8 @@ class Journal:
         database.execute("BEGIN EXCLUSIVE")
         for statement in filter(str.strip, _TABLES.split(";")):
             database.execute(statement)
+        # One that was killed before its first batch was done is none to go on with.
+        database.execute("DELETE FROM run WHERE batches = 0 AND fingerprint != ?", (fingerprint,))
         begun = database.execute(
             "INSERT OR IGNORE INTO run VALUES (1, ?, ?, ?, ?, 0, ?)",
             (_VERSION, fingerprint, uuid.uuid4().hex, time.time_ns() // 1_000_000, json.dumps(Tally().to_dict())),
@@ -109,6 +109,7 @@ class Journal:
         self._database.executemany("INSERT OR IGNORE INTO groups VALUES (?, ?)", groups)
         self._database.execute("UPDATE run SET batches = ?, tally = ?", (batches, json.dumps(tally.to_dict())))
         self._database.execute("COMMIT")
+        self.batches_done = batches
 
     def finish(self) -> None:
         """The import is through: nothing has to be remembered."""
@@ -123,6 +124,6 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.fresh and not self.used:
-            self.finish()
+        if not self.batches_done:
+            self.finish()  # Nothing to go on with: it would only stand in the way of an import with other options.
         self._database.close()
