@@ -11,12 +11,13 @@ entries in the same order, add up to the same state, are whole, and have every w
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.data import effort, run_seed
-from tests.fault.fleet import Fleet, assert_equal
+from tests.fault.fleet import Fleet, Follower, assert_equal
 from tests.fault.killing import Chain
 from tests.fault.mixed_writes import Workload
 from tests.integration.harness import WAIT_S, Forum, ServerProcess, command, token_in
@@ -38,9 +39,8 @@ def test_hub_and_replicas_are_killed_and_cut_off(four_writers: Forum, tmp_path: 
 
         def moment(server: ServerProcess, workload: Workload) -> bool:
             fleet.hub.to = server.address
-            for replica in fleet.replicas:
-                if replica.process is None:
-                    replica.start()
+            with ThreadPoolExecutor(len(fleet.replicas)) as together:
+                list(together.map(Follower.start, [each for each in fleet.replicas if each.process is None]))
             reached = True
             for _ in range(chain.random.randint(0, 2)):
                 reached &= workload.wait_for(workload.answered + chain.random.randint(1, 30), WAIT_S)
