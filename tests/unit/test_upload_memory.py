@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +27,7 @@ from hashpact_server.uploads.tables import (
 )
 from hashpact_server.uploads.values import Window, pack, unpack
 
-from tests.forum import Forum, forum_in, look_alikes, offer, signal, value
+from tests.forum import Forum, flipped, forum_in, look_alikes, offer, signal, value
 from tests.integration.harness import WAIT_S
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -78,6 +80,11 @@ def told(memory: UploadMemory, forum: Forum) -> list[str]:
         return [each.reference for each in retro_matches(view, waiting(memory, Stream.RETRO))]
 
 
+def add_copy(forum: Forum) -> None:
+    """Attach a copy of picture 1 to the item that it identifies."""
+    forum.contribute(forum.a, offer(signal("pdq", pdq(1)), signal("pdq", flipped(pdq(1), 8))))
+
+
 def pdq(number: int) -> bytes:
     return value("pdq", number)
 
@@ -115,8 +122,12 @@ def test_a_window_ends(forum: Forum, tmp_path: Path) -> None:
         listed(forum, pdq(1))
         assert told(memory, forum) == ["early", "late"]
         Clock.ms += HOUR_MS + 1
-        forum.contribute(forum.a, offer(signal("pdq", pdq(9)), signal("pdq", pdq(1))))
-        assert told(memory, forum)[-1] == "late"  # what is over is not told again, even before it was tidied away
+        before = {row[1]: row[0] for row in waiting(memory, Stream.RETRO)}
+        add_copy(forum)
+        assert told(memory, forum) == ["early", "late"]
+        after = {row[1]: row[0] for row in waiting(memory, Stream.RETRO)}
+        assert after["late"] > before["late"]
+        assert after["early"] == before["early"]  # what is over is not told again, also before it was tidied away
         memory.tidy()
         assert told(memory, forum) == ["late"]
         Clock.ms -= 5 * HOUR_MS  # a clock that was set back makes nothing younger than what came before
@@ -229,3 +240,38 @@ def test_values_come_back_as_they_were_and_digests_are_found_by_their_beginning(
     window.remove([(7, values), (8, values)])
     assert len(window) == 1
     window.close()
+
+
+def test_what_the_look_up_had_seen_is_not_told_when_it_is_searched_later(
+    forum: Forum, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, following = threading.Event(), UploadMemory._follow
+
+    def held_up(memory: UploadMemory) -> None:
+        assert go_on.wait(WAIT_S)
+        following(memory)
+
+    monkeypatch.setattr(UploadMemory, "_follow", held_up)
+    with memory_of(forum, tmp_path / "uploads") as memory:
+        before = forum.head()
+        listed(forum, pdq(1))
+        remember(memory, forum, knew=pdq(1))
+        remember(memory, forum, before, unknowing=pdq(1))
+        assert memory.lag_entries
+        go_on.set()
+        assert told(memory, forum) == ["unknowing"]
+
+
+def test_what_was_acknowledged_is_not_found_again_after_a_crash(forum: Forum, tmp_path: Path) -> None:
+    with memory_of(forum, tmp_path / "uploads") as memory:
+        remember(memory, forum, first=pdq(1))
+        listed(forum, pdq(1))
+        assert told(memory, forum) == ["first"]
+        (row,) = waiting(memory, Stream.RETRO)
+        memory.acknowledge(MEMBER, Stream.RETRO, row[0])
+        with memory._lock:
+            shutil.copytree(tmp_path / "uploads", tmp_path / "crashed")
+    with memory_of(forum, tmp_path / "crashed") as memory:
+        assert told(memory, forum) == []
+        add_copy(forum)
+        assert told(memory, forum) == ["first"]  # it is still remembered
