@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from hashpact import Client
 
+from tests.data import effort
 from tests.integration.harness import Forum, ServerInside
 from tests.integration.sidecar_harness import COMMAND, Hub, SidecarRun, short_folder
 from tests.pictures import encoded, photo
@@ -188,10 +190,9 @@ def test_strangers_that_say_nothing_or_nonsense_hurt_nobody(hub: Hub, folder: Pa
                 pass
             each.close()
         crowd = [socket.create_connection((host, int(port))) for _ in range(80)]
+        assert sum(answers(each) for each in crowd) <= 40
         sidecar.ready()
-        for each in crowd:
-            each.close()
-        for number in range(300):
+        for number in range(effort(300)):
             with socket.create_connection((host, int(port))) as one:
                 one.sendall(os.urandom(64) + b"\r\n\r\n" if number % 2 else b"GET /" + b"x" * 20_000)
                 said = one.recv(4096)
@@ -200,6 +201,14 @@ def test_strangers_that_say_nothing_or_nonsense_hurt_nobody(hub: Hub, folder: Pa
         assert sidecar.answer(encoded(photo("coffee.png"), "JPEG"))["verdict"] == "none"
         assert sidecar.stop() == 0
         assert not [line for line in sidecar.lines if "Traceback" in json.dumps(line)]
+
+
+def answers(connection: socket.socket) -> bool:
+    """Whether somebody answers on a connection, which is closed."""
+    with connection, contextlib.suppress(OSError):
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        return connection.recv(4096).startswith(b"HTTP/1.1 200")
+    return False
 
 
 def test_a_secret_and_a_unix_socket(hub: Hub, folder: Path) -> None:

@@ -63,8 +63,9 @@ def test_what_is_learned_later_is_told(forum: Forum) -> None:
 
 @pytest.mark.parametrize("hours", [0, 24, 168])
 def test_the_local_server_reads_what_is_written_for_it(tmp_path: Path, hours: int) -> None:
-    (tmp_path / "config.toml").write_text(server_settings(hours, 100))
+    (tmp_path / "config.toml").write_text(server_settings(hours, 100, "warning"))
     config = load(tmp_path / "config.toml")
     assert config.uploads.enabled is bool(hours)
+    assert config.log_level == "warning"
     assert not hours or config.uploads.window_hours == hours
     assert config.limits.requests_max == config.limits.member_requests_max == 100

@@ -161,10 +161,11 @@ def _write(place: Path, as_of: str) -> None:
     part.replace(place)
 
 
-def server_settings(remember_hours: int, calls_max: int) -> str:
+def server_settings(remember_hours: int, calls_max: int, log_level: str) -> str:
     """The local server's ``config.toml``: room for this one member, and what it remembers."""
     lines = [
         "# Written by hashpact sidecar at every start.",
+        f'log_level = "{log_level}"',
         "[limits]",
         f"requests_max = {max(64, calls_max)}",
         f"member_requests_max = {max(64, calls_max)}",

@@ -263,4 +263,4 @@ def _is_server_on(pid: int, replica: Path) -> bool:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return pid > 0  # it has ended meanwhile
-    return b"hashpact_server" in words and os.fsencode(replica) in words
+    return {b"hashpact_server", b"serve", os.fsencode(replica)} <= set(words)

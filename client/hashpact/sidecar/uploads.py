@@ -11,8 +11,8 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -101,6 +101,8 @@ class Spool:
         try:
             with os.fdopen(handle, "wb") as file:
                 fields = await self._in_time(request, file)
+                with _told_of_the_disk():
+                    file.flush()
             if path.stat().st_size == 0:
                 raise RefusedError(400, "UPLOAD_EMPTY", "there is no upload in the body: send the file's bytes")
             if unknown := sorted(fields.keys() - known):
@@ -112,7 +114,8 @@ class Spool:
     async def _in_time(self, request: Request, file: BinaryIO) -> dict[str, list[str]]:
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._read(request, file)
+                with _told_of_the_disk():
+                    return await self._read(request, file)
         except TimeoutError as error:
             raise RefusedError(408, "UPLOAD_TOO_SLOW", f"the upload took more than {self._seconds:g} s") from error
         except ClientDisconnect as error:
@@ -163,6 +166,14 @@ class Spool:
             while left > 0 and (piece := source.read(min(_PIECE_BYTES, left))):
                 file.write(piece)
                 left -= len(piece)
+
+
+@contextmanager
+def _told_of_the_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RefusedError(503, "SPOOL_FAILED", "the upload cannot be kept: the disk is full, or fails") from error
 
 
 def _texts(name: str, value: object) -> list[str]:

@@ -1,0 +1,57 @@
+"""Uploads on their way to the disk: what goes wrong there is said, and nothing stays."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import signal
+from pathlib import Path
+
+import pytest
+from hashpact.sidecar.refusals import RefusedError
+from hashpact.sidecar.uploads import Spool
+from starlette.requests import Request
+from starlette.types import Message
+
+
+def request(*pieces: bytes) -> Request:
+    waiting = list(pieces)
+
+    async def receive() -> Message:
+        if not waiting:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": waiting.pop(0), "more_body": True}
+
+    return Request({"type": "http", "method": "POST", "headers": [], "query_string": b""}, receive)
+
+
+def refused(spool: Spool, asked: Request) -> tuple[int, str]:
+    async def run() -> None:
+        async with spool.receive(asked, frozenset()):
+            raise AssertionError("taken in")
+
+    with pytest.raises(RefusedError) as caught:
+        asyncio.run(run())
+    return caught.value.status, caught.value.reason
+
+
+def test_a_disk_that_is_full_is_said(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", bytes_max=1 << 20, seconds=60, folders=[])
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        assert refused(spool, request(bytes(200_000))) == (503, "SPOOL_FAILED")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert not list((tmp_path / "spool").iterdir())
+
+
+def test_a_caller_that_goes_away_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / "left").write_bytes(b"by one that was killed")
+    spool = Spool(tmp_path / "spool", bytes_max=1 << 20, seconds=60, folders=[])
+    assert not list((tmp_path / "spool").iterdir())
+    assert (tmp_path / "spool").stat().st_mode & 0o077 == 0
+    assert refused(spool, request(b"half of it")) == (400, "UPLOAD_CUT_SHORT")
+    assert not list((tmp_path / "spool").iterdir())
