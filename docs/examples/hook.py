@@ -78,7 +78,7 @@ def follow(reference: str, answer: Mapping[str, Any], why: str = "check", key: s
         (FOLDER / "unchecked" / reference).touch(mode=0o600)
     if answer.get("advice") not in ("none", "observe") or why == "upload.undo":
         case = {"reference": reference, "why": why, "opened": time.time(), "answer": dict(answer)}
-        write(FOLDER / "cases" / f"{reference}{key}.json", json.dumps(case).encode())
+        write(FOLDER / "cases" / f"{reference}{key}.json", (json.dumps(case) + "\n").encode())
     if answer.get("advice") == "act" and why != "upload.undo":
         _move(reference, "media", "held")
     if not KEEP_COPIES and answer.get("verdict") != "unchecked" and not cases(reference):

@@ -60,7 +60,7 @@ async function follow(reference, answer, why = 'check', key = '') {
   if (answer.verdict === 'unchecked' && !answer.recheck) await write(place('unchecked', reference), ''); // else the sidecar sees to it
   if (!['none', 'observe'].includes(answer.advice) || why === 'upload.undo') {
     const opened = { reference, why, opened: new Date().toISOString(), answer };
-    await write(place('cases', `${reference}${key}.json`), JSON.stringify(opened));
+    await write(place('cases', `${reference}${key}.json`), `${JSON.stringify(opened)}\n`);
   }
   if (answer.advice === 'act' && why !== 'upload.undo') await move(reference, 'media', 'held');
 }
@@ -152,7 +152,7 @@ http.createServer(async (request, response) => {
     [status, told] = [error.status ?? 500, { error: error.status ? error.message : 'try again' }];
     console.error(error);
   }
-  response.writeHead(status, { 'content-type': 'application/json' }).end(told && JSON.stringify(told));
+  response.writeHead(status, { 'content-type': 'application/json' }).end(told && `${JSON.stringify(told)}\n`);
 }).listen(Number(process.argv[2] ?? 8000), '127.0.0.1', function () {
   console.log(`listening on ${this.address().port}`);
 });

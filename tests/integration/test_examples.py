@@ -17,6 +17,7 @@ import pytest
 from hashpact.sidecar.signing import new_secret
 from hashpact.sidecar.webhook import Event, Webhook
 
+from tests.demo.stage import free_port
 from tests.integration.examples import (
     COMMANDS,
     FOLDER,
@@ -134,9 +135,6 @@ def test_an_upload_never_waits_for_the_sidecar(door: str, sidecar: str, tmp_path
         assert send(example, door, LISTED).published
         assert len(example.names("unchecked")) == 1
         assert not example.cases()
-    with start(door, tmp_path / "u", "http://127.0.0.1:9") as example:  # nobody there
-        assert send(example, door, OTHER).published
-        assert len(example.names("unchecked")) == 2
     with start(door, tmp_path / "u", sidecar) as example:
         if door == "django":
             again = [sys.executable, "upload_django.py", "again"]
@@ -178,6 +176,25 @@ def test_what_comes_later_reaches_a_person(door: str, tmp_path: Path) -> None:
         assert example.names("held") == {first}  # a person brings it back
         forged = {"webhook-id": "msg_1", "webhook-timestamp": "1", "webhook-signature": "v1,AAAA"}
         assert example.http.post("/hashpact-events", content=b"{}", headers=forged).status_code == 401
+
+
+def test_a_late_answer_of_a_real_sidecar_reaches_a_person(made_forum: Forum, tmp_path: Path) -> None:
+    port = free_port()
+    large = encoded(photo("astronaut.png").resize((4000, 4000)), "JPEG", quality=90)
+    with (
+        short_folder() as folder,
+        ServerInside(made_forum.copy(folder / "hub")) as hub,
+        start("fastapi", tmp_path / "u", f"http://127.0.0.1:{port}") as example,
+    ):
+        settings = f"mode = 'review'\ndeadline_s = 0.01\nwebhook_url = '{example.http.base_url}/hashpact-events'\n"
+        secret = {"HASHPACT_WEBHOOK_SECRET": SECRET}
+        listen = ("--listen", f"127.0.0.1:{port}")
+        with SidecarRun(Hub.of(hub), folder / "s", settings, *listen, environment=secret) as sidecar:
+            sidecar.ready().contribute(large, LABEL)
+            assert send(example, "fastapi", large).published
+            example.until(example.cases)
+            assert [case["why"] for case in example.cases()] == ["check.completed"]
+            assert not example.names("unchecked")
 
 
 @pytest.mark.parametrize("store_client", ["plain", "boto3"])

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from hashpact._media import Contribution
@@ -32,7 +32,7 @@ from hashpact.sidecar.memory import REFERENCE_BYTES_MAX, require_text
 from hashpact.sidecar.metrics import Metrics
 from hashpact.sidecar.openapi import CHECK_FIELDS, CONTRIBUTE_FIELDS, document
 from hashpact.sidecar.rechecks import Rechecks
-from hashpact.sidecar.refusals import RefusedError, error_response
+from hashpact.sidecar.refusals import JSONLine, RefusedError, error_response
 from hashpact.sidecar.settings import SidecarSettings
 from hashpact.sidecar.uploads import Spool, Upload
 from hashpact.sidecar.workers import Workers
@@ -125,7 +125,7 @@ class _Routes:
             answer["reference"] = reference
         if self._is_stale():
             answer["stale"] = True
-        return JSONResponse(answer)
+        return JSONLine(answer)
 
     async def contribute(self, request: Request) -> Response:
         """``POST /v1/contribute``."""
@@ -148,7 +148,7 @@ class _Routes:
                 [one], request_id=upload.one("request_id") or None, validate_only=_flag(upload, "dry_run")
             )
         self._parts.metrics.contributions.labels(result[0].outcome).inc()
-        return JSONResponse({**result[0].to_dict(), "as_of": result.as_of})
+        return JSONLine({**result[0].to_dict(), "as_of": result.as_of})
 
     async def forget(self, request: Request) -> Response:
         """``POST /v1/forget``."""
@@ -159,21 +159,21 @@ class _Routes:
         count = await self._parts.rechecks.forget(reference)
         if self._parts.afterwards is not None:
             count += await self._parts.afterwards.forget(reference)
-        return JSONResponse({"forgotten": count})
+        return JSONLine({"forgotten": count})
 
     async def actions(self, request: Request) -> Response:
         """``POST /v1/actions``."""
         recorded = await read_action(request)
         problems = await self._afterwards().record(recorded)
-        return JSONResponse({"problems": [problem.to_dict() for problem in problems]})
+        return JSONLine({"problems": [problem.to_dict() for problem in problems]})
 
     async def retro(self, request: Request) -> Response:
         """``GET /v1/retro``."""
-        return JSONResponse(await self._afterwards().poll("retro", request.query_params.get("after", "")))
+        return JSONLine(await self._afterwards().poll("retro", request.query_params.get("after", "")))
 
     async def corrections(self, request: Request) -> Response:
         """``GET /v1/corrections``."""
-        return JSONResponse(await self._afterwards().poll("corrections", request.query_params.get("after", "")))
+        return JSONLine(await self._afterwards().poll("corrections", request.query_params.get("after", "")))
 
     def _afterwards(self) -> Afterwards:
         if self._parts.afterwards is None:
@@ -182,7 +182,7 @@ class _Routes:
 
     async def healthz(self, _: Request) -> Response:
         """``GET /healthz``."""
-        return JSONResponse({"alive": True})
+        return JSONLine({"alive": True})
 
     async def readyz(self, _: Request) -> Response:
         """``GET /readyz``."""
@@ -191,7 +191,7 @@ class _Routes:
             raise RefusedError(503, "REPLICA_NOT_SERVING", "the replica is starting, takes over the list, or ended")
         if self._is_stale():
             raise RefusedError(503, "REPLICA_BEHIND", f"the list is older than lag_s_max: {server.lag_s:,.0f} s")
-        return JSONResponse({"ready": True, "lag_s": server.lag_s})
+        return JSONLine({"ready": True, "lag_s": server.lag_s})
 
     async def metrics(self, _: Request) -> Response:
         """``GET /metrics``."""
@@ -200,7 +200,7 @@ class _Routes:
 
     async def openapi(self, _: Request) -> Response:
         """``GET /openapi.json``."""
-        return JSONResponse(self._document)
+        return JSONLine(self._document)
 
     async def style(self, _: Request) -> Response:
         """``GET /style.css``."""

@@ -55,6 +55,14 @@ def status_of(error: HashpactError) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 502)
 
 
+class JSONLine(JSONResponse):
+    """JSON with a line's end, since people read it in terminals."""
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return super().render(content) + b"\n"
+
+
 def error_response(error: HashpactError) -> JSONResponse:
     """The answer that an error becomes."""
     status = status_of(error)
@@ -64,7 +72,7 @@ def error_response(error: HashpactError) -> JSONResponse:
         headers["retry-after"] = str(max(1, round(waits or 1)))
     if status == 401:
         headers["www-authenticate"] = "Bearer"
-    return JSONResponse(error_body(error), status, headers)
+    return JSONLine(error_body(error), status, headers)
 
 
 def error_body(error: HashpactError) -> dict[str, Any]:
