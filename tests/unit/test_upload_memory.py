@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hashpact.v1 import contribution_service_pb2, lookup_service_pb2, signal_pb2
+from hashpact.v1 import contribution_service_pb2, lookup_service_pb2, signal_pb2, upload_service_pb2
 from hashpact_server import config
 from hashpact_server.config import Limits
 from hashpact_server.ledger.entry import Kind
+from hashpact_server.refusal import Refusal
 from hashpact_server.services.lookup import gather
+from hashpact_server.services.upload import UploadService
 from hashpact_server.uploads import UploadMemory, bounds, journal
 from hashpact_server.uploads.journal import Action, Standing
 from hashpact_server.uploads.outbox import Outbox, Row, corrections, retro_matches
@@ -275,3 +277,25 @@ def test_what_was_acknowledged_is_not_found_again_after_a_crash(forum: Forum, tm
         assert told(memory, forum) == []
         add_copy(forum)
         assert told(memory, forum) == ["first"]  # it is still remembered
+
+
+def test_a_probe_has_no_more_values_than_can_be_told_apart(forum: Forum, tmp_path: Path) -> None:
+    wide = Limits(probe_values_max=1 << 20, lookup_values_max=1 << 20)
+    values = signal_pb2.SignalSet(signal_type="phash", values=value("phash", 1) * ((1 << 16) + 1))
+    upload = upload_service_pb2.RememberedUpload(reference="wide", probe=lookup_service_pb2.Probe(signal_sets=[values]))
+    as_of = forum.engine.published.head.position().encode()
+    with memory_of(forum, tmp_path / "uploads") as memory, pytest.raises(Refusal) as refused:
+        UploadService(forum.engine, memory, wide).RememberUploads(
+            upload_service_pb2.RememberUploadsRequest(uploads=[upload], as_of=as_of), None
+        )
+    assert refused.value.metadata["limit_value"] == "65536"
+
+
+def test_who_only_confirms_what_is_listed_tells_nothing_new(forum: Forum, tmp_path: Path) -> None:
+    with memory_of(forum, tmp_path / "uploads") as memory:
+        remember(memory, forum, first=pdq(1))
+        listed(forum, pdq(1))
+        assert told(memory, forum) == ["first"]
+        memory.acknowledge(MEMBER, Stream.RETRO, waiting(memory, Stream.RETRO)[-1][0])
+        forum.contribute(forum.b, offer(signal("pdq", pdq(1))))
+        assert told(memory, forum) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
@@ -27,6 +28,7 @@ from hashpact_server.uploads import UploadMemory
 from hashpact_server.uploads.journal import Action, Standing
 from hashpact_server.uploads.outbox import Correction, Outbox, RetroMatch, Row, corrections, retro_matches
 from hashpact_server.uploads.tables import OtherMemoryError, Stream, TokenError, decode_token
+from hashpact_server.uploads.values import VALUE_BITS
 
 REFERENCE_CHARACTERS_MAX: Final = 256
 LABELS_MAX: Final = 4096
@@ -49,7 +51,9 @@ class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
     def __init__(self, engine: Engine, memory: UploadMemory | None, limits: Limits) -> None:
         self._engine = engine
         self._kept = memory
-        self._limits = limits
+        # In the window, a value's place in its probe is a part of its id.
+        values_max = min(limits.probe_values_max, 1 << VALUE_BITS)
+        self._limits = dataclasses.replace(limits, probe_values_max=values_max)
 
     def RememberUploads(  # noqa: N802 - the name in the wire
         self, request: pb.RememberUploadsRequest, context: Any
