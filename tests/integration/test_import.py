@@ -267,7 +267,8 @@ def test_what_a_role_may_hold(shell: Shell, inside: ServerInside, tmp_path: Path
     (tmp_path / "in.txt").write_text(f"md5 {MD5}")
     assert shell.summary(tmp_path / "in.txt", "--label", "x")["outcomes"] == {"created": 1}
     alpha = Shell(inside, inside.forum.tokens["alpha"])
-    alpha.run("export", tmp_path / "alpha.jsonl", code=0)
+    told = json.loads(alpha.run("export", tmp_path / "alpha.jsonl", "--json", code=0))
+    assert (told["items"], told["left_out"]) == (1, 0)  # what others contributed is not asked for
     (only,) = [json.loads(line) for line in (tmp_path / "alpha.jsonl").read_text().splitlines()]
     assert [one["value"] for one in only["signals"]] == [bytes(range(32)).hex()]
     alpha.client.close()
