@@ -35,13 +35,14 @@ from tests.property.upload_model import Model
 OPERATIONS = (
     *("remember",) * 4,
     *("contribute",) * 4,
-    *("corroborate", "amend", "withdraw", "record", "record", "watch", "watch"),
+    *("record",) * 3,
+    *("corroborate", "amend", "amend", "withdraw", "watch", "watch"),
     *("forget", "later", "restart", "crash", "settle"),
 )
 STEPS = st.lists(
     st.tuples(st.sampled_from(OPERATIONS), st.integers(0, 2**16 - 1), st.integers(0, 2**16 - 1)),
-    min_size=5,
-    max_size=40,
+    min_size=20,
+    max_size=50,
 )
 HOUR_MS = 3_600_000
 LABELS = (("glorification_of_terrorist_acts",), ("recruitment",), ("recruitment", "glorification_of_terrorist_acts"))

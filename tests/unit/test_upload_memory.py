@@ -134,6 +134,8 @@ def test_a_window_ends(forum: Forum, tmp_path: Path) -> None:
         assert told(memory, forum) == ["late"]
         Clock.ms -= 5 * HOUR_MS  # a clock that was set back makes nothing younger than what came before
         remember(memory, forum, set_back=pdq(2))
+        Clock.ms += 5 * HOUR_MS
+        memory.tidy()
         assert memory.counts()["uploads"] == 2
 
 
@@ -166,6 +168,10 @@ def test_too_many_matches_that_wait_are_dropped_and_counted(
         listed(forum, pdq(1))
         assert told(memory, forum) == ["upload-2", "upload-3", "upload-4", "upload-5"]
         assert Outbox(memory, Stream.RETRO, MEMBER, 0).dropped() == 2
+        listed(forum, pdq(7))
+        remember(memory, forum, 0, late=pdq(7))
+        assert told(memory, forum) == ["upload-3", "upload-4", "upload-5", "late"]
+        assert Outbox(memory, Stream.RETRO, MEMBER, 0).dropped() == 3
         assert Outbox(memory, Stream.RETRO, bytes(16), 0).dropped() == 0
 
 
@@ -299,3 +305,14 @@ def test_who_only_confirms_what_is_listed_tells_nothing_new(forum: Forum, tmp_pa
         memory.acknowledge(MEMBER, Stream.RETRO, waiting(memory, Stream.RETRO)[-1][0])
         forum.contribute(forum.b, offer(signal("pdq", pdq(1))))
         assert told(memory, forum) == []
+
+
+def test_what_waits_goes_with_its_upload_and_is_left_out_with_its_item(forum: Forum, tmp_path: Path) -> None:
+    with memory_of(forum, tmp_path / "uploads") as memory:
+        remember(memory, forum, kept=pdq(1), forgotten=pdq(1), other=pdq(2))
+        item, _ = listed(forum, pdq(1), pdq(2))
+        assert sorted(told(memory, forum)) == ["forgotten", "kept", "other"]
+        assert memory.forget(MEMBER, ["forgotten"], None) == (1, 0)
+        assert sorted(told(memory, forum)) == ["kept", "other"]
+        withdraw(forum, item)
+        assert told(memory, forum) == ["other"]
