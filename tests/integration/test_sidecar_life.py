@@ -37,36 +37,34 @@ def made_picture() -> bytes:
     return encoded(photo("chelsea.png"), "JPEG")
 
 
-def test_parts_that_die_come_back_and_nothing_is_left_behind(hub: Hub, folder: Path, picture: bytes) -> None:
-    data = folder / "a"
-    with SidecarRun(hub, data, PATIENT) as sidecar:
+@pytest.fixture(scope="module", name="data")
+def made_data(hub: Hub, folder: Path, picture: bytes) -> Path:
+    """The folder of a sidecar that was stopped; its replica has the picture."""
+    with SidecarRun(hub, folder / "a", PATIENT) as sidecar:
         listed = sidecar.ready().contribute(picture, LABEL)
         assert sidecar.answer(picture, at_least_as_fresh=listed["as_of"])["verdict"] == "match"
+        assert sidecar.stop() == 0
+        assert sidecar.wait_for("stopped")
+    return folder / "a"
+
+
+def test_parts_that_die_come_back_and_nothing_is_left_behind(hub: Hub, data: Path, picture: bytes) -> None:
+    with SidecarRun(hub, data, PATIENT) as sidecar:
+        assert sidecar.ready().answer(picture)["verdict"] == "match"
         os.kill(sidecar.server_pid(), signal.SIGKILL)
         sidecar.ready(times=2)
         assert sidecar.answer(picture)["verdict"] == "match"
         for pid in sidecar.worker_pids():
             os.kill(pid, signal.SIGKILL)
-        refused = [sidecar.check(picture) for _ in range(4)]
-        # A process that died idle is found out by the picture that it is given next.
-        assert {response.status_code for response in refused} <= {200, 422}
-        assert refused[-1].status_code == 200
+        assert sidecar.answer(picture)["verdict"] == "match"  # whoever killed them, it was not this picture
         assert sidecar.metric("hashpact_sidecar_replica_starts") == 2
         with Watched([sidecar.server_pid(), *sidecar.worker_pids()]) as everything:
             sidecar.process.kill()
             assert everything.all_ended()
         sidecar.wait()
-    with SidecarRun(hub, data, PATIENT) as sidecar:  # holds the list already
-        assert sidecar.ready().answer(picture)["verdict"] == "match"
-        assert sidecar.stop() == 0
-        assert sidecar.wait_for("stopped")
 
 
-def test_a_server_that_was_left_is_ended(hub: Hub, folder: Path, picture: bytes) -> None:
-    data = folder / "b"
-    with SidecarRun(hub, data, PATIENT) as sidecar:
-        sidecar.ready()
-        assert sidecar.stop() == 0
+def test_it_ends_a_server_that_was_left_and_drains(hub: Hub, data: Path, folder: Path, picture: bytes) -> None:
     orphan = subprocess.Popen(
         [
             *(sys.executable, "-m", "hashpact_server", "serve", "--data", str(data / "replica"), "--plaintext"),
@@ -77,17 +75,11 @@ def test_a_server_that_was_left_is_ended(hub: Hub, folder: Path, picture: bytes)
         text=True,
     )
     assert orphan.stderr is not None
-    assert any('"ready"' in line for line in orphan.stderr)
+    assert any('"listening"' in line for line in orphan.stderr)
     with orphan, SidecarRun(hub, data, PATIENT) as sidecar:
-        assert sidecar.ready().answer(picture)["verdict"] in {"none", "match"}
-        assert sidecar.wait_for("ending a server that was left")["pid"] == orphan.pid
+        assert sidecar.ready().wait_for("ending a server that was left")["pid"] == orphan.pid
         orphan.stderr.close()
         orphan.wait(WAIT_S)
-
-
-def test_it_drains(hub: Hub, folder: Path, picture: bytes) -> None:
-    with SidecarRun(hub, folder / "c", PATIENT) as sidecar:
-        sidecar.ready()
         host, _, port = sidecar.address.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=WAIT_S) as slow:
             head = f"POST /v1/check HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(picture)}\r\n\r\n"
@@ -96,7 +88,9 @@ def test_it_drains(hub: Hub, folder: Path, picture: bytes) -> None:
             sidecar.process.send_signal(signal.SIGTERM)
             sidecar.wait_for_refusal()
             slow.sendall(picture[100:])
-            assert b"200 OK" in slow.recv(1 << 16)
+            answer = slow.recv(1 << 16)
+        assert b"200 OK" in answer
+        assert b'"match"' in answer
         assert sidecar.wait() == 0
 
 
@@ -126,12 +120,9 @@ def test_without_an_answer(hub: Hub, folder: Path, picture: bytes, fail: str) ->
         assert sidecar.stop() == 0
 
 
-def test_a_token_that_is_refused_is_no_outage(hub: Hub, folder: Path, picture: bytes) -> None:
-    with SidecarRun(hub, folder / "d", PATIENT) as sidecar:
-        sidecar.ready()
-        sidecar.stop()
+def test_a_token_that_is_refused_is_no_outage(hub: Hub, data: Path, picture: bytes) -> None:
     stranger = Hub(hub.target, hub.ca, "hpt_" + "a" * 43)
-    with SidecarRun(stranger, folder / "d", PATIENT) as sidecar:
+    with SidecarRun(stranger, data, PATIENT) as sidecar:
         response = sidecar.ready().check(picture)
         assert response.status_code == 403
         assert sidecar.metric("hashpact_sidecar_unchecked_total") == 0

@@ -1,6 +1,6 @@
 """The decoding processes: as many as cores, each started again when it dies, none waited for longer than its time.
 
-An upload that kills its process is told so, by its own answer; the next upload finds a new one.
+An upload that kills its process twice is told so, by its own answer; the next upload finds a new one.
 """
 
 from __future__ import annotations
@@ -207,11 +207,21 @@ class Workers:
                 raise outcome
 
     async def hash(self, path: Path, *, dihedral: bool) -> ImageSignals:
-        """Hash a file in one of the processes, when one is free.
+        """Hash a file in one of the processes, when one is free; twice, when the first died over it.
+
+        Others die too: of a machine that is short of memory, say, and not of the picture that they had.
 
         Raises:
             UnreadableMediaError: it is no picture, or it killed the process, or took too much time or memory.
         """
+        try:
+            return await self._hash(path, dihedral=dihedral)
+        except UnreadableMediaError as error:
+            if error.reason != CRASHED:
+                raise
+        return await self._hash(path, dihedral=dihedral)
+
+    async def _hash(self, path: Path, *, dihedral: bool) -> ImageSignals:
         worker = await self._idle.get()
         try:
             return await worker.ask(path, dihedral=dihedral)
