@@ -1,7 +1,8 @@
 """A small SQLite file of the data directory: for what a server keeps beside the list and not in it.
 
 One writer at a time, in whatever thread it calls from; readers beside it, each with a connection of its own. What was
-committed is durable; a crash at any moment leaves the commit before it. What is deleted is overwritten in the file.
+committed is durable; a crash at any moment leaves the commit before it. What is deleted is overwritten in the file. A
+file that is damaged is put aside when it is opened, and an empty one takes its place: the list does not wait for it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -54,20 +55,38 @@ class Database:
         self._path = path
         self._lock = threading.RLock()
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Before SQLite makes it: its files beside this one get the same mode.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            path.chmod(0o600)
-            self._connection = self._connect()
-            self._prepare(schema, version, bytes_max)
-        except sqlite3.OperationalError as error:
+            try:
+                self._open(schema, version, bytes_max)
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError as error:
+                self._put_aside(error)
+                self._open(schema, version, bytes_max)
+        except sqlite3.Error as error:
             raise Trouble(f"cannot open {path}: {error}") from error
-        except sqlite3.DatabaseError as error:
-            raise Trouble(
-                f"{path} is damaged ({error}): move the folder {path.parent} away, and the server begins a new one"
-            ) from error
         except OSError as error:
             raise Trouble(f"cannot open {path}: {error.strerror}") from error
+
+    def _open(self, schema: str, version: int, bytes_max: int) -> None:
+        path = self._path
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Before SQLite makes it: its files beside this one get the same mode.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        path.chmod(0o600)
+        self._connection = self._connect()
+        try:
+            self._prepare(schema, version, bytes_max)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _put_aside(self, error: sqlite3.DatabaseError) -> None:
+        """Rename a damaged file, and the log that belongs to it: what lies beside the list must not stop the list."""
+        name = f"{self._path.name}.damaged-{time.time_ns() // 1_000_000}"
+        for ending in ("-shm", "-wal", ""):  # the file last: a crash in between leaves one that is damaged still
+            with suppress(FileNotFoundError):
+                self._path.with_name(self._path.name + ending).rename(self._path.with_name(name + ending))
+        event(_LOGGER, logging.ERROR, "a damaged file was put aside", file=name, why=str(error))
 
     def _connect(self) -> Connection:
         connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)

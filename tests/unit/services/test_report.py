@@ -200,9 +200,6 @@ def test_the_file_is_its_owners_and_bounded(tmp_path: Path) -> None:
     kept.delete(b"m" * 16)
     kept.report(b"m" * 16, [Report(1, NOW, 1, 1)])  # there is room again
     kept.close()
-    (tmp_path / "reports" / FILE).write_bytes(b"no database" * 1000)
-    with pytest.raises(Trouble, match="damaged"):
-        Reports(tmp_path / "reports", days=90, member_max=1, bytes_max=1 << 20)
 
 
 def test_a_file_of_another_version_is_left_alone(tmp_path: Path) -> None:
