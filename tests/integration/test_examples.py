@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hashpact.sidecar.signing import new_secret
+from hashpact.sidecar.signing import Signer, new_secret
 from hashpact.sidecar.webhook import Event, Webhook
 
 from tests.demo.stage import free_port
@@ -174,8 +175,9 @@ def test_what_comes_later_reaches_a_person(door: str, tmp_path: Path) -> None:
         deliver(example, tmp_path / "o3", Event("upload.undo", first, {"advice": "none", "matches": []}))
         assert {case["why"] for case in example.cases()} == {"check.completed", "upload.undo"}
         assert example.names("held") == {first}  # a person brings it back
-        forged = {"webhook-id": "msg_1", "webhook-timestamp": "1", "webhook-signature": "v1,AAAA"}
-        assert example.http.post("/hashpact-events", content=b"{}", headers=forged).status_code == 401
+        for when, secret in ((0.0, SECRET), (time.time(), new_secret())):  # too old; signed by somebody else
+            forged = Signer([secret]).headers("msg_1", round(when), b"{}")
+            assert example.http.post("/hashpact-events", content=b"{}", headers=forged).status_code == 401
 
 
 def test_a_late_answer_of_a_real_sidecar_reaches_a_person(made_forum: Forum, tmp_path: Path) -> None:
