@@ -94,7 +94,7 @@ class RetroMatches:
     Attributes:
         matches: in the order in which they were found.
         as_of: what to give as ``after``.
-        dropped: how many were dropped unseen because too many waited, since the memory began.
+        dropped: how many were dropped unseen since the memory began: too many waited, or their uploads were too old.
     """
 
     matches: tuple[RetroMatch, ...]

@@ -150,6 +150,8 @@ def test_web_pages_are_refused(sidecar: SidecarRun) -> None:
         assert (response.status_code, response.json()["error"]["reason"]) == (status, reason)
         assert not [name for name in response.headers if name.startswith("access-control")]
     assert sidecar.http.get("/metrics", headers={"host": "evil.example"}).status_code == 421
+    for asking in ("/v1/retro", "/v1/corrections"):  # which drop what was told before
+        assert sidecar.http.get(asking, headers={"sec-fetch-site": "cross-site"}).status_code == 403
     for host in ("localhost:1", "127.0.0.1", "LOCALHOST", "[::1]:9"):
         assert sidecar.http.post("/v1/check", content=picture, headers={"host": host}).status_code == 200
     preflight = sidecar.http.options("/v1/check", headers={"origin": "https://evil.example"})

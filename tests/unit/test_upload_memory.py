@@ -105,6 +105,39 @@ def test_the_oldest_uploads_go_first(forum: Forum, tmp_path: Path) -> None:
         assert memory.counts()["uploads"] == 3
 
 
+def test_a_clock_that_was_ahead_keeps_nothing_for_longer(forum: Forum, tmp_path: Path) -> None:
+    with memory_of(forum, tmp_path / "uploads", window_hours=1) as memory:
+        try:
+            Clock.ms += 400 * DAY_MS
+            remember(memory, forum, ahead=pdq(1))
+            act(memory, "ahead", item=listed(forum, pdq(9))[0])
+            Clock.ms -= 400 * DAY_MS
+            remember(memory, forum, after=pdq(2))
+            assert memory.counts()["uploads"] == 2
+            Clock.ms += 2 * HOUR_MS
+            memory.tidy()
+            assert memory.counts()["uploads"] == 0
+            Clock.ms += 181 * DAY_MS
+            memory.tidy()
+            assert memory.counts()["journal"] == 0
+        finally:
+            Clock.ms = 10**12
+
+
+def test_a_match_that_nobody_fetched_in_time_is_counted(forum: Forum, tmp_path: Path) -> None:
+    with memory_of(forum, tmp_path / "uploads", window_hours=1) as memory:
+        try:
+            remember(memory, forum, late=pdq(1))
+            listed(forum, pdq(1))
+            assert told(memory, forum) == ["late"]
+            Clock.ms += 2 * HOUR_MS
+            memory.tidy()
+            outbox = Outbox(memory, Stream.RETRO, MEMBER, 0)
+            assert (outbox.next(0, lambda: True), outbox.dropped()) == ([], 1)
+        finally:
+            Clock.ms = 10**12
+
+
 def test_bytes_are_bounded(forum: Forum, tmp_path: Path) -> None:
     with memory_of(forum, tmp_path / "uploads", bytes_max=1 << 20) as memory:
         large = b"".join(pdq(number) for number in range(64)) * 64  # 128 KiB

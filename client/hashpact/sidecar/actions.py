@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 from starlette.requests import Request
 
 from hashpact.sidecar.refusals import RefusedError
+from hashpact.sidecar.uploads import arriving, parsed
 from hashpact.uploads import ActedItem, UploadAction
 
 ACTIONS: Final = ("none", "observed", "reviewed", "restricted", "removed", "referred")
@@ -15,21 +15,23 @@ BODY_BYTES_MAX: Final = 1 << 16
 _ID_MAX: Final = 1 << 64
 
 
-async def read_action(request: Request) -> UploadAction:
+async def read_action(request: Request, seconds: float) -> UploadAction:
     """The action in a request's body.
 
+    Args:
+        request: whose body is read.
+        seconds: for it to arrive.
+
     Raises:
-        RefusedError: of another shape.
+        RefusedError: too large, too slow, or of another shape.
     """
     body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > BODY_BYTES_MAX:
-            raise RefusedError(413, "UPLOAD_TOO_LARGE", f"an action has at most {BODY_BYTES_MAX:,} bytes")
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise RefusedError(400, "JSON_INVALID", "the body is no JSON") from error
+    async with arriving(seconds):
+        async for piece in request.stream():
+            body += piece
+            if len(body) > BODY_BYTES_MAX:
+                raise RefusedError(413, "UPLOAD_TOO_LARGE", f"an action has at most {BODY_BYTES_MAX:,} bytes")
+    given = parsed(body, "the body is no JSON")
     if not isinstance(given, dict) or not isinstance(matches := given.get("matches"), list) or not matches:
         raise _invalid("matches: those of the answer because of which you acted, at least one")
     reference, action = given.get("reference"), given.get("action")

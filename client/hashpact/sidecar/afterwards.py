@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -30,6 +31,7 @@ REMEMBER_S_MAX: Final = 1.0
 POLL_S: Final = 1.0
 """How long one who asks for what there is waits for it."""
 AGAIN_S: Final = 5.0
+_POSITION: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 
 class Afterwards:
@@ -56,6 +58,7 @@ class Afterwards:
         self._webhook = webhook
         self._folder = folder
         self._until_serving = until_serving
+        self._dropped = 0
 
     async def remember(self, reference: str, probe: Probe, as_of: str) -> bool:
         """Let the replica remember an upload; whether it does, durably."""
@@ -105,6 +108,8 @@ class Afterwards:
                 event(logging.WARNING, "stream refused", kind=kind, why=error.reason)
             except HashpactError as error:
                 event(logging.WARNING, "stream broken off", kind=kind, why=error.reason)
+            except OSError as error:  # a full disk: what was posted comes again, under the same keys
+                event(logging.ERROR, "position not written down", kind=kind, why=error.strerror)
             await asyncio.sleep(AGAIN_S)
 
     async def _take(self, kind: Kind, webhook: Webhook, place: Path) -> None:
@@ -129,6 +134,9 @@ class Afterwards:
             told = [("upload.undo", each.reference, each.to_dict()) for each in message.corrections]
         else:
             told = []
+            if message.dropped > self._dropped:
+                self._dropped = message.dropped
+                event(logging.ERROR, "later matches dropped untold", since_the_memory_began=message.dropped)
             for found in message.matches:
                 data = found.to_dict()
                 data |= self._advised(found.match)
@@ -150,9 +158,11 @@ def _without(data: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _read(place: Path) -> str:
     try:
-        return place.read_text(encoding="ascii").strip()
+        found = place.read_text(encoding="ascii")
     except (FileNotFoundError, UnicodeDecodeError):
         return ""
+    # What a power cut left of it: told again, under the same keys, is better than refused for ever.
+    return found if _POSITION.fullmatch(found) else ""
 
 
 def _write(place: Path, as_of: str) -> None:

@@ -163,7 +163,7 @@ class _Routes:
 
     async def actions(self, request: Request) -> Response:
         """``POST /v1/actions``."""
-        recorded = await read_action(request)
+        recorded = await read_action(request, self._parts.settings.receive_s)
         problems = await self._afterwards().record(recorded)
         return JSONLine({"problems": [problem.to_dict() for problem in problems]})
 

@@ -72,8 +72,9 @@ class Guard:
         headers = Headers(scope=scope)
         if self._hosts and _name(headers.get("host", "")) not in self._hosts:
             raise RefusedError(421, "HOST_REFUSED", "this is not the host that you named: use 127.0.0.1 or localhost")
-        reading = scope["method"] in {"GET", "HEAD"}
-        if not reading and ("origin" in headers or headers.get("sec-fetch-site", "none") != "none"):
+        # Asking what became known drops what was told before: that is not for pages either, though it is a GET.
+        page = scope["method"] in {"GET", "HEAD"} and not scope["path"].startswith("/v1/")
+        if not page and ("origin" in headers or headers.get("sec-fetch-site", "none") != "none"):
             raise RefusedError(403, "ORIGIN_REFUSED", "web pages may not send requests here: call from your server")
         if self._secret and scope["path"] not in OPEN_PATHS:
             kind, _, given = headers.get("authorization", "").partition(" ")

@@ -19,7 +19,7 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -30,6 +30,8 @@ REFERENCE_BYTES_MAX: Final = 256
 DATABASE: Final = "memory.db"
 BUSY_S: Final = 30.0
 """How long a write waits for the other user of the file: a commit takes milliseconds, a slow disk more."""
+SET_BACK_MS: Final = 2_000
+"""A clock that is put right by less makes nothing late that matters."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -130,6 +132,31 @@ class Memory:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+class Wall:
+    """Unix time in ms, and whether the clock was set back: what is due by it would be due too late, or in years.
+
+    Args:
+        clock: seconds since 1970.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._newest_ms = 0
+
+    def now_ms(self) -> int:
+        """The time."""
+        now_ms = int(self._clock() * 1000)
+        self._newest_ms = max(self._newest_ms, now_ms)
+        return now_ms
+
+    def was_set_back(self, now_ms: int) -> bool:
+        """Whether that is well before a time that was told already; says so once."""
+        back = now_ms < self._newest_ms - SET_BACK_MS
+        if back:
+            self._newest_ms = now_ms
+        return back
 
 
 class Room:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from hashpact.sidecar.memory import Memory, Room
+from hashpact.sidecar.memory import Memory, Room, Wall
 
 _PART: Final = "webhook"
 _SCHEMA: Final = (
@@ -23,6 +23,7 @@ _SCHEMA: Final = (
     "CREATE INDEX IF NOT EXISTS webhook_due ON webhook (due_at_ms, number)",
     "CREATE INDEX IF NOT EXISTS webhook_reference ON webhook (reference)",
 )
+_ALL_DUE: Final = "UPDATE webhook SET due_at_ms = min(due_at_ms, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,13 @@ class Outbox:
     """
 
     def __init__(self, folder: Path, bytes_max: int, entries_max: int, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+        self._wall = Wall(clock)
         self._room = Room(_PART, "it empties when the receiver answers", entries_max=entries_max, bytes_max=bytes_max)
         self._memory = Memory(folder, _PART, _SCHEMA)
         try:
             with self._memory.writing() as rows:
                 # After a restart everything is due at once: the clock may have been set, the receiver repaired.
-                rows.execute("UPDATE webhook SET due_at_ms = min(due_at_ms, ?)", (self._now_ms(),))
+                rows.execute(_ALL_DUE, (self._now_ms(),))
                 self._room.found(size for (size,) in rows.execute("SELECT bytes FROM webhook"))
         except BaseException:
             self._memory.close()
@@ -92,10 +93,14 @@ class Outbox:
 
     def due(self, limit: int) -> list[Letter]:
         """Letters whose time has come, longest due first."""
+        now = self._now_ms()
+        if self._wall.was_set_back(now):
+            with self._memory.writing() as rows:
+                rows.execute(_ALL_DUE, (now,))
         with self._memory.reading() as rows:
             found = rows.execute(
                 "SELECT id, body, attempts FROM webhook WHERE due_at_ms <= ? ORDER BY due_at_ms, number LIMIT ?",
-                (self._now_ms(), limit),
+                (now, limit),
             ).fetchall()
         return [Letter(*row) for row in found]
 
@@ -148,4 +153,4 @@ class Outbox:
         self._memory.close()
 
     def _now_ms(self) -> int:
-        return int(self._clock() * 1000)
+        return self._wall.now_ms()

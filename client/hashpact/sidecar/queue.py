@@ -26,7 +26,7 @@ from typing import Final, Self
 
 from hashpact.errors import StorageError
 from hashpact.probes import Probe
-from hashpact.sidecar.memory import REFERENCE_BYTES_MAX, Memory, Room, require_text, sync_folder, telling
+from hashpact.sidecar.memory import REFERENCE_BYTES_MAX, Memory, Room, Wall, require_text, sync_folder, telling
 from hashpact.signals import ImageSignals
 
 REASON_BYTES_MAX: Final = 64
@@ -44,6 +44,7 @@ _SCHEMA: Final = (
     "CREATE INDEX IF NOT EXISTS recheck_received ON recheck (received_at_ms)",
     "CREATE INDEX IF NOT EXISTS recheck_reference ON recheck (reference)",
 )
+_ALL_DUE: Final = "UPDATE recheck SET due_at_ms = min(due_at_ms, ?)"
 _BYTES, _PATH, _SIGNALS = "bytes", "path", "signals"
 
 
@@ -88,7 +89,7 @@ class RecheckQueue:
     ) -> None:
         emptied = "it empties as soon as the list can be asked again"
         self._room = Room(_PART, emptied, entries_max=entries_max, bytes_max=bytes_max)
-        self._clock = clock
+        self._wall = Wall(clock)
         self._media = folder / _PART
         self._memory = Memory(folder, _PART, _SCHEMA)
         self._leases: dict[str, float] = {}
@@ -104,7 +105,7 @@ class RecheckQueue:
     def _tidy(self) -> None:
         """After a crash: files that no row names go, and whatever waits is due at once (clocks may have been set)."""
         with self._memory.writing() as rows:
-            rows.execute("UPDATE recheck SET due_at_ms = min(due_at_ms, ?)", (self._now_ms(),))
+            rows.execute(_ALL_DUE, (self._now_ms(),))
             named = {name for (name,) in rows.execute("SELECT id FROM recheck WHERE kind = ?", (_BYTES,))}
             self._room.found(size for (size,) in rows.execute("SELECT bytes FROM recheck"))
         with telling(f"{self._media} cannot be tidied up"):
@@ -161,6 +162,9 @@ class RecheckQueue:
         One that is neither ``done`` nor put off with ``again`` within ``LEASE_S`` seconds comes again.
         """
         now, moment = self._now_ms(), time.monotonic()
+        if self._wall.was_set_back(now):
+            with self._memory.writing() as rows:
+                rows.execute(_ALL_DUE, (now,))
         with self._memory.reading() as rows:
             self._leases = {name: until for name, until in self._leases.items() if until > moment}
             found = rows.execute(
@@ -252,7 +256,7 @@ class RecheckQueue:
         return QueuedUpload(reference, source, received_at_ms, reason, attempts, name)
 
     def _now_ms(self) -> int:
-        return int(self._clock() * 1000)
+        return self._wall.now_ms()
 
 
 def _packed(source: bytes | Path | Probe | ImageSignals) -> tuple[str, bytes]:

@@ -112,14 +112,9 @@ class Spool:
             path.unlink(missing_ok=True)
 
     async def _in_time(self, request: Request, file: BinaryIO) -> dict[str, list[str]]:
-        try:
-            async with asyncio.timeout(self._seconds):
-                with _told_of_the_disk():
-                    return await self._read(request, file)
-        except TimeoutError as error:
-            raise RefusedError(408, "UPLOAD_TOO_SLOW", f"the upload took more than {self._seconds:g} s") from error
-        except ClientDisconnect as error:
-            raise RefusedError(400, "UPLOAD_CUT_SHORT", "the connection ended before the upload did") from error
+        async with arriving(self._seconds):
+            with _told_of_the_disk():
+                return await self._read(request, file)
 
     async def _read(self, request: Request, file: BinaryIO) -> dict[str, list[str]]:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -151,10 +146,7 @@ class Spool:
             return _collected([(name, value) for name, value in form.multi_items() if isinstance(value, str)])
 
     async def _read_json(self, request: Request, file: BinaryIO) -> dict[str, list[str]]:
-        try:
-            body = json.loads(await request.body())
-        except (ValueError, RecursionError) as error:
-            raise RefusedError(400, "JSON_INVALID", "the body is no JSON: send a picture as another type") from error
+        body = parsed(await request.body(), "the body is no JSON: send a picture as another type")
         if not isinstance(body, dict) or not isinstance(path := body.pop("path", None), str):
             raise RefusedError(400, "JSON_INVALID", 'the body is an object with a path: {"path": "/folder/file"}')
         await asyncio.to_thread(self._copy, path, file)
@@ -168,12 +160,42 @@ class Spool:
                 left -= len(piece)
 
 
+@asynccontextmanager
+async def arriving(seconds: float) -> AsyncIterator[None]:
+    """Bounds the time in which a body is read: who sends a byte now and then must not keep a place for ever.
+
+    Raises:
+        RefusedError: it took longer, or its sender went away.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise RefusedError(408, "UPLOAD_TOO_SLOW", f"the body took more than {seconds:g} s to arrive") from error
+    except ClientDisconnect as error:
+        raise RefusedError(400, "UPLOAD_CUT_SHORT", "the connection ended before the body did") from error
+
+
 @contextmanager
 def _told_of_the_disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise RefusedError(503, "SPOOL_FAILED", "the upload cannot be kept: the disk is full, or fails") from error
+
+
+def parsed(body: bytes, otherwise: str) -> Any:
+    """What a body says in JSON.
+
+    Raises:
+        RefusedError: it says nothing, with the words in ``otherwise``.
+    """
+    try:
+        found = json.loads(body)
+        json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is JSON, but nothing that can be sent on
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(400, "JSON_INVALID", otherwise) from error
+    return found
 
 
 def _texts(name: str, value: object) -> list[str]:

@@ -374,7 +374,9 @@ class WatchRetroMatchesResponse(_message.Message):
     as_of: _builtins.str
     """What to send as `after`. Opaque."""
     dropped: _builtins.int
-    """Matches of this member that were dropped before they were acknowledged, because too many waited; since the memory began."""
+    """Matches of this member that were dropped before they were acknowledged, because too many waited or their upload was past its time;
+    counted since the memory began.
+    """
     @_builtins.property
     def matches(self) -> _containers.RepeatedCompositeFieldContainer[Global___RetroMatch]:
         """The matches, in the order in which they were found; none in a sign of life."""

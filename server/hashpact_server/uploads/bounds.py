@@ -12,6 +12,8 @@ from hashpact_server.uploads.values import Values, unpack
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
+CLOCK_BACK_MS_MAX: Final = DAY_MS
+"""Set back by more, a clock is taken to have been ahead before."""
 
 WAITING_MAX: Final = 1_000_000
 """Retroactive matches that wait to be watched, of all members together; the oldest go first, and are counted."""
@@ -21,9 +23,21 @@ Removed = list[tuple[int, Values]]
 
 
 def now(connection: Connection, clock_ms: int) -> int:
-    """The time of an upload that comes now: never before that of one that came earlier."""
+    """The time of an upload that comes now: never before that of one that came earlier.
+
+    Unless the clock was well ahead then: what is from its future would stay until that has come, and all after it too.
+    """
     row = connection.execute("SELECT time_ms FROM uploads ORDER BY id DESC LIMIT 1").fetchone()
-    return clock_ms if row is None else max(clock_ms, int(row[0]))
+    if row is None:
+        return clock_ms
+    if row[0] <= clock_ms + CLOCK_BACK_MS_MAX:
+        return max(clock_ms, int(row[0]))
+    for table, column in (("uploads", "time_ms"), ("retro", "upload_ms"), ("journal", "recorded_ms")):
+        connection.execute(
+            f"UPDATE {table} SET {column} = ? WHERE {column} > ?",  # noqa: S608 - our own words
+            (clock_ms, clock_ms),
+        )
+    return clock_ms
 
 
 def prune(connection: Connection, settings: config.Uploads, now_ms: int) -> Removed:
@@ -39,6 +53,12 @@ def prune(connection: Connection, settings: config.Uploads, now_ms: int) -> Remo
             rows, size = rows - 1, size - its_bytes
         oldest.close()
         removed += _delete_uploads(connection, "id <= ?", (last,))
+    # Found, and not fetched in time: gone as promised, but counted.
+    connection.execute(
+        "INSERT INTO dropped SELECT member, COUNT(*) FROM retro WHERE upload_ms < ? GROUP BY member"
+        " ON CONFLICT (member) DO UPDATE SET matches = matches + excluded.matches",
+        (since_ms,),
+    )
     connection.execute("DELETE FROM retro WHERE upload_ms < ?", (since_ms,))
     prune_journal(connection, settings, now_ms)
     return removed

@@ -87,7 +87,7 @@ class UploadMemory:
         with resting(), self.database.write() as connection:
             self.memory_id, self.cursor = self._begin(connection)
             self._saved = self.cursor
-            bounds.prune(connection, settings, self._clock_ms())
+            bounds.prune(connection, settings, bounds.now(connection, self._clock_ms()))
             self._load(connection)
         self._thread = threading.Thread(target=self._run, name="hashpact-uploads", daemon=True)
         self._thread.start()
@@ -296,7 +296,7 @@ class UploadMemory:
     def tidy(self) -> None:
         """Forget what is old, also when nothing new comes."""
         with self._changing() as (connection, changes):
-            changes.removed += bounds.prune(connection, self.settings, self._clock_ms())
+            changes.removed += bounds.prune(connection, self.settings, bounds.now(connection, self._clock_ms()))
 
     def _save_cursor(self) -> None:
         with self.database.write() as connection:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import stat
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from hashpact.errors import InvalidRequestError, QueueFullError, StorageError
 from hashpact.probes import Probe
 from hashpact.sidecar import queue as queues
+from hashpact.sidecar.outbox import Outbox
 from hashpact.sidecar.queue import QueuedUpload, RecheckQueue
 from hashpact.signals import Signal
 
@@ -87,6 +89,18 @@ def test_a_restart_makes_everything_due(open_queue: Callable[..., RecheckQueue],
         assert queue.oldest_age_s == 0
         clock.now += 530
         assert queue.oldest_age_s == 30
+
+
+def test_a_clock_that_is_set_back_makes_nothing_wait_for_it(
+    open_queue: Callable[..., RecheckQueue], clock: Clock, tmp_path: Path
+) -> None:
+    with open_queue() as queue, contextlib.closing(Outbox(tmp_path / "memory", 1000, 10, clock)) as outbox:
+        queue.put(upload())
+        outbox.add("msg_1", "r", b"{}")
+        clock.now -= 86_400
+        assert len(queue.next_due(5)) == 1
+        assert [letter.id for letter in outbox.due(5)] == ["msg_1"]
+        assert outbox.until_due_s() == 0
 
 
 def test_a_full_queue_refuses_and_keeps_what_it_has(open_queue: Callable[..., RecheckQueue], tmp_path: Path) -> None:
@@ -188,6 +202,7 @@ import resource, signal, sys
 from pathlib import Path
 from hashpact.errors import QueueFullError, StorageError
 from hashpact.probes import Probe
+from hashpact.sidecar.outbox import Outbox
 from hashpact.sidecar.queue import QueuedUpload, RecheckQueue
 from hashpact.signals import Signal
 

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from hashpact.sidecar.actions import read_action
 from hashpact.sidecar.refusals import RefusedError
 from hashpact.sidecar.uploads import Spool
 from starlette.requests import Request
@@ -55,3 +56,34 @@ def test_a_caller_that_goes_away_leaves_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "spool").stat().st_mode & 0o077 == 0
     assert refused(spool, request(b"half of it")) == (400, "UPLOAD_CUT_SHORT")
     assert not list((tmp_path / "spool").iterdir())
+
+
+def test_an_action_that_does_not_arrive_keeps_no_place() -> None:
+    def asked_with(*pieces: bytes, then: float) -> Request:
+        inner = request(*pieces).receive
+
+        async def receive() -> Message:
+            message = await inner()
+            await asyncio.sleep(then if message["type"] == "http.disconnect" else 0)
+            return message
+
+        return Request({"type": "http", "method": "POST", "headers": [], "query_string": b""}, receive)
+
+    for asked, status, reason in (
+        (asked_with(b"{", then=3600), 408, "UPLOAD_TOO_SLOW"),
+        (asked_with(b"{", then=0), 400, "UPLOAD_CUT_SHORT"),
+    ):
+        with pytest.raises(RefusedError) as caught:
+            asyncio.run(read_action(asked, 0.2 if status == 408 else 60))
+        assert (caught.value.status, caught.value.reason) == (status, reason)
+
+
+def test_half_a_surrogate_pair_is_refused_where_it_comes_in() -> None:
+    async def receive() -> Message:
+        body = b'{"reference": "\\ud800", "action": "removed", "matches": [{"item": 1}]}'
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    asked = Request({"type": "http", "method": "POST", "headers": [], "query_string": b""}, receive)
+    with pytest.raises(RefusedError) as caught:
+        asyncio.run(read_action(asked, 60))
+    assert (caught.value.status, caught.value.reason) == (400, "JSON_INVALID")
