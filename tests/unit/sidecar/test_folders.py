@@ -77,7 +77,8 @@ def test_nothing_is_allowed_without_a_folder(allowed: Path) -> None:
 
 def test_nothing_stays_open(allowed: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
-    for path in (allowed, "/etc/passwd", allowed / "absent"):
+    (allowed / "large").write_bytes(bytes(LIMIT + 1))
+    for path in (allowed / "deep", allowed / "large", "/etc/passwd", allowed / "absent"):
         with pytest.raises(RefusedError):
             read(path, allowed)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
