@@ -45,7 +45,7 @@ def use(act: Callable[[Workers], Awaitable[None]], *, program: tuple[str, ...] =
         ("exit", "DECODER_CRASHED"),
         ("memory", "DECODER_OUT_OF_MEMORY"),
         ("garbage", "DECODER_CRASHED"),
-        ("forged", "INVALID_SIGNAL"),
+        ("forged", "DECODER_CRASHED"),
         ("error", "DECODER_CRASHED"),
         ("sleep", "DECODER_TOO_SLOW"),
         ("spin", "DECODER_TOO_SLOW"),

@@ -25,6 +25,7 @@ from hashpact.sidecar.workers import Workers
 from hashpact.signals import ImageSignals
 
 DEADLINE: Final = "DEADLINE_EXCEEDED"
+NOT_STARTED: Final = "DECODER_NOT_STARTED"
 
 Keep = Callable[[Path | ImageSignals, str], Awaitable[str | None]]
 """Keeps an upload, by its file or its signals, and why: its id in the re-check queue, or None where it cannot."""
@@ -117,6 +118,8 @@ class Checker:
             if not cannot_be_asked(error):
                 raise
             return await self._unanswered(error.reason, keep, hashed[0] if hashed else path)
+        except OSError:  # a machine without room for another process: later there will be
+            return await self._unanswered(NOT_STARTED, keep, path)
         answer = await self._remembered(looked, reference)
         self._metrics.seconds.observe(time.monotonic() - began)
         return {**answer, "notes": list(signals.notes)} if signals.notes else answer

@@ -29,7 +29,7 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from hashpact.aio import AsyncClient
-from hashpact.errors import ConfigError, ServiceError
+from hashpact.errors import ConfigError, HashpactError
 from hashpact.sidecar.address import UNIX_PATH_BYTES_MAX
 from hashpact.sidecar.logs import event, forward
 
@@ -212,7 +212,7 @@ class LocalServer:
                 try:
                     replica = (await client.capabilities()).replica
                     self.lag_s = None if replica is None else replica.lag_s
-                except ServiceError:
+                except HashpactError:
                     self.lag_s = None
                 await asyncio.sleep(POLL_S)
 

@@ -127,9 +127,9 @@ class Rechecks:
             try:
                 told = await self._answer(upload)
                 await self._tell(upload, told)
-            except (ServiceError, StorageError) as error:
+            except (ServiceError, StorageError, OSError) as error:  # OSError: no process to decode can be started
                 delay_s = min(DELAY_S_MAX, DELAY_S_MIN * 2.0 ** min(upload.attempts, 16)) * random.uniform(0.75, 1.0)  # noqa: S311  # spreads load
-                event(logging.WARNING, "re-check put off", recheck=upload.id, why=error.reason)
+                event(logging.WARNING, "re-check put off", recheck=upload.id, why=_word(error))
                 await asyncio.to_thread(self._queue.again, upload.id, delay_s)
                 return
             # Crash here: it is checked once more, and told under the same key.

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hashpact._parallel import cores
-from hashpact.errors import HashpactError, MissingExtraError, UnreadableMediaError
+from hashpact.errors import HashpactError, InvalidSignalError, MissingExtraError, UnreadableMediaError
 from hashpact.sidecar.signals_json import signals_from_json
 from hashpact.sidecar.worker import OUT_OF_MEMORY
 from hashpact.signals import ImageSignals
@@ -88,8 +88,8 @@ class _Worker:
 
     async def ask(self, path: Path, *, dihedral: bool) -> ImageSignals:
         """Let it hash a file; it is ended when it did not answer as it should, or nobody waits any more."""
+        await self.start()  # what goes wrong there is not the picture's fault
         try:
-            await self.start()
             line_to, _ = self._pipes()
             async with asyncio.timeout(self._limits.seconds):
                 with contextlib.suppress(ConnectionError):  # it died: reading says how
@@ -101,6 +101,9 @@ class _Worker:
             refusal = _refusal(told.get("error"))
             if refusal.reason in _LAST_WORDS:
                 await self.end()
+        except InvalidSignalError as error:
+            await self.end()
+            raise _refusal(None) from error
         except TimeoutError as error:
             await self.end()
             raise _too_slow(self._limits) from error
@@ -213,6 +216,7 @@ class Workers:
 
         Raises:
             UnreadableMediaError: it is no picture, or it killed the process, or took too much time or memory.
+            OSError: no process can be started.
         """
         try:
             return await self._hash(path, dihedral=dihedral)
