@@ -171,12 +171,12 @@ class Webhook:
                 failed.append((letter.id, max(asked_s, _grown(_DELAY_S, letter.attempts, DELAY_S_MAX))))
         self.delivered += len(delivered)
         self.failed_attempts += len(failed)
+        if delivered and self._failures:
+            _log.info("webhook: the receiver confirms again")
         await asyncio.to_thread(self._outbox.settle, delivered, failed)
         if failed and not delivered:
             await self._pause()
             return
-        if self._failures:
-            _log.info("webhook: the receiver confirms again")
         self._failures = 0
 
     async def _pause(self) -> None:

@@ -314,7 +314,15 @@ def test_addresses_that_are_taken(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "secret", ["", "whsec_", "whsec_!!!", SECRET[6:], "whsec_" + "AAAA" * 7, "whsec_" + "AAAA" * 22]
+    "secret",
+    [
+        "",
+        "whsec_",
+        "whsec_!!!",
+        pytest.param(SECRET[6:], id="no-prefix"),
+        "whsec_" + "AAAA" * 7,
+        "whsec_" + "AAAA" * 22,
+    ],
 )
 def test_secrets_that_are_none(secret: str) -> None:
     with pytest.raises(ConfigError) as refused:
