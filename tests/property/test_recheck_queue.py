@@ -20,7 +20,6 @@ from tests.data import effort
 BYTES_MAX, ENTRIES_MAX = 300, 6
 SOURCES = st.one_of(
     st.binary(max_size=120),
-    st.sampled_from(("a", "b/c")).map(Path),
     st.binary(min_size=16, max_size=16).map(lambda value: Probe.of([Signal("md5", value)])),
 )
 
@@ -51,17 +50,28 @@ class QueueMachine(RuleBasedStateMachine):
         self.queue.close()
         shutil.rmtree(self.folder)
 
-    @rule(source=SOURCES, reference=st.sampled_from("xyz"))
-    def put(self, source: bytes | Path | Probe, reference: str) -> None:
+    @rule(source=SOURCES, reference=st.sampled_from("xyz"), as_file=st.booleans())
+    def put(self, source: bytes | Probe, reference: str, as_file: bool) -> None:
         upload = QueuedUpload(reference, source, int(self.now * 1000), "word")
         before = self.queue.bytes_waiting
         try:
-            name = self.queue.put(upload)
+            if as_file and isinstance(source, bytes):
+                name = self.put_file(replace(upload, source=self.folder / "file"), source)
+            else:
+                name = self.queue.put(upload)
         except QueueFullError:
             assert len(self.model) == ENTRIES_MAX or before > BYTES_MAX // 3
             return
         assert name not in self.model
         self.model[name] = Waiting(replace(upload, id=name), self.now)
+
+    def put_file(self, upload: QueuedUpload, media: bytes) -> str:
+        assert isinstance(upload.source, Path)
+        upload.source.write_bytes(media)
+        try:
+            return self.queue.put(upload)
+        finally:
+            upload.source.unlink()  # as the request's end does
 
     @rule(limit=st.integers(1, 4))
     def next_due(self, limit: int) -> None:

@@ -7,6 +7,7 @@ upload lies in the re-check queue.
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -124,13 +125,13 @@ class Checker:
         self._metrics.seconds.observe(time.monotonic() - began)
         return {**answer, "notes": list(signals.notes)} if signals.notes else answer
 
-    async def check_hashed(self, probe: Probe, reference: str) -> dict[str, Any]:
-        """The answer for an upload that was hashed, however long it takes.
+    async def check_hashed(self, probe: Probe, reference: str) -> Callable[[], Awaitable[dict[str, Any]]]:
+        """What remembers an upload that was hashed, where it is to be, and gives its answer.
 
         Raises:
             ServiceError: the replica cannot be asked, or refuses.
         """
-        return await self._remembered(await self._look_up(probe, ""), reference)
+        return functools.partial(self._remembered, await self._look_up(probe, ""), reference)
 
     async def _remembered(self, looked: _Looked, reference: str) -> dict[str, Any]:
         """The answer, once the upload is remembered where it is to be."""

@@ -2,7 +2,7 @@
 
 ::
 
-    put      media -> recheck/ID.part, synced -> recheck/ID -> row committed -> the id is returned
+    put      media, or a link to its file -> recheck/ID.part, synced -> recheck/ID -> row committed -> its id
     done     row deleted and committed -> recheck/ID removed
     again    row committed with its next time
 
@@ -17,12 +17,13 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import BinaryIO, Final, Self
 
 from hashpact.errors import StorageError
 from hashpact.probes import Probe
@@ -45,7 +46,7 @@ _SCHEMA: Final = (
     "CREATE INDEX IF NOT EXISTS recheck_reference ON recheck (reference)",
 )
 _ALL_DUE: Final = "UPDATE recheck SET due_at_ms = min(due_at_ms, ?)"
-_BYTES, _PATH, _SIGNALS = "bytes", "path", "signals"
+_BYTES, _SIGNALS = "bytes", "signals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,9 @@ class QueuedUpload:
 
     Attributes:
         reference: the caller's own word for it, opaque to us; not in the repr.
-        source: the media's bytes, the path of a file that stays where it is, or the signals where it was hashed
-            already. What comes out of the queue is a path or a :class:`~hashpact.probes.Probe`: bytes are kept in a
-            file of the queue's, which goes with ``done``.
+        source: the media's bytes, or its file, which nobody writes to any more and which may go once ``put`` returned,
+            or the signals where it was hashed already. What comes out of the queue is a path or a
+            :class:`~hashpact.probes.Probe`: media are kept in a file of the queue's, which goes with ``done``.
         received_at_ms: when the caller asked, in ms since 1970.
         reason: why it waits: a word such as ``DEADLINE_EXCEEDED``.
         attempts: times that it was put off with ``again``.
@@ -126,13 +127,14 @@ class RecheckQueue:
         """
         require_text("reference", upload.reference, REFERENCE_BYTES_MAX)
         require_text("reason", upload.reason, REASON_BYTES_MAX)
-        kind, payload = _packed(upload.source)
-        size = len(payload) + len(upload.reference.encode())
+        source = upload.source
+        kind, payload = (_BYTES, b"") if isinstance(source, bytes | Path) else (_SIGNALS, _packed(source))
+        size = (_size(source) if isinstance(source, bytes | Path) else len(payload)) + len(upload.reference.encode())
         name = secrets.token_hex(16)
         self._room.take(size)
         try:
-            if kind == _BYTES:
-                self._spool(name, payload)
+            if isinstance(source, bytes | Path):
+                self._spool(name, source)
             with self._memory.writing() as rows:
                 rows.execute(
                     "INSERT INTO recheck (id, reference, kind, payload, bytes, received_at_ms, due_at_ms, reason,"
@@ -141,7 +143,7 @@ class RecheckQueue:
                         name,
                         upload.reference,
                         kind,
-                        b"" if kind == _BYTES else payload,
+                        payload,
                         size,
                         upload.received_at_ms,
                         self._now_ms(),
@@ -175,6 +177,11 @@ class RecheckQueue:
             free = [row for row in found if row[0] not in self._leases][:limit]
             self._leases |= {row[0]: moment + LEASE_S for row in free}
         return [self._unpacked(*row) for row in free]
+
+    def holds(self, upload_id: str) -> bool:
+        """Whether an upload waits still: neither ``done`` nor forgotten."""
+        with self._memory.reading() as rows:
+            return rows.execute("SELECT 1 FROM recheck WHERE id = ?", (upload_id,)).fetchone() is not None
 
     def done(self, upload_id: str) -> None:
         """Forget an upload that was checked; it does not come again. One that is not there is fine."""
@@ -233,14 +240,16 @@ class RecheckQueue:
         self._unspool([name for name, _ in gone])
         return len(gone)
 
-    def _spool(self, name: str, media: bytes) -> None:
+    def _spool(self, name: str, media: bytes | Path) -> None:
         part, whole = self._media / f"{name}.part", self._media / name
         with telling("the upload could not be kept"):
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(media)
-                file.flush()
-                os.fsync(handle)
+            if isinstance(media, Path):
+                _take(media, part)
+            else:
+                with _made(part) as file:
+                    file.write(media)
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
             part.rename(whole)
             sync_folder(self._media)
 
@@ -252,24 +261,38 @@ class RecheckQueue:
     def _unpacked(
         self, name: str, reference: str, kind: str, payload: bytes, received_at_ms: int, reason: str, attempts: int
     ) -> QueuedUpload:
-        source = self._media / name if kind == _BYTES else _source(kind, payload)
+        source = self._media / name if kind == _BYTES else _unpacked(payload)
         return QueuedUpload(reference, source, received_at_ms, reason, attempts, name)
 
     def _now_ms(self) -> int:
         return self._wall.now_ms()
 
 
-def _packed(source: bytes | Path | Probe | ImageSignals) -> tuple[str, bytes]:
-    if isinstance(source, bytes):
-        return _BYTES, source
-    if isinstance(source, Path):
-        return _PATH, os.fsencode(source)
+def _size(media: bytes | Path) -> int:
+    if isinstance(media, bytes):
+        return len(media)
+    with telling("the upload could not be kept"):
+        return media.stat().st_size
+
+
+def _take(source: Path, part: Path) -> None:
+    """Give a file a second name, or copy it in pieces: a whole upload never lies in memory for this."""
+    try:
+        os.link(source, part)
+    except OSError:  # another file system, or one without links
+        with source.open("rb") as media, _made(part) as file:
+            shutil.copyfileobj(media, file)
+
+
+def _made(part: Path) -> BinaryIO:
+    return os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+
+
+def _packed(source: Probe | ImageSignals) -> bytes:
     probe = Probe.of(source)
-    return _SIGNALS, json.dumps([probe.values, [[name, values.hex()] for name, values in probe.signal_sets]]).encode()
+    return json.dumps([probe.values, [[name, values.hex()] for name, values in probe.signal_sets]]).encode()
 
 
-def _source(kind: str, payload: bytes) -> Path | Probe:
-    if kind == _PATH:
-        return Path(os.fsdecode(payload))
+def _unpacked(payload: bytes) -> Probe:
     count, sets = json.loads(payload)
     return Probe(tuple((name, bytes.fromhex(values)) for name, values in sets), count)

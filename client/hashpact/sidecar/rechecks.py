@@ -3,7 +3,7 @@
 ::
 
     put: queue (on the disk) --> "unchecked", with the queue's id
-    run: replica serves --> due --> signals --> look-up --> event posted (on the disk) --> out of the queue
+    run: replica serves --> due --> signals --> look-up --> still wanted? event posted (on the disk) --> out of it
                                                    '--> no answer: again, later
 
 Crash before an event is posted: the upload is checked again after the restart. Crash after that: it is checked again
@@ -35,8 +35,11 @@ IDLE_S_MAX: Final = 5.0
 DELAY_S_MIN: Final = 0.5
 DELAY_S_MAX: Final = 60.0
 
-LookUp = Callable[[Probe, str], Awaitable[dict[str, Any]]]
-"""What turns signals into an answer, given the caller's word for the upload."""
+Settle = Callable[[], Awaitable[dict[str, Any]]]
+"""What gives the answer, once the upload is remembered where it is to be."""
+
+LookUp = Callable[[Probe, str], Awaitable[Settle]]
+"""What turns signals into an answer, given the caller's word for the upload; nothing is remembered yet."""
 
 
 class Hashing(Protocol):
@@ -78,12 +81,13 @@ class Rechecks:
         self._at_once = asyncio.Semaphore(at_once)
         self._on_done = on_done
         self._news = asyncio.Event()
+        self._settling = asyncio.Lock()
 
     async def put(self, source: Path | ImageSignals, reference: str, reason: str) -> str | None:
         """Keep an upload; it is on the disk when this returns.
 
         Args:
-            source: its file, which is copied, or its signals where it was hashed already.
+            source: its file, which nobody writes to any more, or its signals where it was hashed already.
             reference: the caller's word for it.
             reason: why it was not checked.
 
@@ -99,12 +103,13 @@ class Rechecks:
         return kept
 
     def _keep(self, source: Path | ImageSignals, reference: str, reason: str) -> str:
-        held = source.read_bytes() if isinstance(source, Path) else source
-        return self._queue.put(QueuedUpload(reference, held, time.time_ns() // 1_000_000, reason))
+        return self._queue.put(QueuedUpload(reference, source, time.time_ns() // 1_000_000, reason))
 
     async def forget(self, reference: str) -> int:
         """Delete what waits under a reference, and what was to be told of it; how many there were."""
-        count = await asyncio.to_thread(self._queue.forget, reference)
+        # What is being settled is settled first, so that what it leaves elsewhere is there to be deleted.
+        async with self._settling:
+            count = await asyncio.to_thread(self._queue.forget, reference)
         return count + (await self._webhook.forget(reference) if self._webhook is not None else 0)
 
     async def run(self) -> None:
@@ -125,18 +130,22 @@ class Rechecks:
     async def _one(self, upload: QueuedUpload) -> None:
         async with self._at_once:
             try:
-                told = await self._answer(upload)
-                await self._tell(upload, told)
+                settle = await self._answer(upload)
+                async with self._settling:
+                    if not await asyncio.to_thread(self._queue.holds, upload.id):
+                        return  # forgotten meanwhile: neither remembered nor told
+                    told = await settle()
+                    await self._tell(upload, told)
+                    # Crash here: it is checked once more, and told under the same key.
+                    await asyncio.to_thread(self._queue.done, upload.id)
             except (ServiceError, StorageError, OSError) as error:  # OSError: no process to decode can be started
                 delay_s = min(DELAY_S_MAX, DELAY_S_MIN * 2.0 ** min(upload.attempts, 16)) * random.uniform(0.75, 1.0)  # noqa: S311  # spreads load
                 event(logging.WARNING, "re-check put off", recheck=upload.id, why=_word(error))
                 await asyncio.to_thread(self._queue.again, upload.id, delay_s)
                 return
-            # Crash here: it is checked once more, and told under the same key.
-            await asyncio.to_thread(self._queue.done, upload.id)
         self._on_done(told["verdict"] if "verdict" in told else told["error"]["reason"])
 
-    async def _answer(self, upload: QueuedUpload) -> dict[str, Any]:
+    async def _answer(self, upload: QueuedUpload) -> Settle:
         source = upload.source
         try:
             if isinstance(source, Path):
@@ -146,7 +155,12 @@ class Rechecks:
             return await self._look_up(Probe.of(source), upload.reference)
         except UnreadableMediaError as error:
             # A later try would end the same way.
-            return {"error": {"reason": error.reason, "message": error.message}}
+            refusal = {"error": {"reason": error.reason, "message": error.message}}
+
+            async def settle() -> dict[str, Any]:
+                return refusal
+
+            return settle
 
     async def _tell(self, upload: QueuedUpload, told: dict[str, Any]) -> None:
         if self._webhook is not None:

@@ -14,7 +14,7 @@ from hashpact.sidecar.checking import Checker, CheckPolicy
 from hashpact.sidecar.metrics import Metrics
 from hashpact.sidecar.modes import Modes
 from hashpact.sidecar.queue import RecheckQueue
-from hashpact.sidecar.rechecks import Rechecks
+from hashpact.sidecar.rechecks import Rechecks, Settle
 from hashpact.sidecar.workers import WorkerLimits, Workers
 from hashpact.signals import ImageSignals
 
@@ -35,7 +35,7 @@ def test_an_upload_is_kept_and_its_later_check_put_off(tmp_path: Path) -> None:
             super().again(upload_id, delay_s)
             put_off.set()
 
-    async def never(_: Probe, __: str) -> dict[str, Any]:
+    async def never(_: Probe, __: str) -> Settle:
         raise AssertionError("looked up")
 
     async def body(queue: RecheckQueue) -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import stat
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,16 +46,15 @@ def upload(source: bytes | Path | Probe = b"media", reference: str = "r") -> Que
     return QueuedUpload(reference, source, 1_000_000_000, "DEADLINE_EXCEEDED")
 
 
-def test_each_kind_of_source_comes_back(open_queue: Callable[..., RecheckQueue], tmp_path: Path) -> None:
+def test_each_kind_of_source_comes_back(open_queue: Callable[..., RecheckQueue]) -> None:
     probe = Probe.of([Signal("pdq", bytes(32), 80), Signal("pdq", bytes(31) + b"\1", 80), Signal("md5", bytes(16))])
     with open_queue() as queue:
-        ids = [queue.put(upload(source)) for source in (b"\0media", tmp_path / "\udcff.jpg", probe)]
+        ids = [queue.put(upload(source)) for source in (b"\0media", probe)]
     with open_queue() as queue:
-        media, path, signals = queue.next_due(10)
-        assert [media.id, path.id, signals.id] == ids
+        media, signals = queue.next_due(10)
+        assert [media.id, signals.id] == ids
         assert isinstance(media.source, Path)
         assert media.source.read_bytes() == b"\0media"
-        assert path.source == tmp_path / "\udcff.jpg"
         assert signals.source == probe
         assert (media.reference, media.received_at_ms, media.reason, media.attempts) == (
             "r",
@@ -60,6 +62,39 @@ def test_each_kind_of_source_comes_back(open_queue: Callable[..., RecheckQueue],
             "DEADLINE_EXCEEDED",
             0,
         )
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_large_file_is_taken_without_being_read_into_memory(
+    open_queue: Callable[..., RecheckQueue], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linked: bool
+) -> None:
+    def another_file_system(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    if not linked:
+        monkeypatch.setattr(os, "link", another_file_system)
+    size = 32 << 20
+    spooled = tmp_path / "\udcff.jpg"
+    spooled.touch(mode=0o600)
+    os.truncate(spooled, size)
+    with open_queue(bytes_max=size + 1) as queue:
+        tracemalloc.start()
+        try:
+            queue.put(upload(spooled))
+            assert tracemalloc.get_traced_memory()[1] < size // 8
+        finally:
+            tracemalloc.stop()
+        with pytest.raises(QueueFullError):
+            queue.put(upload(spooled))
+        spooled.unlink()
+        (held,) = queue.next_due(5)
+        assert isinstance(held.source, Path)
+        assert held.source.stat().st_size == size
+        with pytest.raises(StorageError, match="could not be kept"):
+            queue.put(upload(spooled))
+        queue.done(held.id)
+        assert not held.source.exists()
+        assert queue.bytes_waiting == 0
 
 
 def test_what_was_handed_out_comes_again_only_when_nobody_cared_for_it(
