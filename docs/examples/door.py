@@ -42,8 +42,9 @@ def serve(routes: Mapping[str, Route], again: Callable[[], object] = hook.check_
             except Exception:  # the disk is full, the store is away: the caller comes again
                 logging.exception("not taken")
                 status = 500
-            self.close_connection = status >= 400
             self.send_response(status)
+            if status >= 400:  # a body may be left unread; whoever sends again must know that this line is closed
+                self.send_header("connection", "close")
             self.send_header("content-length", "0")
             self.end_headers()
 
