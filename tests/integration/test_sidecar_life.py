@@ -88,9 +88,7 @@ def test_it_ends_a_server_that_was_left_and_drains(hub: Hub, data: Path, folder:
             sidecar.process.send_signal(signal.SIGTERM)
             sidecar.wait_for_refusal()
             slow.sendall(picture[100:])
-            answer = b"".join(
-                iter(lambda: slow.recv(1 << 16), b"")
-            )  # until it closes, drained
+            answer = b"".join(iter(lambda: slow.recv(1 << 16), b""))  # until it closes, drained
         assert b"200 OK" in answer
         assert b'"match"' in answer
         assert sidecar.wait() == 0
