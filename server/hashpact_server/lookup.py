@@ -187,7 +187,7 @@ def _near(engine: Engine, batch: Batch, radius: int, exact_distances: bool, dead
     queries = np.frombuffer(batch.values, dtype=np.uint8).reshape(-1, batch.kind.size_bytes)
     start, size = 0, SEARCH_VALUES_FIRST
     while start < len(queries):
-        _check_deadline(deadline)
+        check_deadline(deadline)
         part = queries[start : start + size]
         lims, distances, ids = engine.matcher.search(batch.kind.code, part, radius)
         if ids.size:
@@ -199,7 +199,12 @@ def _near(engine: Engine, batch: Batch, radius: int, exact_distances: bool, dead
         size = max(1, min(SEARCH_VALUES_MAX, 2 * size, good))
 
 
-def _check_deadline(deadline: float) -> None:
+def check_deadline(deadline: float) -> None:
+    """Refuse to go on after it (``time.monotonic()``).
+
+    Raises:
+        Refusal: DEADLINE_EXCEEDED.
+    """
     if time.monotonic() > deadline:
         raise Refusal(
             error_reason_pb2.ERROR_REASON_DEADLINE_EXCEEDED,
@@ -326,7 +331,7 @@ def _answer(
     bounds = [*np.flatnonzero(np.append(True, of_probe[1:] != of_probe[:-1])).tolist(), len(order)]
     known: dict[int, tuple[Status, tuple[str, ...], bool] | None] = {}
     for first, last in itertools.pairwise(bounds):
-        _check_deadline(deadline)
+        check_deadline(deadline)
         probe = int(of_probe[first])
         matches: list[Match] = []
         truncated = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import threading
 from collections.abc import Iterator
@@ -57,11 +58,13 @@ def forum(tmp_path: Path) -> Iterator[Forum]:
         yield made
 
 
-def remember(memory: UploadMemory, forum: Forum, seen: int = -1, /, **uploads: bytes) -> None:
+def remember(
+    memory: UploadMemory, forum: Forum, seen: int = -1, deadline: float = math.inf, /, **uploads: bytes
+) -> None:
     sets = [[signal_pb2.SignalSet(signal_type="pdq", values=each)] for each in uploads.values()]
     probes = [lookup_service_pb2.Probe(signal_sets=each) for each in sets]
     batches, _ = gather(lookup_service_pb2.LookupRequest(probes=probes), Limits())
-    memory.remember(MEMBER, list(uploads), batches, forum.head() if seen < 0 else seen)
+    memory.remember(MEMBER, list(uploads), batches, forum.head() if seen < 0 else seen, deadline)
 
 
 def act(memory: UploadMemory, *references: str, item: int) -> None:

@@ -103,7 +103,8 @@ class UploadServiceServicer(object):
         oldest uploads are forgotten first, whoever they belong to. What was acknowledged is durable.
 
         Nothing falls between a look-up and this call: whatever was listed after `as_of` and before this call is searched here, and
-        what matches comes out of `WatchRetroMatches` like any later match.
+        what matches comes out of `WatchRetroMatches` like any later match. The older `as_of`, the longer that takes; the call's deadline
+        ends it with `DEADLINE_EXCEEDED`, and all uploads of the call are to be sent again: some may be remembered and be told of too little.
 
         Roles: `check`.
 

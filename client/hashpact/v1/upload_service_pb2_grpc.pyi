@@ -56,7 +56,8 @@ class UploadServiceStub:
     oldest uploads are forgotten first, whoever they belong to. What was acknowledged is durable.
 
     Nothing falls between a look-up and this call: whatever was listed after `as_of` and before this call is searched here, and
-    what matches comes out of `WatchRetroMatches` like any later match.
+    what matches comes out of `WatchRetroMatches` like any later match. The older `as_of`, the longer that takes; the call's deadline
+    ends it with `DEADLINE_EXCEEDED`, and all uploads of the call are to be sent again: some may be remembered and be told of too little.
 
     Roles: `check`.
 
@@ -158,7 +159,8 @@ class UploadServiceAsyncStub(UploadServiceStub):
     oldest uploads are forgotten first, whoever they belong to. What was acknowledged is durable.
 
     Nothing falls between a look-up and this call: whatever was listed after `as_of` and before this call is searched here, and
-    what matches comes out of `WatchRetroMatches` like any later match.
+    what matches comes out of `WatchRetroMatches` like any later match. The older `as_of`, the longer that takes; the call's deadline
+    ends it with `DEADLINE_EXCEEDED`, and all uploads of the call are to be sent again: some may be remembered and be told of too little.
 
     Roles: `check`.
 
@@ -263,7 +265,8 @@ class UploadServiceServicer(metaclass=_abc_1.ABCMeta):
         oldest uploads are forgotten first, whoever they belong to. What was acknowledged is durable.
 
         Nothing falls between a look-up and this call: whatever was listed after `as_of` and before this call is searched here, and
-        what matches comes out of `WatchRetroMatches` like any later match.
+        what matches comes out of `WatchRetroMatches` like any later match. The older `as_of`, the longer that takes; the call's deadline
+        ends it with `DEADLINE_EXCEEDED`, and all uploads of the call are to be sent again: some may be remembered and be told of too little.
 
         Roles: `check`.
 

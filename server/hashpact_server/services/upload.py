@@ -72,7 +72,8 @@ class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
         fresh_head(self._engine, request.as_of)
         seen = Position.decode(request.as_of).sequence
         references = self._references([each.reference for each in request.uploads], problems)
-        _kept(lambda: memory.remember(current_caller().pseudonym, references, batches, seen))
+        caller = current_caller()
+        _kept(lambda: memory.remember(caller.pseudonym, references, batches, seen, caller.deadline))
         return pb.RememberUploadsResponse(problems=problems)
 
     def RecordActions(  # noqa: N802 - the name in the wire

@@ -7,71 +7,135 @@ the item has *now*; what was withdrawn or redacted meanwhile matches nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE
+from numpy.typing import NDArray
 
 from hashpact_server.engine import Engine
 from hashpact_server.ledger.entry import Entry
 from hashpact_server.ledger.payloads import CONTRIBUTING, ContributionPayload
-from hashpact_server.lookup import SEARCH_VALUES_MAX, Agreement, Batch, agreement_of
+from hashpact_server.lookup import Agreement, Batch, agreement_of, check_deadline
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS
 from hashpact_server.state.view import View
-from hashpact_server.uploads.values import Values, Window
+from hashpact_server.uploads.values import VALUE_BITS, Values, Window
 
 Candidates = dict[int, dict[int, int]]
 """Upload -> item -> sequence of the newest entry that may have added what matches."""
 
+Pairs = NDArray[np.uint64]
+"""(position of an entry, upload) pairs, each in one number; in order, each once."""
+
+VALUES_AT_ONCE: Final = 64
+"""Values in one search: what it finds is held in memory."""
+
 _ORDINAL_BITS: Final = np.uint64(SIGNAL_ORDINAL_BITS)
+_UPLOAD_BITS: Final = np.uint64(64 - VALUE_BITS)
+_UPLOAD_MASK: Final = np.uint64((1 << (64 - VALUE_BITS)) - 1)
 
 
-def of_entries(window: Window, entries: Iterable[Entry]) -> Candidates:
-    """Uploads in the window that may match what these entries added; by upload id."""
-    added: dict[int, tuple[list[bytes], list[tuple[int, int]]]] = {}
-    for entry in entries:
+def of_entries(window: Window, entries: Sequence[Entry], newest: int) -> Pairs:
+    """Uploads in the window, up to the newest that counts, that may match what these entries added.
+
+    Searches a few values at a time: a crowd of look-alikes on both sides finds itself as often as one times the other.
+    """
+    added: dict[int, tuple[list[bytes], list[int]]] = {}
+    for place, entry in enumerate(entries):
         if entry.kind not in CONTRIBUTING or entry.payload is None:
             continue
         for signal in ContributionPayload.decode(entry.payload).signals:
             if not signal.confirms and signal.code in SIGNAL_TYPES_BY_CODE:
-                values, owners = added.setdefault(signal.code, ([], []))
+                values, places = added.setdefault(signal.code, ([], []))
                 values.append(signal.value)
-                owners.append((entry.subject, entry.sequence))
+                places.append(place)
+    found = [np.empty(0, np.uint64)]
+    for code, (values, places) in added.items():
+        for start in range(0, len(values), VALUES_AT_ONCE):
+            rows, uploads = window.search(code, b"".join(values[start : start + VALUES_AT_ONCE]))
+            wanted = uploads <= np.uint64(newest)
+            owners = np.array(places[start : start + VALUES_AT_ONCE], np.uint64)[rows[wanted]]
+            found.append(np.unique(owners << _UPLOAD_BITS | uploads[wanted]))
+    return np.unique(np.concatenate(found))
+
+
+def without(pairs: Pairs, uploads: Collection[int]) -> Pairs:
+    """Those that are not about these uploads."""
+    return pairs[~np.isin(pairs & _UPLOAD_MASK, np.array(list(uploads), np.uint64))] if uploads else pairs
+
+
+def candidates(pairs: Pairs, entries: Sequence[Entry]) -> Candidates:
+    """What pairs stand for."""
     found: Candidates = {}
-    for code, (values, owners) in added.items():
-        for start in range(0, len(values), SEARCH_VALUES_MAX):
-            rows, uploads = window.search(code, b"".join(values[start : start + SEARCH_VALUES_MAX]))
-            for row, upload in zip(rows.tolist(), uploads.tolist(), strict=True):
-                _note(found, upload, *owners[start + row])
+    places, uploads = pairs >> _UPLOAD_BITS, pairs & _UPLOAD_MASK
+    for place, upload in zip(places.tolist(), uploads.tolist(), strict=True):
+        _note(found, upload, entries[place].subject, entries[place].sequence)
     return found
 
 
-def of_list(engine: Engine, view: View, batches: Sequence[Batch], after: int, until: int) -> Candidates:
+def of_list(
+    engine: Engine,
+    view: View,
+    batches: Sequence[Batch],
+    since: tuple[int, int],
+    items_max: int,
+    deadline: float = math.inf,
+) -> Candidates:
     """Uploads of a call that may match what the entries after one, up to another, added; by position in the call.
 
-    Everything up to ``until`` must be published: the matcher holds it then.
+    Args:
+        engine: the list.
+        view: of it.
+        batches: the values.
+        since: after which entry, up to which; everything up to there must be published: the matcher holds it then.
+        items_max: of each upload so many items, those listed first.
+        deadline: ``time.monotonic()`` after which the search is given up.
+
+    Raises:
+        Refusal: DEADLINE_EXCEEDED.
     """
+    after, until = since
     found: Candidates = {}
     for batch in batches:
         size = batch.kind.size_bytes
         if batch.kind.exact:
+            check_deadline(deadline)
             for row in engine.matcher.may_list(batch.kind.code, batch.values, size).tolist():
                 listed = view.listed_digest(batch.kind.code, batch.values[row * size : (row + 1) * size])
                 if listed is not None and after < listed[1] <= until:
                     _note(found, _upload_of(batch, row), *listed)
             continue
         queries = np.frombuffer(batch.values, np.uint8).reshape(-1, size)
-        for start in range(0, len(queries), SEARCH_VALUES_MAX):
-            part = queries[start : start + SEARCH_VALUES_MAX]
+        for start in range(0, len(queries), VALUES_AT_ONCE):
+            check_deadline(deadline)
+            part = queries[start : start + VALUES_AT_ONCE]
             lims, _, ids = engine.matcher.search(batch.kind.code, part, batch.kind.radius_default)
             sequences = ids >> _ORDINAL_BITS
             new = np.flatnonzero((sequences > np.uint64(after)) & (sequences <= np.uint64(until)))
             rows = np.repeat(np.arange(start, start + len(part)), np.diff(lims))[new]
             items = engine.matcher.items_of(ids[new])
             for row, item, sequence in zip(rows.tolist(), items.tolist(), sequences[new].tolist(), strict=True):
-                _note(found, _upload_of(batch, row), item, sequence)
+                upload = _upload_of(batch, row)
+                _note(found, upload, item, sequence)
+                if len(found[upload]) > 2 * items_max:
+                    found[upload] = dict(first_items(found[upload], items_max))
     return found
+
+
+def pieces(found: Candidates, pairs_max: int) -> Iterator[Candidates]:
+    """The same, some uploads at a time: so many that they have about so many items together."""
+    piece: Candidates = {}
+    size = 0
+    for upload, items in found.items():
+        piece[upload] = items
+        size += len(items)
+        if size >= pairs_max:
+            yield piece
+            piece, size = {}, 0
+    if piece:
+        yield piece
 
 
 def _upload_of(batch: Batch, row: int) -> int:

@@ -1,6 +1,8 @@
 """The memory of uploads: takes them in, holds them against what is listed, forgets them; one for all members.
 
-One lock stands for "the window, the cursor and the file agree". Whoever holds it commits first and changes the window
+One lock stands for "the window, the cursor and the file agree". Nobody searches with it held. Entries up to a point are
+*claimed*: they are held against the uploads that were there then, and whoever is remembered later searches up to there
+by itself. Whoever holds it commits first and changes the window
 then: a crash between the two is no matter, since the window is made anew; and what is in the window and no longer in
 the file is passed over when it is found.
 """
@@ -8,6 +10,7 @@ the file is passed over when it is found.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -23,14 +26,33 @@ from hashpact_server.database import Connection, Database
 from hashpact_server.engine import Engine
 from hashpact_server.ledger.entry import Entry
 from hashpact_server.logs import event, where
-from hashpact_server.lookup import SEES_DISTANCES, Batch
+from hashpact_server.lookup import Batch
 from hashpact_server.state.view import View
-from hashpact_server.uploads import bounds, journal, matching
-from hashpact_server.uploads.tables import FILE, SCHEMA, VERSION, Stream, fact, new_memory_id, set_fact, totals
+from hashpact_server.uploads import bounds, journal, matching, noting
+from hashpact_server.uploads.tables import (
+    FILE,
+    SCHEMA,
+    VERSION,
+    Stream,
+    fact,
+    new_memory_id,
+    newest_id,
+    set_fact,
+    totals,
+)
 from hashpact_server.uploads.values import Values, Window, by_upload, pack, unpack
 
 BATCH_ENTRIES_MAX: Final = 1024
-"""Entries that are held against the window at once."""
+"""Entries that count as listed at once."""
+
+STEP_ENTRIES_MAX: Final = 64
+"""Of these, as many are searched at a time, and fewer where they find many uploads."""
+
+PAIRS_GOOD: Final = 100_000
+"""Uploads that may match, entry by entry, that a search should find: they are held in memory."""
+
+PAIRS_AT_ONCE: Final = 2_000
+"""Of these, as many are compared and written in one transaction: others wait meanwhile."""
 
 UNSAVED_ENTRIES_MAX: Final = 10_000
 """Entries without a consequence after which it is written down that they were searched; a start searches them again."""
@@ -84,9 +106,10 @@ class UploadMemory:
         self.figures = Figures()
         self.database = Database(folder / FILE, SCHEMA, version=VERSION)
         self._window = Window()
+        self._entries_at_once = STEP_ENTRIES_MAX
         with resting(), self.database.write() as connection:
             self.memory_id, self.cursor = self._begin(connection)
-            self._saved = self.cursor
+            self._saved = self._claimed = self.cursor
             bounds.prune(connection, settings, bounds.now(connection, self._clock_ms()))
             self._load(connection)
         self._thread = threading.Thread(target=self._run, name="hashpact-uploads", daemon=True)
@@ -134,37 +157,49 @@ class UploadMemory:
 
     # Taking in.
 
-    def remember(self, member: bytes, references: Sequence[str | None], batches: Sequence[Batch], seen: int) -> None:
-        """Remember uploads that were looked up; durable when it returns.
+    def remember(
+        self,
+        member: bytes,
+        references: Sequence[str | None],
+        batches: Sequence[Batch],
+        seen: int,
+        deadline: float = math.inf,
+    ) -> None:
+        """Remember uploads that were looked up; durable when it returns, and held against what they had not seen.
 
         Args:
             member: whose.
             references: one per upload; None: this one is left out.
             batches: their values.
             seen: the newest entry that the look-up had seen at least; published here.
+            deadline: ``time.monotonic()`` after which the search of what came since is given up.
 
         Raises:
+            Refusal: DEADLINE_EXCEEDED; some may be remembered, and be told of too little: all are to be sent again.
             DatabaseFullError: there is no room.
         """
         values = by_upload(batches, len(references))
-        news = 0
+        added: dict[int, int] = {}  # position -> upload id
         with self._changing() as (connection, changes):
             now_ms = bounds.now(connection, self._clock_ms())
-            added: list[tuple[int, int]] = []  # position, upload id
             for place, reference in enumerate(references):
                 if reference is not None:
                     changes.removed += bounds.forget_upload(connection, member, reference)
                     upload = _insert(connection, member, reference, seen, now_ms, pack(values[place]))
-                    added.append((place, upload))
+                    added[place] = upload
                     changes.added.append((upload, values[place]))
-            if seen < self.cursor:
-                with self._engine.state.read() as view:
-                    found = matching.of_list(self._engine, view, batches, seen, self.cursor)
-                    uploads = {upload: found[place] for place, upload in added if place in found}
-                    news = self._note_matches(connection, view, uploads)
             changes.removed += bounds.prune(connection, self.settings, now_ms)
-        if news:
-            self.wake()
+            # What comes after is held against these too, since they are in the window then.
+            claimed = self._claimed
+        if seen < claimed:
+            with self._engine.state.read() as view:
+                listed = matching.of_list(self._engine, view, batches, (seen, claimed), self._items_max, deadline)
+            told = noting.Told(self._items_max)
+            for piece in matching.pieces(
+                {added[at]: found for at, found in listed.items() if at in added}, PAIRS_AT_ONCE
+            ):
+                with self._engine.state.read() as view, self._lock:
+                    self._write_matches(view, piece, told)
 
     def record(self, member: bytes, actions: Sequence[journal.Action]) -> list[int]:
         """Write down what was done; durable when it returns. Returns the positions of those about no item.
@@ -231,26 +266,58 @@ class UploadMemory:
                     self.news.wait_for(lambda: self.closed, TRIED_AGAIN_S)
 
     def _follow(self) -> None:
-        """Hold the next entries against window and journal."""
-        # Only what is published: until then the matcher does not hold it, and ``remember`` relies on that it does.
-        until = min(self._engine.published.head.sequence, self.cursor + BATCH_ENTRIES_MAX)
+        """Hold the next entries against window and journal, a few at a time."""
+        with self._lock:
+            # Only what is published: until then the matcher does not hold it, and ``remember`` relies on that it does.
+            self._claimed = min(self._engine.published.head.sequence, self.cursor + BATCH_ENTRIES_MAX)
+            with self.database.read() as connection:
+                newest = newest_id(connection, "uploads")
+        told = noting.Told(self._items_max)
+        while self.cursor < self._claimed and not self.closed:
+            self._step(newest, told)
+            with self._searched:
+                self._searched.notify_all()
+
+    def _step(self, newest: int, told: noting.Told) -> None:
+        """Hold some entries against the uploads up to the newest; the lock is free while they are searched."""
         with self._engine.state.read() as view:
-            entries = _entries(view, self.cursor + 1, until)
+            entries = _entries(view, self.cursor + 1, min(self._claimed, self.cursor + self._entries_at_once))
             changed = journal.changed_items(view, entries)
-            with self._lock:
-                found = matching.of_entries(self._window, entries)
-                if found or self._concerns(changed) or until - self._saved >= UNSAVED_ENTRIES_MAX:
-                    with self.database.write() as connection:
-                        news = self._note_matches(connection, view, found)
-                        corrections = journal.compare(connection, view, changed)
-                        set_fact(connection, "cursor", until)
-                    self._saved = until
-                    self.figures.corrections += corrections
-                    if news or corrections:
-                        self.wake()
-                self.cursor = until
-        with self._searched:
-            self._searched.notify_all()
+        pairs = matching.without(matching.of_entries(self._window, entries, newest), told.full())
+        good = PAIRS_GOOD * len(entries) // max(1, len(pairs))
+        self._entries_at_once = max(1, min(STEP_ENTRIES_MAX, 2 * self._entries_at_once, good))
+        while len(pairs) > PAIRS_AT_ONCE and not self.closed:
+            # Crash after this: what was written is found again, and told again.
+            with self._engine.state.read() as view, self._lock:
+                self._write_matches(view, matching.candidates(pairs[:PAIRS_AT_ONCE], entries), told)
+            pairs = matching.without(pairs[PAIRS_AT_ONCE:], told.full())
+        if self.closed:
+            return
+        found, until = matching.candidates(pairs, entries), entries[-1].sequence
+        with self._engine.state.read() as view, self._lock:
+            if found or self._concerns(changed) or until - self._saved >= UNSAVED_ENTRIES_MAX:
+                with self.database.write() as connection:
+                    news = self._note_matches(connection, view, found, told)
+                    corrections = journal.compare(connection, view, changed)
+                    set_fact(connection, "cursor", until)
+                self._saved = until
+                self.figures.corrections += corrections
+                if news or corrections:
+                    self.wake()
+            self.cursor = until
+
+    def _write_matches(self, view: View, found: matching.Candidates, told: noting.Told) -> None:
+        """Note matches in a transaction of their own; with the lock held."""
+        with self.database.write() as connection:
+            news = self._note_matches(connection, view, found, told)
+        if news:
+            self.wake()
+
+    def _note_matches(self, connection: Connection, view: View, found: matching.Candidates, told: noting.Told) -> int:
+        oldest_ms = self._clock_ms() - self.settings.window_hours * bounds.HOUR_MS
+        noted = noting.note(connection, view, found, told, oldest_ms)
+        self.figures.retro_matches += noted
+        return noted
 
     def _concerns(self, items: Collection[int] | None) -> bool:
         """Whether the journal has a record of any of these items."""
@@ -261,37 +328,6 @@ class UploadMemory:
                 return False
             such = (connection.execute("SELECT 1 FROM journal WHERE item = ? LIMIT 1", (item,)) for item in items)
             return any(each.fetchone() for each in such)
-
-    def _note_matches(self, connection: Connection, view: View, found: matching.Candidates) -> int:
-        """Write down which of these uploads match; how many matches there were."""
-        oldest_ms = self._clock_ms() - self.settings.window_hours * bounds.HOUR_MS
-        listed: dict[int, dict[int, list[bytes]]] = {}
-        rows = []
-        for upload, items in found.items():
-            row = connection.execute(
-                "SELECT member, reference, seen, time_ms, probe FROM uploads WHERE id = ?", (upload,)
-            ).fetchone()
-            if row is None or row[3] < oldest_ms:
-                continue
-            member, reference, seen, time_ms, probe = row
-            who, values = view.member(member), unpack(probe)
-            exact = who is not None and any(role in who.roles for role in SEES_DISTANCES)
-            new = {item: sequence for item, sequence in items.items() if sequence > seen}
-            for item, sequence in matching.first_items(new, self._items_max):
-                if item not in listed:
-                    listed[item] = matching.listed_values(view, item)
-                agreed = matching.agreements(listed[item], values, exact_distances=exact)
-                if agreed:
-                    rows.append((member, reference, item, sequence, time_ms, matching.encode(agreed)))
-        # Of several about one upload and one item that nobody has seen, the newest alone is kept.
-        connection.executemany(
-            "INSERT OR REPLACE INTO retro (member, reference, item, sequence, upload_ms, agreements)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            rows,
-        )
-        bounds.prune_waiting(connection)
-        self.figures.retro_matches += len(rows)
-        return len(rows)
 
     def tidy(self) -> None:
         """Forget what is old, also when nothing new comes."""

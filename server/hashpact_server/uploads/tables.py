@@ -134,6 +134,12 @@ def set_fact(connection: Connection, name: str, value: bytes | int) -> None:
     connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
 
+def newest_id(connection: Connection, table: str) -> int:
+    """The newest id that a table ever gave; 0: none."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def totals(connection: Connection, table: str) -> tuple[int, int]:
     """Rows of a table, and their bytes where they are counted."""
     rows, size = connection.execute("SELECT rows, bytes FROM totals WHERE name = ?", (table,)).fetchone()

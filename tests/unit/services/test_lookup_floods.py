@@ -92,13 +92,13 @@ def test_an_answer_is_bounded_and_names_every_probe_that_matched(
 
 def test_an_answer_that_takes_too_long_is_given_up(flooded: Forum, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
-    check = lookup._check_deadline
+    check = lookup.check_deadline
 
     def counted(deadline: float) -> None:
         asked.append(deadline)
         check(-1.0 if len(asked) == 4 else deadline)  # two searches, the first probe, then the second
 
-    monkeypatch.setattr(lookup, "_check_deadline", counted)
+    monkeypatch.setattr(lookup, "check_deadline", counted)
     with pytest.raises(Refusal) as refused:
         ask(flooded, look_alikes(3), 10)
     assert refused.value.reason == reasons.ERROR_REASON_DEADLINE_EXCEEDED

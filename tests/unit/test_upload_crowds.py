@@ -1,0 +1,85 @@
+"""A crowd of equal uploads that meets a crowd of look-alikes: in bounded pieces, and nobody waits for the search."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hashpact_server.ledger.entry import Entry
+from hashpact_server.refusal import Refusal
+from hashpact_server.uploads import matching, memory, noting
+from hashpact_server.uploads.values import Window
+
+from tests.forum import Forum, look_alikes
+from tests.unit.test_upload_memory import MEMBER, forum, listed, memory_of, pdq, remember, told
+
+__all__ = ["forum"]
+
+
+def test_a_crowd_is_written_in_pieces_and_others_come_in_between(
+    forum: Forum, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, before = look_alikes(8), forum.head()
+    searching, writing = matching.of_entries, noting.note
+    free: list[bool] = []
+    pieces: list[int] = []
+    with memory_of(forum, tmp_path / "uploads") as kept:
+
+        def searched(window: Window, entries: list[Entry], newest: int) -> matching.Pairs:
+            found = searching(window, entries, newest)
+            free.append(not kept._lock.locked())
+            if free == [True]:  # what comes while it is searched: one goes that was found, and one comes
+                kept.forget(MEMBER, ["upload-7"], None)
+                remember(kept, forum, before, late=near[0])
+            return found
+
+        def noted(connection, view, found, told, oldest_ms) -> int:  # type: ignore[no-untyped-def]
+            pieces.append(sum(len(items) for items in found.values()))
+            return writing(connection, view, found, told, oldest_ms)
+
+        remember(kept, forum, **{f"upload-{number}": near[0] for number in range(20)})
+        monkeypatch.setattr(memory, "PAIRS_AT_ONCE", 8)
+        monkeypatch.setattr(matching, "of_entries", searched)
+        monkeypatch.setattr(noting, "note", noted)
+        listed(forum, *near[1:])
+        counts = Counter(told(kept, forum))
+    assert all(free)
+    assert max(pieces) <= 8
+    assert counts == {f"upload-{number}": 7 for number in range(20) if number != 7} | {"late": 7}
+
+
+def test_fewer_entries_are_searched_at_once_when_they_find_a_crowd(
+    forum: Forum, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, searching = look_alikes(9), matching.of_entries
+    sizes: list[int] = []
+
+    def searched(window: Window, entries: list[Entry], newest: int) -> matching.Pairs:
+        sizes.append(len(entries))
+        return searching(window, entries, newest)
+
+    monkeypatch.setattr(matching, "of_entries", searched)
+    monkeypatch.setattr(memory, "PAIRS_GOOD", 10)
+    with memory_of(forum, tmp_path / "uploads", items_max=5) as kept:
+        remember(kept, forum, **{f"upload-{number}": near[0] for number in range(10)})
+        listed(forum, pdq(1))
+        listed(forum, *near[1:4])
+        assert kept.wait_for(forum.head(), 60)
+        sizes.clear()
+        listed(forum, *near[4:])
+        assert Counter(told(kept, forum)) == {f"upload-{number}": 8 for number in range(10)}
+    assert sizes == [1, 1, 1, 1, 1]
+
+
+def test_searching_what_came_since_a_look_up_ends_with_the_deadline(forum: Forum, tmp_path: Path) -> None:
+    with memory_of(forum, tmp_path / "uploads") as kept:
+        before = forum.head()
+        listed(forum, pdq(1))
+        assert kept.wait_for(forum.head(), 60)
+        with pytest.raises(Refusal) as refused:
+            remember(kept, forum, before, time.monotonic() - 1, late=pdq(1))
+        assert "deadline" in str(refused.value)
+        remember(kept, forum, before, late=pdq(1))  # sent again, as it was not acknowledged
+        assert told(kept, forum) == ["late"]
