@@ -80,12 +80,14 @@ class Uploads:
         default=False, doc="Whether a replica remembers uploads. A hub never does. Switching it off deletes them."
     )
     window_hours: int = setting(24, "Time for which a probe is remembered, in hours.", least=1, most=168)
-    uploads_max: int = setting(100_000, "Uploads that are remembered; the oldest go first.", least=1, most=10_000_000)
-    bytes_max: int = setting(
-        256 << 20, "Bytes of their probes and references; the oldest go first.", least=1 << 20, most=1 << 40
+    uploads_max: int = setting(
+        100_000, "Uploads that are remembered; of more, the oldest of whoever has most go.", least=1, most=10_000_000
     )
+    bytes_max: int = setting(256 << 20, "Bytes of their probes and references; as above.", least=1 << 20, most=1 << 40)
     journal_days: int = setting(180, "Time for which the record of an action is kept, in days.", least=1, most=3650)
-    actions_max: int = setting(1_000_000, "Records of actions; the oldest go first.", least=1, most=100_000_000)
+    actions_max: int = setting(
+        1_000_000, "Records of actions; of more, the oldest of whoever has most go.", least=1, most=100_000_000
+    )
 
     def __post_init__(self) -> None:
         _check(self, "uploads.")

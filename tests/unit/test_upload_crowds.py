@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 import pytest
 from hashpact_server.ledger.entry import Entry
 from hashpact_server.refusal import Refusal
-from hashpact_server.uploads import matching, memory, noting
+from hashpact_server.uploads import bounds, matching, memory, noting
+from hashpact_server.uploads.outbox import Outbox
+from hashpact_server.uploads.tables import Stream, holdings
 from hashpact_server.uploads.values import Window
 
-from tests.forum import Forum, look_alikes
-from tests.unit.test_upload_memory import MEMBER, forum, listed, memory_of, pdq, remember, told
+from tests.forum import Forum, flipped, look_alikes
+from tests.unit.test_upload_memory import MEMBER, act, forum, listed, memory_of, pdq, remember, told
 
 __all__ = ["forum"]
 
@@ -83,3 +86,44 @@ def test_searching_what_came_since_a_look_up_ends_with_the_deadline(forum: Forum
         assert "deadline" in str(refused.value)
         remember(kept, forum, before, late=pdq(1))  # sent again, as it was not acknowledged
         assert told(kept, forum) == ["late"]
+
+
+OTHER = bytes(16)
+
+
+def test_who_holds_most_makes_room(forum: Forum, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "WAITING_MAX", 6)
+    item, _ = listed(forum, pdq(1), pdq(9))
+    with memory_of(forum, tmp_path / "uploads", uploads_max=6, actions_max=6) as kept:
+        remember(kept, forum, **{f"mine-{number}": pdq(2) for number in range(3)})
+        act(kept, *(f"mine-{number}" for number in range(3)), item=item)
+        for block in range(4):
+            names = [f"flood-{block}-{number}" for number in range(5)]
+            remember(kept, forum, -1, math.inf, OTHER, **dict.fromkeys(names, pdq(2)))
+            act(kept, *names, item=item, member=OTHER)
+        with kept.database.read() as connection:
+            for table in ("uploads", "journal"):
+                rows = {member: count for member, (count, _) in holdings(connection, table).items()}
+                assert rows == {MEMBER: 3, OTHER: 3}, table
+        assert (kept.figures.early.uploads, kept.figures.early.actions) == (17, 17)
+        listed(forum, pdq(2), flipped(pdq(2), 40))
+        assert told(kept, forum) == ["mine-0", "mine-1", "mine-2"]
+        monkeypatch.setattr(bounds, "WAITING_MAX", 4)
+        remember(kept, forum, -1, math.inf, OTHER, more=pdq(5))
+        listed(forum, pdq(5))
+        assert told(kept, forum) == ["mine-1", "mine-2"]
+        dropped = [Outbox(kept, Stream.RETRO, member, 0).dropped() for member in (MEMBER, OTHER)]
+        assert dropped == [1, 2]
+
+
+def test_bytes_are_taken_from_who_holds_most(forum: Forum, tmp_path: Path) -> None:
+    large = b"".join(pdq(number) for number in range(64)) * 64  # 128 KiB
+    with memory_of(forum, tmp_path / "uploads", bytes_max=1 << 20) as kept:
+        remember(kept, forum, **{f"mine-{number}": pdq(number) for number in range(20)})
+        for number in range(10):
+            remember(kept, forum, -1, math.inf, OTHER, **{f"flood-{number}": large})
+        with kept.database.read() as connection:
+            held = holdings(connection, "uploads")
+        assert (held[MEMBER][0], held[OTHER][0]) == (20, 7)
+    with memory_of(forum, tmp_path / "uploads", uploads_max=10) as kept, kept.database.read() as connection:
+        assert sorted(count for count, _ in holdings(connection, "uploads").values()) == [5, 5]

@@ -59,16 +59,22 @@ def forum(tmp_path: Path) -> Iterator[Forum]:
 
 
 def remember(
-    memory: UploadMemory, forum: Forum, seen: int = -1, deadline: float = math.inf, /, **uploads: bytes
+    memory: UploadMemory,
+    forum: Forum,
+    seen: int = -1,
+    deadline: float = math.inf,
+    member: bytes = MEMBER,
+    /,
+    **uploads: bytes,
 ) -> None:
     sets = [[signal_pb2.SignalSet(signal_type="pdq", values=each)] for each in uploads.values()]
     probes = [lookup_service_pb2.Probe(signal_sets=each) for each in sets]
     batches, _ = gather(lookup_service_pb2.LookupRequest(probes=probes), Limits())
-    memory.remember(MEMBER, list(uploads), batches, forum.head() if seen < 0 else seen, deadline)
+    memory.remember(member, list(uploads), batches, forum.head() if seen < 0 else seen, deadline)
 
 
-def act(memory: UploadMemory, *references: str, item: int) -> None:
-    memory.record(MEMBER, [Action(reference, item, 5, Clock.ms, None) for reference in references])
+def act(memory: UploadMemory, *references: str, item: int, member: bytes = MEMBER) -> None:
+    memory.record(member, [Action(reference, item, 5, Clock.ms, None) for reference in references])
 
 
 def listed(forum: Forum, *pdqs: bytes) -> list[int]:

@@ -100,7 +100,7 @@ class UploadServiceServicer(object):
         """Remembers uploads that were looked up, until the window is over.
 
         A reference that is remembered already is remembered anew, with its new probe. Over `uploads_max` or `bytes_max` the
-        oldest uploads are forgotten first, whoever they belong to. What was acknowledged is durable.
+        oldest uploads of the member that has most are forgotten first. What was acknowledged is durable.
 
         Nothing falls between a look-up and this call: whatever was listed after `as_of` and before this call is searched here, and
         what matches comes out of `WatchRetroMatches` like any later match. The older `as_of`, the longer that takes; the call's deadline
@@ -123,7 +123,7 @@ class UploadServiceServicer(object):
         """Records in the journal what was done about uploads, and because of which items.
 
         Idempotent: a record about the same (reference, item) takes the place of the earlier one. Kept for
-        `UploadMemory.journal_days` days; over `UploadMemory.actions_max` records the oldest are forgotten first. What was
+        `UploadMemory.journal_days` days; over `UploadMemory.actions_max` records the oldest of the member that has most are forgotten first. What was
         acknowledged is durable.
 
         When an item already stands otherwise than the record says, a correction comes out at once: nothing falls between the

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Final
 
 from hashpact_server import config
 from hashpact_server.database import Connection
-from hashpact_server.uploads.tables import totals
+from hashpact_server.uploads.tables import holdings, totals
 from hashpact_server.uploads.values import Values, unpack
 
 HOUR_MS: Final = 3_600_000
@@ -16,10 +17,19 @@ CLOCK_BACK_MS_MAX: Final = DAY_MS
 """Set back by more, a clock is taken to have been ahead before."""
 
 WAITING_MAX: Final = 1_000_000
-"""Retroactive matches that wait to be watched, of all members together; the oldest go first, and are counted."""
+"""Retroactive matches that wait to be watched, of all members together; of more, the oldest of whoever has most go, and
+are counted."""
 
 Removed = list[tuple[int, Values]]
 """(upload id, values) that the window has to let go."""
+
+
+@dataclass(slots=True)
+class Early:
+    """What was forgotten before its time since the start, because there was too much."""
+
+    uploads: int = 0
+    actions: int = 0
 
 
 def now(connection: Connection, clock_ms: int) -> int:
@@ -40,19 +50,11 @@ def now(connection: Connection, clock_ms: int) -> int:
     return clock_ms
 
 
-def prune(connection: Connection, settings: config.Uploads, now_ms: int) -> Removed:
-    """Forget what is past its time, and the oldest of what is too much."""
+def prune(connection: Connection, settings: config.Uploads, now_ms: int, early: Early) -> Removed:
+    """Forget what is past its time, and of what is too much the oldest of whoever holds most."""
     since_ms = now_ms - settings.window_hours * HOUR_MS
     removed = _delete_uploads(connection, "time_ms < ?", (since_ms,))
-    rows, size = totals(connection, "uploads")
-    last = 0
-    if rows > settings.uploads_max or size > settings.bytes_max:
-        oldest = connection.execute("SELECT id, bytes FROM uploads ORDER BY id")
-        while rows > settings.uploads_max or size > settings.bytes_max:
-            last, its_bytes = oldest.fetchone()
-            rows, size = rows - 1, size - its_bytes
-        oldest.close()
-        removed += _delete_uploads(connection, "id <= ?", (last,))
+    removed += _make_room(connection, settings, early)
     # Found, and not fetched in time: gone as promised, but counted.
     connection.execute(
         "INSERT INTO dropped SELECT member, COUNT(*) FROM retro WHERE upload_ms < ? GROUP BY member"
@@ -60,31 +62,74 @@ def prune(connection: Connection, settings: config.Uploads, now_ms: int) -> Remo
         (since_ms,),
     )
     connection.execute("DELETE FROM retro WHERE upload_ms < ?", (since_ms,))
-    prune_journal(connection, settings, now_ms)
+    prune_journal(connection, settings, now_ms, early)
     return removed
 
 
-def prune_journal(connection: Connection, settings: config.Uploads, now_ms: int) -> None:
-    """Forget actions that are past their time, and the oldest of too many."""
+def _make_room(connection: Connection, settings: config.Uploads, early: Early) -> Removed:
+    removed: Removed = []
+    for place, (column, most) in enumerate((("rows", settings.uploads_max), ("bytes", settings.bytes_max))):
+        over = totals(connection, "uploads")[place] - most
+        for member, share in _shares(connection, "uploads", column, over):
+            last = _oldest(connection, member, column, share)
+            removed += _delete_uploads(connection, "member = ? AND id <= ?", (member, last))
+    early.uploads += len(removed)
+    return removed
+
+
+def _oldest(connection: Connection, member: bytes, column: str, share: int) -> int:
+    """Id of the last of a member's oldest uploads that make up a share."""
+    last = 0
+    oldest = connection.execute("SELECT id, bytes FROM uploads WHERE member = ? ORDER BY id", (member,))
+    for upload, size in oldest:
+        if share <= 0:
+            break
+        last, share = upload, share - (1 if column == "rows" else size)
+    oldest.close()
+    return last
+
+
+def _shares(connection: Connection, table: str, column: str, over: int) -> list[tuple[bytes, int]]:
+    """What to take of whom, (member, how much), so that nobody who holds less than another loses anything to it."""
+    if over <= 0:
+        return []
+    held = sorted(
+        ((each[column == "bytes"], member) for member, each in holdings(connection, table).items()), reverse=True
+    )
+    level, taken = 0, over
+    for count in range(1, len(held) + 1):  # of so many of those who hold most
+        level, odd = divmod(sum(size for size, _ in held[:count]) - over, count)
+        taken = count
+        if count == len(held) or level >= held[count][0]:
+            break
+    shares = [(member, size - level - (place < odd)) for place, (size, member) in enumerate(held[:taken])]
+    return [(member, share) for member, share in shares if share > 0]
+
+
+def prune_journal(connection: Connection, settings: config.Uploads, now_ms: int, early: Early) -> None:
+    """Forget actions that are past their time, and of too many the oldest of whoever holds most."""
     connection.execute("DELETE FROM journal WHERE recorded_ms < ?", (now_ms - settings.journal_days * DAY_MS,))
     over = totals(connection, "journal")[0] - settings.actions_max
-    if over > 0:
-        connection.execute("DELETE FROM journal WHERE id IN (SELECT id FROM journal ORDER BY id LIMIT ?)", (over,))
+    for member, share in _shares(connection, "journal", "rows", over):
+        connection.execute(
+            "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE member = ? ORDER BY id LIMIT ?)",
+            (member, share),
+        )
+        early.actions += share
 
 
 def prune_waiting(connection: Connection) -> None:
-    """Drop the oldest of too many matches that wait, and remember how many of whom."""
+    """Drop of too many matches that wait the oldest of whoever has most, and remember how many of whom."""
     over = totals(connection, "retro")[0] - WAITING_MAX
-    if over <= 0:
-        return
-    oldest = "SELECT event FROM retro ORDER BY event LIMIT ?"
-    connection.execute(
-        "INSERT INTO dropped SELECT member, COUNT(*) FROM retro"  # noqa: S608 - our own words
-        f" WHERE event IN ({oldest}) GROUP BY member"
-        " ON CONFLICT (member) DO UPDATE SET matches = matches + excluded.matches",
-        (over,),
-    )
-    connection.execute(f"DELETE FROM retro WHERE event IN ({oldest})", (over,))  # noqa: S608 - our own words
+    for member, share in _shares(connection, "retro", "rows", over):
+        connection.execute(
+            "DELETE FROM retro WHERE event IN (SELECT event FROM retro WHERE member = ? ORDER BY event LIMIT ?)",
+            (member, share),
+        )
+        connection.execute(
+            "INSERT INTO dropped VALUES (?, ?) ON CONFLICT (member) DO UPDATE SET matches = matches + excluded.matches",
+            (member, share),
+        )
 
 
 def forget_upload(connection: Connection, member: bytes, reference: str) -> Removed:

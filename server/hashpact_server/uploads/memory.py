@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -70,6 +70,7 @@ class Figures:
 
     retro_matches: int = 0
     corrections: int = 0
+    early: bounds.Early = field(default_factory=bounds.Early)
 
 
 class UploadMemory:
@@ -110,7 +111,7 @@ class UploadMemory:
         with resting(), self.database.write() as connection:
             self.memory_id, self.cursor = self._begin(connection)
             self._saved = self._claimed = self.cursor
-            bounds.prune(connection, settings, bounds.now(connection, self._clock_ms()))
+            bounds.prune(connection, settings, bounds.now(connection, self._clock_ms()), self.figures.early)
             self._load(connection)
         self._thread = threading.Thread(target=self._run, name="hashpact-uploads", daemon=True)
         self._thread.start()
@@ -188,7 +189,7 @@ class UploadMemory:
                     upload = _insert(connection, member, reference, seen, now_ms, pack(values[place]))
                     added[place] = upload
                     changes.added.append((upload, values[place]))
-            changes.removed += bounds.prune(connection, self.settings, now_ms)
+            changes.removed += bounds.prune(connection, self.settings, now_ms, self.figures.early)
             # What comes after is held against these too, since they are in the window then.
             claimed = self._claimed
         if seen < claimed:
@@ -209,7 +210,7 @@ class UploadMemory:
         """
         with self._changing() as (connection, _), self._engine.state.read() as view:
             missing = journal.record(connection, view, member, actions, self._clock_ms())
-            bounds.prune_journal(connection, self.settings, self._clock_ms())
+            bounds.prune_journal(connection, self.settings, self._clock_ms(), self.figures.early)
         self.wake()
         return missing
 
@@ -332,7 +333,9 @@ class UploadMemory:
     def tidy(self) -> None:
         """Forget what is old, also when nothing new comes."""
         with self._changing() as (connection, changes):
-            changes.removed += bounds.prune(connection, self.settings, bounds.now(connection, self._clock_ms()))
+            changes.removed += bounds.prune(
+                connection, self.settings, bounds.now(connection, self._clock_ms()), self.figures.early
+            )
 
     def _save_cursor(self) -> None:
         with self.database.write() as connection:

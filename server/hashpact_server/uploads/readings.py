@@ -17,5 +17,8 @@ def readings(memory: UploadMemory) -> Iterator[Reading]:
     yield Reading("hashpact_corrections_waiting", "Corrections not acknowledged.", counts["corrections"])
     yield Reading("hashpact_retro_matches", "Retroactive matches found.", figures.retro_matches, counter=True)
     yield Reading("hashpact_corrections", "Corrections noted.", figures.corrections, counter=True)
+    gone = "forgotten before their time: there were too many."
+    yield Reading("hashpact_uploads_early", f"Uploads {gone}", figures.early.uploads, counter=True)
+    yield Reading("hashpact_actions_early", f"Actions {gone}", figures.early.actions, counter=True)
     yield Reading("hashpact_retro_lag_entries", "Entries not held against uploads yet.", memory.lag_entries)
     yield Reading("hashpact_uploads_bytes", "Size of the file of uploads.", memory.database.used_bytes())

@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS uploads (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS uploads_by_reference ON uploads (member, reference);
 CREATE INDEX IF NOT EXISTS uploads_by_time ON uploads (time_ms);
+CREATE INDEX IF NOT EXISTS uploads_by_member ON uploads (member, id);
 
 CREATE TABLE IF NOT EXISTS retro (
     event INTEGER PRIMARY KEY AUTOINCREMENT, member BLOB NOT NULL, reference TEXT NOT NULL, item INTEGER NOT NULL,
@@ -42,6 +43,7 @@ CREATE TABLE IF NOT EXISTS journal (
 CREATE UNIQUE INDEX IF NOT EXISTS journal_by_reference ON journal (member, reference, item);
 CREATE INDEX IF NOT EXISTS journal_by_item ON journal (item);
 CREATE INDEX IF NOT EXISTS journal_by_time ON journal (recorded_ms);
+CREATE INDEX IF NOT EXISTS journal_by_member ON journal (member, id);
 
 CREATE TABLE IF NOT EXISTS corrections (
     event INTEGER PRIMARY KEY AUTOINCREMENT, member BLOB NOT NULL,
@@ -53,9 +55,25 @@ CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, rows INTEGER NOT NULL,
 INSERT OR IGNORE INTO totals VALUES ('uploads', 0, 0), ('retro', 0, 0), ('journal', 0, 0), ('corrections', 0, 0);
 """
 
+_HOLDERS: Final = """
+CREATE TABLE IF NOT EXISTS holders (
+    name TEXT, member BLOB, rows INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (name, member)
+) WITHOUT ROWID;
+"""
+
 _COUNTING: Final = """
+INSERT OR IGNORE INTO holders SELECT '$table', member, COUNT(*), COALESCE(SUM($size), 0) FROM $table GROUP BY member;
 CREATE TRIGGER IF NOT EXISTS $table_added AFTER INSERT ON $table BEGIN
     UPDATE totals SET rows = rows + 1, bytes = bytes + $new WHERE name = '$table';
+END;
+CREATE TRIGGER IF NOT EXISTS $table_held AFTER INSERT ON $table BEGIN
+    INSERT INTO holders SELECT '$table', new.member, 0, 0
+        WHERE NOT EXISTS (SELECT 1 FROM holders WHERE (name, member) = ('$table', new.member));
+    UPDATE holders SET rows = rows + 1, bytes = bytes + $new WHERE (name, member) = ('$table', new.member);
+END;
+CREATE TRIGGER IF NOT EXISTS $table_let_go AFTER DELETE ON $table BEGIN
+    UPDATE holders SET rows = rows - 1, bytes = bytes - $old WHERE (name, member) = ('$table', old.member);
+    DELETE FROM holders WHERE (name, member) = ('$table', old.member) AND rows = 0;
 END;
 CREATE TRIGGER IF NOT EXISTS $table_gone AFTER DELETE ON $table BEGIN
     UPDATE totals SET rows = rows - 1, bytes = bytes - $old WHERE name = '$table';
@@ -64,13 +82,20 @@ END;
 
 
 def _counting(table: str, size: str = "") -> str:
-    """Triggers that keep a table's totals; ``size``: the column whose sum is kept."""
+    """Triggers that keep a table's totals, of all and of each member; ``size``: the column whose sum is kept."""
     new, old = (f"new.{size}", f"old.{size}") if size else ("0", "0")
-    return _COUNTING.replace("$table", table).replace("$new", new).replace("$old", old)
+    return _COUNTING.replace("$table", table).replace("$new", new).replace("$old", old).replace("$size", size or "0")
 
 
 SCHEMA: Final = "".join(
-    (_TABLES, _counting("uploads", "bytes"), _counting("retro"), _counting("journal"), _counting("corrections"))
+    (
+        _TABLES,
+        _HOLDERS,
+        _counting("uploads", "bytes"),
+        _counting("retro"),
+        _counting("journal"),
+        _counting("corrections"),
+    )
 )
 
 
@@ -144,6 +169,12 @@ def totals(connection: Connection, table: str) -> tuple[int, int]:
     """Rows of a table, and their bytes where they are counted."""
     rows, size = connection.execute("SELECT rows, bytes FROM totals WHERE name = ?", (table,)).fetchone()
     return int(rows), int(size)
+
+
+def holdings(connection: Connection, table: str) -> dict[bytes, tuple[int, int]]:
+    """Rows and bytes of a table by member."""
+    rows = connection.execute("SELECT member, rows, bytes FROM holders WHERE name = ?", (table,))
+    return {member: (count, size) for member, count, size in rows}
 
 
 def new_memory_id() -> bytes:
