@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hashpact import Client
 from hashpact.sidecar.afterwards import server_settings
+from hashpact.sidecar.settings import SidecarSettings
 from hashpact_server.config import load
 
 from tests.integration.harness import Forum, ServerInside
@@ -63,9 +64,20 @@ def test_what_is_learned_later_is_told(forum: Forum) -> None:
 
 @pytest.mark.parametrize("hours", [0, 24, 168])
 def test_the_local_server_reads_what_is_written_for_it(tmp_path: Path, hours: int) -> None:
-    (tmp_path / "config.toml").write_text(server_settings(hours, 100, "warning"))
+    (tmp_path / "config.toml").write_text(
+        server_settings(
+            SidecarSettings(
+                remember_hours=hours,
+                remember_uploads_max=7,
+                remember_bytes_max=2 << 20,
+                uploads_max=100,
+                log_level="warning",
+            )
+        )
+    )
     config = load(tmp_path / "config.toml")
     assert config.uploads.enabled is bool(hours)
     assert config.log_level == "warning"
-    assert not hours or config.uploads.window_hours == hours
+    kept = (config.uploads.window_hours, config.uploads.uploads_max, config.uploads.bytes_max)
+    assert not hours or kept == (hours, 7, 2 << 20)
     assert config.limits.requests_max == config.limits.member_requests_max == 100

@@ -21,6 +21,7 @@ from hashpact.probes import Probe
 from hashpact.results import Match, ProbeResult, Problem
 from hashpact.sidecar.logs import event
 from hashpact.sidecar.modes import Modes
+from hashpact.sidecar.settings import SidecarSettings
 from hashpact.sidecar.webhook import Event, Webhook
 from hashpact.uploads import Corrections, RetroMatches, UploadAction
 
@@ -171,15 +172,22 @@ def _write(place: Path, as_of: str) -> None:
     part.replace(place)
 
 
-def server_settings(remember_hours: int, calls_max: int, log_level: str) -> str:
+def server_settings(settings: SidecarSettings) -> str:
     """The local server's ``config.toml``: room for this one member, and what it remembers."""
+    calls_max = max(64, settings.uploads_max)
     lines = [
         "# Written by hashpact sidecar at every start.",
-        f'log_level = "{log_level}"',
+        f'log_level = "{settings.log_level}"',
         "[limits]",
-        f"requests_max = {max(64, calls_max)}",
-        f"member_requests_max = {max(64, calls_max)}",
+        f"requests_max = {calls_max}",
+        f"member_requests_max = {calls_max}",
     ]
-    if remember_hours:
-        lines += ["[uploads]", "enabled = true", f"window_hours = {remember_hours}"]
+    if settings.remember_hours:
+        lines += [
+            "[uploads]",
+            "enabled = true",
+            f"window_hours = {settings.remember_hours}",
+            f"uploads_max = {settings.remember_uploads_max}",
+            f"bytes_max = {settings.remember_bytes_max}",
+        ]
     return "\n".join(lines) + "\n"

@@ -79,7 +79,7 @@ class SidecarProcess:
             hub=sidecar.hub,
             token=sidecar.token,
             ca=sidecar.ca,
-            config=server_settings(settings.remember_hours, settings.uploads_max, settings.log_level),
+            config=server_settings(settings),
         )
         self._workers = Workers(
             settings.workers,

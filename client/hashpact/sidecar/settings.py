@@ -73,6 +73,12 @@ class SidecarSettings:
     remember_hours: int = setting(
         0, "Hours for which uploads are remembered, to be found by later entries. 0: not at all.", most=168
     )
+    remember_uploads_max: int = setting(
+        100_000, "Uploads that are remembered; of more, the oldest go before their time.", least=1, most=10_000_000
+    )
+    remember_bytes_max: int = setting(
+        256 << 20, "Bytes of their hashes and references; as above.", least=1 << 20, most=1 << 40
+    )
     webhook_url: str = setting("", "Where to tell what later checks found: https://HOST/PATH. Empty: nowhere.")
     webhook_secret_file: str = setting(
         "", "File with the secret that signs, one or more lines. Else `HASHPACT_WEBHOOK_SECRET`."
