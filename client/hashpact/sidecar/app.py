@@ -24,7 +24,7 @@ from hashpact.aio import AsyncClient
 from hashpact.cli.words import BASES
 from hashpact.errors import HashpactError
 from hashpact.sidecar.actions import read_action
-from hashpact.sidecar.afterwards import Afterwards
+from hashpact.sidecar.afterwards import Afterwards, Kind
 from hashpact.sidecar.checking import Checker
 from hashpact.sidecar.local_server import LocalServer
 from hashpact.sidecar.logs import event, where
@@ -40,6 +40,9 @@ from hashpact.signals import ImageSignals
 
 _CHECK: Final = frozenset(CHECK_FIELDS)
 _CONTRIBUTE: Final = frozenset(CONTRIBUTE_FIELDS)
+
+READERS_MAX: Final = 4
+"""Callers that wait at a time for what became known later: each holds a stream of the replica's meanwhile."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -87,6 +90,7 @@ def make_app(parts: Parts) -> Starlette:
 class _Routes:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._readers = 0
         self._document = document(_version(), parts.settings.upload_bytes_max, secret=parts.secret)
         self._style = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
         templates = Environment(loader=PackageLoader(__package__, ""), autoescape=True)
@@ -169,11 +173,20 @@ class _Routes:
 
     async def retro(self, request: Request) -> Response:
         """``GET /v1/retro``."""
-        return JSONLine(await self._afterwards().poll("retro", request.query_params.get("after", "")))
+        return await self._poll("retro", request)
 
     async def corrections(self, request: Request) -> Response:
         """``GET /v1/corrections``."""
-        return JSONLine(await self._afterwards().poll("corrections", request.query_params.get("after", "")))
+        return await self._poll("corrections", request)
+
+    async def _poll(self, kind: Kind, request: Request) -> Response:
+        if self._readers >= READERS_MAX:
+            raise RefusedError(503, "TOO_MANY_REQUESTS", f"{READERS_MAX} callers wait for this already: one is enough")
+        self._readers += 1
+        try:
+            return JSONLine(await self._afterwards().poll(kind, request.query_params.get("after", "")))
+        finally:
+            self._readers -= 1
 
     def _afterwards(self) -> Afterwards:
         if self._parts.afterwards is None:
@@ -190,7 +203,12 @@ class _Routes:
         if not server.serving:
             raise RefusedError(503, "REPLICA_NOT_SERVING", "the replica is starting, takes over the list, or ended")
         if self._is_stale():
-            raise RefusedError(503, "REPLICA_BEHIND", f"the list is older than lag_s_max: {server.lag_s:,.0f} s")
+            age = (
+                "nobody can tell how old the list is"
+                if server.lag_s is None
+                else f"the list is {server.lag_s:,.0f} s old"
+            )
+            raise RefusedError(503, "REPLICA_BEHIND", f"{age} (lag_s_max)")
         return JSONLine({"ready": True, "lag_s": server.lag_s})
 
     async def metrics(self, _: Request) -> Response:
@@ -219,8 +237,7 @@ class _Routes:
         )
 
     def _is_stale(self) -> bool:
-        lag_s = self._parts.server.lag_s
-        return lag_s is not None and lag_s > self._parts.settings.lag_s_max
+        return self._parts.server.is_behind(self._parts.settings.lag_s_max)
 
 
 async def _no_route(_: Request, error: Exception) -> Response:

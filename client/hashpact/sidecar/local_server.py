@@ -15,13 +15,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import functools
 import logging
 import os
 import random
 import shutil
 import signal
 import sys
+import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,9 +34,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hashpact.aio import AsyncClient
 from hashpact.errors import ConfigError, HashpactError
 from hashpact.sidecar.address import UNIX_PATH_BYTES_MAX
-from hashpact.sidecar.logs import event, forward
+from hashpact.sidecar.logs import event, forward, where
 
-SERVER: Final = (sys.executable, "-m", "hashpact_server")
+SERVER: Final = "hashpact_server"
 BACKOFF_S_MIN: Final = 0.5
 BACKOFF_S_MAX: Final = 30.0
 STEADY_S: Final = 60.0
@@ -41,6 +44,8 @@ STEADY_S: Final = 60.0
 STOP_S_MAX: Final = 20.0
 """The server drains for 10 s at most."""
 POLL_S: Final = 2.0
+UNKNOWN_S_MAX: Final = 15.0
+"""How long a replica that serves may not say how old its list is, before it is taken for too old."""
 _NOT_FOR_SERVER: Final = (
     "NOTIFY_SOCKET",
     "WATCHDOG_PID",
@@ -49,6 +54,8 @@ _NOT_FOR_SERVER: Final = (
     "HASHPACT_WEBHOOK_SECRET",
     "HASHPACT_CA",
 )
+
+Part = Callable[[], Coroutine[Any, Any, None]]
 
 
 class LocalServer:
@@ -84,6 +91,7 @@ class LocalServer:
         self.serving = False
         self.lag_s: float | None = None
         self.starts = 0
+        self._known_at = 0.0
 
     @property
     def target(self) -> str:
@@ -94,6 +102,12 @@ class LocalServer:
     def pid(self) -> int | None:
         """Its process id while it runs."""
         return None if self._process is None else self._process.pid
+
+    def is_behind(self, lag_s_max: float) -> bool:
+        """Whether its list is older than that, or nobody could tell for ``UNKNOWN_S_MAX``."""
+        if self.lag_s is None:
+            return self.serving and time.monotonic() - self._known_at > UNKNOWN_S_MAX
+        return self.lag_s > lag_s_max
 
     async def until_serving(self) -> None:
         """Wait until it serves."""
@@ -128,8 +142,14 @@ class LocalServer:
         if self._ca is not None:
             options += ["--ca", str(self._ca)]
         self.starts += 1
+        event(logging.INFO, "replica starting", note="the first start on a machine compiles, for a minute or so")
         self._process = process = await self._start(*options)
-        helpers = [asyncio.create_task(work) for work in (self._read(process), self._listen(), self._poll())]
+        parts: dict[str, Part] = {
+            "log": functools.partial(self._read, process),
+            "health": self._listen,
+            "lag": self._poll,
+        }
+        helpers = [asyncio.create_task(_kept_up(name, part)) for name, part in parts.items()]
         try:
             return await process.wait()
         finally:
@@ -146,7 +166,7 @@ class LocalServer:
         environment["HASHPACT_TOKEN"] = self._token
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "hashpact.sidecar.tie", str(os.getpid())),
-            *(*SERVER, *arguments),
+            *(SERVER, *arguments),
             stdin=DEVNULL,
             stdout=DEVNULL,
             stderr=PIPE,
@@ -188,22 +208,26 @@ class LocalServer:
     async def _listen(self) -> None:
         """Hear from it whether it serves."""
         while True:
-            async with grpc.aio.insecure_channel(self.target, options=[("grpc.enable_http_proxy", 0)]) as channel:
-                stub: Any = health_pb2_grpc.HealthStub(channel)
-                with contextlib.suppress(grpc.aio.AioRpcError):
-                    async for answer in stub.Watch(health_pb2.HealthCheckRequest(), wait_for_ready=True):
-                        self._told(serving=answer.status == health_pb2.HealthCheckResponse.SERVING)
-            self._told(serving=False)
+            try:
+                async with grpc.aio.insecure_channel(self.target, options=[("grpc.enable_http_proxy", 0)]) as channel:
+                    stub: Any = health_pb2_grpc.HealthStub(channel)
+                    with contextlib.suppress(grpc.aio.AioRpcError):
+                        async for answer in stub.Watch(health_pb2.HealthCheckRequest(), wait_for_ready=True):
+                            self._told(serving=answer.status == health_pb2.HealthCheckResponse.SERVING)
+            finally:  # however it ended: what was heard last holds no longer
+                self._told(serving=False)
             await asyncio.sleep(BACKOFF_S_MIN)
 
     def _told(self, *, serving: bool) -> None:
         if serving != self.serving:
             event(logging.INFO if serving else logging.WARNING, "replica serves" if serving else "replica away")
+            self._known_at = time.monotonic()
         self.serving = serving
         self._news.set()
 
     async def _poll(self) -> None:
         """Ask it how old its list is."""
+        self.lag_s = None
         async with AsyncClient(
             self.target, token=self._token, plaintext=True, write_target="", timeout_s=POLL_S
         ) as client:
@@ -212,9 +236,21 @@ class LocalServer:
                 try:
                     replica = (await client.capabilities()).replica
                     self.lag_s = None if replica is None else replica.lag_s
+                    if replica is not None:
+                        self._known_at = time.monotonic()
                 except HashpactError:
                     self.lag_s = None
                 await asyncio.sleep(POLL_S)
+
+
+async def _kept_up(name: str, part: Part) -> None:
+    """Run a part until it returns; again when it ends with a fault."""
+    while True:
+        try:
+            return await part()
+        except Exception as error:  # noqa: BLE001  # a fault of one part must not leave what it told last as the truth
+            event(logging.ERROR, "a part of the supervising failed", part=name, where=where(error))
+        await asyncio.sleep(BACKOFF_S_MIN)
 
 
 async def _stop(process: Process) -> None:

@@ -194,7 +194,10 @@ def _schemas() -> dict[str, Any]:
                 "truncated": {"type": "boolean", "description": "More items matched than are named."},
                 "notes": {"type": "array", "items": _TEXT},
                 "reference": {**_TEXT, "description": "As you sent it."},
-                "stale": {"type": "boolean", "description": "true: the list is older than lag_s_max. Else absent."},
+                "stale": {
+                    "type": "boolean",
+                    "description": "true: the list is older than lag_s_max, or of unknown age. Else absent.",
+                },
                 "remembered": {"type": "boolean", "description": "With remember_hours and a reference: whether it is."},
                 "recheck": {
                     "type": ["string", "null"],

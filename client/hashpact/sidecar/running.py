@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import re
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,10 @@ from typing import Final
 from hashpact.errors import ConfigError
 from hashpact.sidecar.process import SidecarProcess
 from hashpact.sidecar.settings import Sidecar
+from hashpact.sidecar.tie import keep_to_itself
 
 FILES_WANTED: Final = 65_536
+_MEMBER_TOKEN: Final = re.compile(r"hpt_[A-Za-z0-9_-]{43}")
 
 
 def run(sidecar: Sidecar) -> None:
@@ -25,7 +28,10 @@ def run(sidecar: Sidecar) -> None:
         ConfigError: it cannot start.
         HashpactError: it cannot go on.
     """
+    _require_member_token(sidecar.token)
     os.umask(0o077)
+    # A decoder that was taken over runs as our user, and the token lies in our environment.
+    keep_to_itself()
     # A dump of our memory would put uploads and the token where core files go.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -34,6 +40,16 @@ def run(sidecar: Sidecar) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     with _locked(sidecar.data):
         asyncio.run(_run(sidecar))
+
+
+def _require_member_token(token: str) -> None:
+    """Say at the start what would otherwise be a replica that never serves. The token is not repeated."""
+    if not _MEMBER_TOKEN.fullmatch(token):
+        raise ConfigError(
+            "the token is none: a member's begins with hpt_ and has 47 characters; look at HASHPACT_TOKEN or at the "
+            "file that --token-file names",
+            reason="TOKEN_UNUSABLE",
+        )
 
 
 async def _run(sidecar: Sidecar) -> None:

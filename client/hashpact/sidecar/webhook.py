@@ -24,6 +24,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Final
 
@@ -143,6 +144,8 @@ class Webhook:
             # A proxy of the environment would see what goes to this machine in the clear; TLS passes through it.
             trust_env=self._url.scheme == "https",
             limits=httpx.Limits(max_connections=CONCURRENCY),
+            # None are kept: a letter is told by its signature alone, and nothing a receiver says is sent back to it.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             headers={"content-type": "application/json", "user-agent": "hashpact-sidecar"},
         ) as client:
             while True:

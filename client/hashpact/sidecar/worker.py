@@ -4,8 +4,9 @@
 
     {"path": ".../spool/x", "dihedral": true}  -->  {"signals": {...}}  or  {"error": {"reason", "message"}}
 
-It holds nothing worth taking: no token, no connection, no list. A decoder that crashes or hangs takes only this process
-with it; one that was taken over can write nothing but lines, and those are checked.
+It is given no token, no secret and no list. A decoder that crashes or hangs takes only this process with it. One that
+was taken over is a program of the sidecar's user all the same (docs/sidecar.md says what it can); what it says is
+checked.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any, Final
 
 from hashpact.errors import HashpactError
 from hashpact.sidecar.signals_json import signals_to_json
-from hashpact.sidecar.tie import die_with_parent
+from hashpact.sidecar.tie import die_with_parent, keep_to_itself
 from hashpact.signals import ImageSignals
 
 OUT_OF_MEMORY: Final = "DECODER_OUT_OF_MEMORY"
@@ -75,6 +76,7 @@ def more_cpu(seconds: float) -> None:
 def main() -> None:
     """Work until standard input ends. Arguments: the parent's process id, memory in bytes, seconds per picture."""
     parent, memory_bytes_max, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    keep_to_itself()  # the others have pictures of other people
     die_with_parent(parent, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     # What a decoder prints must not be taken for an answer.

@@ -72,7 +72,7 @@ class _Worker:
         """Start it, unless it runs."""
         if self._process is not None and self._process.returncode is None:
             return
-        # No token, no secret: what decodes strangers' bytes gets nothing that is worth taking.
+        # No token, no secret: what decodes strangers' bytes is given nothing that is worth taking.
         environment = {name: os.environ[name] for name in _TO_WORKERS if name in os.environ}
         threads = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         self._process = await asyncio.create_subprocess_exec(

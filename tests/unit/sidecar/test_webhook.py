@@ -348,3 +348,17 @@ def test_logs_hold_nothing_that_is_secret(tmp_path: Path, caplog: pytest.LogCapt
     assert "confirms again" in caplog.text
     for secret in ("upload-42", "of-the-receiver", SECRET):
         assert secret not in caplog.text
+
+
+def test_cookies_of_the_receiver_are_not_kept(tmp_path: Path) -> None:
+    kept = b"HTTP/1.1 200 OK\r\nSet-Cookie: track=1; Path=/\r\nContent-Length: 0\r\n\r\n"
+
+    async def body() -> None:
+        async with Receiver(lambda _: kept) as receiver, running(receiver.url, tmp_path / "m") as webhook:
+            for number in (1, 2):
+                await webhook.post(event(number))
+                await emptied(webhook)
+            assert len(receiver.came) == 2
+            assert all("cookie" not in delivery.headers for delivery in receiver.came)
+
+    go(body)
