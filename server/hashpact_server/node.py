@@ -49,6 +49,7 @@ from hashpact_server.services.roles import ROLES, STREAMS
 from hashpact_server.snapshot_files import SnapshotFiles
 from hashpact_server.trouble import Trouble
 from hashpact_server.uploads import UploadMemory
+from hashpact_server.uploads.clock import SteadyClock
 from hashpact_server.uploads.readings import readings
 from hashpact_server.upstream import Upstream
 
@@ -275,7 +276,7 @@ class Node:
                 shutil.rmtree(folder)
                 event(_LOGGER, logging.WARNING, "uploads forgotten")
             return None
-        memory = self._memory = UploadMemory(engine, folder, settings, self._config.limits.matches_max)
+        memory = self._memory = UploadMemory(engine, folder, settings, self._config.limits.matches_max, SteadyClock())
         undo.callback(memory.close)
         return memory
 

@@ -8,9 +8,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hashpact_server import config
 from hashpact_server.ledger.entry import Entry
 from hashpact_server.refusal import Refusal
-from hashpact_server.uploads import bounds, matching, memory, noting
+from hashpact_server.uploads import UploadMemory, bounds, matching, memory, noting
+from hashpact_server.uploads.clock import SteadyClock
 from hashpact_server.uploads.outbox import Outbox
 from hashpact_server.uploads.tables import Stream, holdings
 from hashpact_server.uploads.values import Window
@@ -127,3 +129,29 @@ def test_bytes_are_taken_from_who_holds_most(forum: Forum, tmp_path: Path) -> No
         assert (held[MEMBER][0], held[OTHER][0]) == (20, 7)
     with memory_of(forum, tmp_path / "uploads", uploads_max=10) as kept, kept.database.read() as connection:
         assert sorted(count for count, _ in holdings(connection, "uploads").values()) == [5, 5]
+
+
+def test_a_clock_that_leaps_ahead_ends_nothing(forum: Forum, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    at = {"wall": 10**12, "passed": 0}
+    clock = SteadyClock(lambda: at["wall"], lambda: at["passed"] / 1000)
+    enabled = config.Uploads(enabled=True, window_hours=2)
+    kept = UploadMemory(forum.engine, tmp_path / "uploads", enabled, 100, clock_ms=clock)
+    try:
+        (item,) = listed(forum, pdq(1))
+        remember(kept, forum, first=pdq(2))
+        act(kept, "first", item=item)
+        at["wall"] += 400 * 86_400_000
+        kept.tidy()
+        kept.tidy()
+        act(kept, "second", item=item)
+        assert (kept.counts()["uploads"], kept.counts()["journal"]) == (1, 2)
+        assert [record.message.count("leapt") for record in caplog.records if "leapt" in record.message] == [1]
+        at["wall"] -= 400 * 86_400_000
+        for _ in range(3):  # time that has passed is no leap
+            at["wall"] += 3_600_000
+            at["passed"] += 3_600_000
+            assert clock() == at["wall"]
+        kept.tidy()
+        assert kept.counts()["uploads"] == 0
+    finally:
+        kept.close()
