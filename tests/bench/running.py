@@ -110,7 +110,7 @@ def _port(process: subprocess.Popen[str]) -> int:
         raise AssertionError("the server's log is piped")
     port = 0
     for line in process.stderr:
-        if found := re.search(r"127\.0\.0\.1:(\d+)", line):
+        if '"listening"' in line and (found := re.search(r"127\.0\.0\.1:(\d+)", line)):
             port = int(found.group(1))
         if '"ready"' in line:
             threading.Thread(target=process.stderr.read, daemon=True).start()
