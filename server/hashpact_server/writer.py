@@ -189,7 +189,7 @@ class Writer:
     def _carry_out(self, group: Sequence[_Waiting]) -> None:
         self._committing = False
         try:
-            with resting():  # what a group holds, it gives back: a tenth of the time went into looking for cycles
+            with resting():  # a large group holds hundreds of thousands of rows, and none of them in a cycle
                 self._answer_all(group)
         except BaseException:
             # Nobody may wait for ever, nor be told that nothing was written when the disk was asked to.
