@@ -19,14 +19,50 @@ KINDS: Final = {
     9: "member_standing_set",
     10: "token_issued",
     11: "token_revoked",
+    12: "member_amended",
+    13: "member_left",
+    14: "member_policy_set",
     16: "item_created",
     17: "item_corroborated",
     18: "contribution_amended",
     19: "contribution_withdrawn",
     20: "item_withdrawn",
+    21: "opinion_given",
+    22: "opinion_revoked",
+    23: "item_limited",
+    24: "item_limit_lifted",
+    25: "dispute_opened",
+    26: "dispute_voted",
+    27: "dispute_lapsed",
+    28: "challenge_lodged",
+    29: "challenge_answered",
+    30: "challenge_lapsed",
+    31: "item_expired",
+    32: "signals_detached",
+    33: "item_merged",
+    34: "contribution_pending",
+    35: "contribution_decided",
+    40: "motion_proposed",
+    41: "motion_seconded",
+    42: "motion_closed",
+    43: "rulebook_adopted",
+    44: "rulebook_in_force",
+    45: "rollback_ordered",
+    46: "rolled_back",
+    47: "rollback_finished",
+    48: "benign_listed",
+    49: "benign_unlisted",
+    50: "alert_raised",
+    51: "alert_acknowledged",
+    56: "incident_opened",
+    57: "incident_prolonged",
+    58: "incident_closed",
+    59: "incident_acknowledged",
+    60: "drill_contributed",
 }
-_ABOUT_ITEMS: Final = range(16, 21)
-_ITEM_WITHDRAWN: Final = 20
+_ABOUT_ITEMS: Final = frozenset((*range(16, 28), 31, 32, 33))
+"""Kinds whose subject is an item. Their clear part begins with its status afterwards, but for those that close it."""
+_CLOSED: Final = {20: "withdrawn", 31: "expired", 33: "withdrawn"}
 _HEAD: Final = struct.Struct(">BQQH16sQB")
 _COMMITMENT_BYTES: Final = 32
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,7 +89,7 @@ def entry_of(public: bytes, *, redacted: bool) -> Entry:
         time = _EPOCH + timedelta(milliseconds=time_ms)
     except (struct.error, IndexError, UnicodeDecodeError, OverflowError) as error:
         raise nonsense("an entry that ends early") from error
-    if len(clear) != length or (kind in _ABOUT_ITEMS and not clear):
+    if len(clear) != length or (kind in _ABOUT_ITEMS and kind not in _CLOSED and not clear):
         raise nonsense("an entry of another length than it says")
     about_item = kind in _ABOUT_ITEMS
     return Entry(
@@ -62,7 +98,7 @@ def entry_of(public: bytes, *, redacted: bool) -> Entry:
         kind=KINDS.get(kind, f"unknown-{kind}"),
         subject=subject,
         item=subject if about_item else None,
-        status="" if not about_item else "withdrawn" if kind == _ITEM_WITHDRAWN else STATUSES.word(clear[0]),
+        status="" if not about_item else _CLOSED.get(kind) or STATUSES.word(clear[0]),
         label_classes=tuple(classes),
         member=member.hex(),
         redacted=redacted,

@@ -14,8 +14,8 @@ from hashpact_server.ledger.codec import LayoutError
 from hashpact_server.ledger.embedded import LedgerReader
 from hashpact_server.ledger.entry import Entry, check_private, parse
 from hashpact_server.scene import Scene
-from hashpact_server.state.apply import ContradictionError, UnknownEntryError
 from hashpact_server.state.row_store import StoredRows
+from hashpact_server.state.scope import ContradictionError, UnknownEntryError
 from hashpact_server.writer import Act, Encode, Writer
 
 

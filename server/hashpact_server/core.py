@@ -25,8 +25,8 @@ from hashpact_server.recent import Recent
 from hashpact_server.roster import Roster
 from hashpact_server.scene import Scene
 from hashpact_server.state import tables
-from hashpact_server.state.apply import Changes
 from hashpact_server.state.row_store import StoredRows, WritableRows
+from hashpact_server.state.scope import Changes
 from hashpact_server.state.tables import Table
 from hashpact_server.state.view import View
 
@@ -115,6 +115,10 @@ class Core:
         with resting(), self._whole_view() as view:
             self.matcher = Matcher(view, index_folder)
             self._follow(view)
+
+    def now_ms(self) -> int:
+        """The time that the next entry would carry, in Unix ms."""
+        return max(self.published.head.time_ms, self._clock_ms())
 
     @contextmanager
     def _whole_view(self) -> Iterator[View]:

@@ -20,6 +20,7 @@ from hashpact_server.index.segments import IndexDamagedError
 from hashpact_server.ledger.codec import u64
 from hashpact_server.ledger.entry import Entry, Kind, leaf_hash
 from hashpact_server.ledger.payloads import CONTRIBUTING, ContributionPayload
+from hashpact_server.state.reach import unlisting
 from hashpact_server.state.tables import DIGEST_KEY_BYTES
 from hashpact_server.state.view import View
 
@@ -100,16 +101,16 @@ def _catch_up(digests: DigestFilter, view: View) -> bool:
         if entry.kind == Kind.REDACTED:
             if view.entry(entry.subject).kind in CONTRIBUTING:
                 return False  # the digests went with the private part
-        elif entry.kind in (Kind.CONTRIBUTION_WITHDRAWN, Kind.ITEM_WITHDRAWN):
-            _remove(digests, _unlisted(entry.subject, since, view))
         elif entry.kind in CONTRIBUTING:
             _add(digests, (each for each in _digests_of(entry) if _is_listed(each, view)))
+        else:
+            _remove(digests, _unlisted(entry, since, view))
     return True
 
 
-def _unlisted(item: int, since: int, view: View) -> Iterator[Digest]:
-    """Digests that the filter held at its mark and the item lists no more. What came later it need not have held."""
-    for sequence in view.signal_entries(item):
+def _unlisted(entry: Entry, since: int, view: View) -> Iterator[Digest]:
+    """Digests that the filter held at its mark and the list does not. What came later it need not have held."""
+    for sequence in unlisting(entry, view):
         if sequence <= since:
             yield from (each for each in _digests_of(view.entry(sequence)) if not _is_listed(each, view))
 

@@ -28,9 +28,10 @@ from hashpact_server.ledger.entry import PSEUDONYM_BYTES, Draft, Kind
 from hashpact_server.ledger.payloads import MemberClear, MemberPayload, TokenPayload
 from hashpact_server.ledger.store import Store, StoreError
 from hashpact_server.matcher import Matcher
-from hashpact_server.state.apply import Changes, Scope, apply
+from hashpact_server.state.apply import apply
 from hashpact_server.state.row_store import WritableRows
 from hashpact_server.state.rows import Role
+from hashpact_server.state.scope import Changes, Scope
 from hashpact_server.tokens import member_token_hash, new_member_token
 from hashpact_server.writer import Writer
 

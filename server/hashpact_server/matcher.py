@@ -19,8 +19,8 @@ from hashpact_server import digests
 from hashpact_server.index import DigestFilter, Index
 from hashpact_server.index.base import RangeResult
 from hashpact_server.shelf import Shelf
-from hashpact_server.state.apply import Changes
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS
+from hashpact_server.state.scope import Changes
 from hashpact_server.state.view import View
 
 _ORDINAL_BITS: Final = np.uint64(SIGNAL_ORDINAL_BITS)

@@ -32,6 +32,7 @@ from hashpact.signals import SIGNAL_TYPES_BY_CODE
 
 from hashpact_server import addresses, listening, services, supervisor, versions
 from hashpact_server.addresses import Address
+from hashpact_server.clockwork import Clockwork
 from hashpact_server.config import Config
 from hashpact_server.datadir import DataDirectory
 from hashpact_server.engine import Engine
@@ -44,6 +45,7 @@ from hashpact_server.logs import event
 from hashpact_server.metrics import Metrics, MetricsPort, Reading
 from hashpact_server.replica import Replica, begin_list, check_mark
 from hashpact_server.reports import Reports
+from hashpact_server.rules.due import DUE_RULES, DUTIES
 from hashpact_server.services.health import HealthService
 from hashpact_server.services.roles import ROLES, STREAMS
 from hashpact_server.snapshot_files import SnapshotFiles
@@ -250,6 +252,9 @@ class Node:
         self._gate.open(lambda: engine.published.roster)
         if self.replica is None:
             self._health.set_serving(serving=True)
+            clockwork = Clockwork(engine, DUE_RULES, DUTIES)
+            clockwork.start()
+            undo.callback(clockwork.stop)
         else:
             self.replica.start()
             undo.callback(self.replica.stop)

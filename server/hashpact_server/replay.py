@@ -18,9 +18,10 @@ from hashpact_server.ledger.embedded import LedgerReader
 from hashpact_server.ledger.entry import Entry
 from hashpact_server.ledger.store import Store, StoreError, StoreFullError, Tx
 from hashpact_server.state import tables
-from hashpact_server.state.apply import Changes, ContradictionError, Scope, UnknownEntryError, apply
+from hashpact_server.state.apply import apply
 from hashpact_server.state.digest import state_digest
 from hashpact_server.state.row_store import StoredRows, WritableRows
+from hashpact_server.state.scope import Changes, ContradictionError, Scope, UnknownEntryError
 from hashpact_server.state.tables import Table
 
 PROBLEMS_MAX: Final = 100

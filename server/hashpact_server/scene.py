@@ -21,8 +21,9 @@ from hashpact_server.ledger.payloads import EpochClear
 from hashpact_server.matcher import Matcher, Neighbours, Wanted
 from hashpact_server.recent import Recent
 from hashpact_server.refusal import Refusal
-from hashpact_server.state.apply import Changes, Scope, apply
+from hashpact_server.state.apply import apply
 from hashpact_server.state.row_store import WritableRows
+from hashpact_server.state.scope import Changes, Scope
 from hashpact_server.state.view import View
 
 

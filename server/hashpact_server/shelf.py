@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,13 +27,13 @@ from numpy.typing import NDArray
 
 from hashpact_server import digests
 from hashpact_server.index import DigestFilter, Index, MultiIndex
-from hashpact_server.ledger.entry import Entry, Kind, leaf_hash
+from hashpact_server.ledger.entry import Entry, leaf_hash
 from hashpact_server.ledger.payloads import CONTRIBUTING, ContributionPayload
+from hashpact_server.state.reach import unlisting
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS
 from hashpact_server.state.view import View
 
 CURRENT: Final = "current"
-_REMOVING: Final = (Kind.REDACTED, Kind.CONTRIBUTION_WITHDRAWN, Kind.ITEM_WITHDRAWN)
 
 log: Final = logging.getLogger(__name__)
 
@@ -204,9 +204,8 @@ def _close(indexes: Mapping[int, MultiIndex]) -> None:
 def _catch_up(index: MultiIndex, code: int, since: int, view: View) -> None:
     """Bring an index that holds everything up to ``since``, and perhaps some of what came later, up to date."""
     for entry in view.entries(since + 1):
-        if entry.kind in _REMOVING:
-            for signals in _unlisted(entry, view):
-                index.remove(signals)
+        for sequence in unlisting(entry, view):
+            index.remove(_unlisted(view.entry(sequence), code, view))
     start = (since + 1) << SIGNAL_ORDINAL_BITS
     blocks = []
     for ids, _, values in view.value_blocks(code, start):
@@ -215,15 +214,12 @@ def _catch_up(index: MultiIndex, code: int, since: int, view: View) -> None:
     index.add_blocks(blocks)
 
 
-def _unlisted(entry: Entry, view: View) -> Iterator[NDArray[np.uint64]]:
-    """Ids of signals that an entry may have taken off the list; those that still stand there are left alone."""
-    if entry.kind == Kind.REDACTED:
-        yield _ids_of(view.entry(entry.subject))
-    else:
-        row = view.item(entry.subject)
-        if row is not None and not row.status.matches:
-            for sequence in view.signal_entries(entry.subject):
-                yield _ids_of(view.entry(sequence))
+def _unlisted(entry: Entry, code: int, view: View) -> NDArray[np.uint64]:
+    """Ids of the signals of one entry that the list does not hold."""
+    ids = _ids_of(entry)
+    if entry.payload is None:
+        return ids
+    return ids[[not view.lists(code, signal) for signal in ids.tolist()]]
 
 
 def _ids_of(entry: Entry) -> NDArray[np.uint64]:

@@ -14,6 +14,7 @@ from hashpact.v1 import contribution_service_pb2, lookup_service_pb2, signal_pb2
 from hashpact_server import config
 from hashpact_server.config import Limits
 from hashpact_server.ledger.entry import Kind
+from hashpact_server.ledger.payloads import RolledBackClear, Undone
 from hashpact_server.refusal import Refusal
 from hashpact_server.services.lookup import gather
 from hashpact_server.services.upload import UploadService
@@ -264,13 +265,15 @@ def test_another_list_in_the_same_place_begins_a_new_memory(forum: Forum, tmp_pa
     assert new_memory_id() != new_memory_id()
 
 
-def test_a_kind_that_came_later_makes_every_record_be_looked_at(forum: Forum, tmp_path: Path) -> None:
+def test_what_is_compared_and_told_anew(forum: Forum, tmp_path: Path) -> None:
     first, second = listed(forum, pdq(1), pdq(2))
     with memory_of(forum, tmp_path / "uploads") as memory, forum.engine.state.read() as view:
         entry = view.entry(first)
         assert journal.changed_items(view, [entry]) == {first}
         assert journal.changed_items(view, [view.entry(0)]) == set()
-        assert journal.changed_items(view, [entry, entry._replace(kind=max(Kind) + 1)]) is None
+        undone = RolledBackClear((Undone(first, first, 4), Undone(second, second, 1)))
+        rolled_back = entry._replace(kind=Kind.ROLLED_BACK, subject=0, clear=undone.encode())
+        assert journal.changed_items(view, [rolled_back]) == {first, second}
         stood = [Action("first", first, 5, 0, None), Action("second", second, 5, 0, Standing(2, ("x",)))]
         memory.record(MEMBER, stood)
         assert [each.reference for each in corrections(waiting(memory, Stream.CORRECTIONS))] == ["second"]

@@ -45,6 +45,25 @@ CONFIRMS: Final = 2
 CONTRIBUTING: Final = (Kind.ITEM_CREATED, Kind.ITEM_CORROBORATED, Kind.CONTRIBUTION_AMENDED)
 """Kinds whose payload is a contribution."""
 
+ABOUT_ITEM: Final = frozenset(
+    (
+        *CONTRIBUTING,
+        Kind.CONTRIBUTION_WITHDRAWN,
+        Kind.ITEM_WITHDRAWN,
+        Kind.OPINION_GIVEN,
+        Kind.OPINION_REVOKED,
+        Kind.ITEM_LIMITED,
+        Kind.ITEM_LIMIT_LIFTED,
+        Kind.DISPUTE_OPENED,
+        Kind.DISPUTE_VOTED,
+        Kind.DISPUTE_LAPSED,
+        Kind.ITEM_EXPIRED,
+        Kind.SIGNALS_DETACHED,
+        Kind.ITEM_MERGED,
+    )
+)
+"""Kinds whose subject is the one item that they are about."""
+
 QUALITY_NONE: Final = 255
 OPAQUE: Final = 0
 """Signal type number of a type that is kept but not searched; its name follows."""
@@ -251,3 +270,70 @@ class EpochClear:
         epoch, cause = reader.u32(), reader.u8()
         reader.end()
         return cls(epoch, cause)
+
+
+class Undone(NamedTuple):
+    """One entry of a member that a rollback undoes.
+
+    Attributes:
+        sequence: the entry.
+        item: the item that it is about.
+        status: where the item stands afterwards (``Status`` number).
+        restored: the earlier entry of the member that is its word on the item again; 0: it says nothing any more.
+        kept: positions of the entry's signals that stay listed, because others vouch for them.
+    """
+
+    sequence: int
+    item: int
+    status: int
+    restored: int = 0
+    kept: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBackClear:
+    """Clear part of ROLLED_BACK: a bounded part of what a rollback undoes."""
+
+    undone: tuple[Undone, ...]
+
+    def encode(self) -> bytes:
+        """The clear part's bytes."""
+        pieces = [u16(len(self.undone))]
+        for sequence, item, status, restored, kept in self.undone:
+            pieces += (u64(sequence), u64(item), u8(status), u64(restored), u16(len(kept)), *map(u16, kept))
+        return b"".join(pieces)
+
+    @classmethod
+    def decode(cls, clear: bytes) -> RolledBackClear:
+        """Read the clear part; raises LayoutError."""
+        reader = Reader(clear)
+        undone = []
+        for _ in range(reader.u16()):
+            sequence, item, status, restored = reader.u64(), reader.u64(), reader.u8(), reader.u64()
+            undone.append(Undone(sequence, item, status, restored, tuple(reader.u16() for _ in range(reader.u16()))))
+        reader.end()
+        return cls(tuple(undone))
+
+
+@dataclass(frozen=True, slots=True)
+class DetachedClear:
+    """Clear part of SIGNALS_DETACHED: where the item stands afterwards, and (entry, position) of each signal."""
+
+    status: int
+    signals: tuple[tuple[int, int], ...]
+
+    def encode(self) -> bytes:
+        """The clear part's bytes."""
+        pieces = [u8(self.status), u16(len(self.signals))]
+        for sequence, position in self.signals:
+            pieces += (u64(sequence), u16(position))
+        return b"".join(pieces)
+
+    @classmethod
+    def decode(cls, clear: bytes) -> DetachedClear:
+        """Read the clear part; raises LayoutError."""
+        reader = Reader(clear)
+        status = reader.u8()
+        signals = tuple((reader.u64(), reader.u16()) for _ in range(reader.u16()))
+        reader.end()
+        return cls(status, signals)

@@ -15,11 +15,11 @@ from hashpact.v1 import contribution_service_pb2, item_pb2
 from hashpact_server.config import Limits
 from hashpact_server.ledger.base import Head
 from hashpact_server.ledger.codec import texts, u64
-from hashpact_server.ledger.entry import Kind
 from hashpact_server.refusal import invalid_field
 from hashpact_server.rules.labels import clean_label
 from hashpact_server.rules.members import existing_member
 from hashpact_server.services.reading import bad_page_token, page_key, page_size, page_token
+from hashpact_server.state.reach import items_of
 from hashpact_server.state.rows import ItemRow, Status
 from hashpact_server.state.view import View
 from hashpact_server.tokens import Position
@@ -28,6 +28,10 @@ ITEM_MAX: Final = 2**64 - 1
 PAGE_SCAN_ITEMS_MAX: Final = 20_000
 PAGE_BYTES_MAX: Final = 1 << 20
 """Items with signals on one page, in bytes; the item that reaches it is the last."""
+_ORDINAL_BITS: Final = 16
+_ORDINAL_MAX: Final = (1 << _ORDINAL_BITS) - 1
+"""An entry is about fewer items than this."""
+
 _BLOCK_ITEMS: Final = 500
 
 Found = Iterator[tuple[int, ItemRow | None]]
@@ -100,11 +104,16 @@ def _every(view: View, after: int) -> Found:
 
 
 def _changed(view: View, after: int | None, token: str) -> Found:
-    """Items that entries are about, by the number of the entry."""
-    start = Position.decode(token).sequence if after is None else after
-    for entry in view.entries(start + 1):
-        about = view.entry(entry.subject) if entry.kind == Kind.REDACTED else entry
-        yield entry.sequence, view.item(about.subject)
+    """Items that entries are about, by the number of the entry and the item's place among those of the entry."""
+    if after is None:
+        after = Position.decode(token).sequence << _ORDINAL_BITS | _ORDINAL_MAX
+    for entry in view.entries(after >> _ORDINAL_BITS):
+        first = entry.sequence << _ORDINAL_BITS
+        if first > after:
+            yield first, None  # so that a scan of entries about no item gets on
+        for place, item in enumerate(sorted(items_of(entry, view)), first + 1):
+            if place > after:
+                yield place, view.item(item)
 
 
 def _statuses(request: contribution_service_pb2.ListItemsRequest) -> frozenset[Status]:

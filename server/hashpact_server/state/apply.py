@@ -18,13 +18,12 @@ whoever applies it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from hashpact.signals import SIGNAL_TYPES_BY_CODE
 
-from hashpact_server.ledger.base import Reading
 from hashpact_server.ledger.codec import Reader, u32, u64
 from hashpact_server.ledger.entry import FORMAT, Entry, Kind
 from hashpact_server.ledger.payloads import (
@@ -37,8 +36,8 @@ from hashpact_server.ledger.payloads import (
     StandingClear,
     TokenPayload,
 )
-from hashpact_server.state.row_store import RowReader, WritableRows
 from hashpact_server.state.rows import Basis, ContributionRow, ItemRow, MemberRow, Status, TokenRow, signal_id
+from hashpact_server.state.scope import ContradictionError, Scope, UnknownEntryError, signal_entries
 from hashpact_server.state.tables import (
     Table,
     contribution_key,
@@ -51,40 +50,6 @@ from hashpact_server.state.tables import (
 
 _SIGNAL_FORMS: Final = {kind.code: (kind.exact, kind.size_bytes) for kind in SIGNAL_TYPES_BY_CODE.values()}
 """Whether a signal type is exact and the length of its values, by code; every signal that is listed asks."""
-
-
-class UnknownEntryError(Exception):
-    """An entry of a kind or with a signal type that this version does not know: upgrade; it is never skipped."""
-
-
-class ContradictionError(Exception):
-    """An entry that cannot follow the ones before it: a mistake of the rule that made it, or damage."""
-
-
-@dataclass(slots=True)
-class Changes:
-    """What the memory has to follow after a commit.
-
-    Attributes:
-        added: (code, signal id, item, value) of perceptual values.
-        removed: (code, signal id) of perceptual values.
-        digests: (code, digest, whether it is listed now), in the order in which it happened.
-        people: whether members or tokens changed.
-    """
-
-    added: list[tuple[int, int, int, bytes]] = field(default_factory=list, repr=False)
-    removed: list[tuple[int, int]] = field(default_factory=list)
-    digests: list[tuple[int, bytes, bool]] = field(default_factory=list, repr=False)
-    people: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What apply may touch: the rows, earlier entries, and the list of changes."""
-
-    rows: WritableRows
-    ledger: Reading
-    changes: Changes
 
 
 def apply(entry: Entry, scope: Scope) -> None:
@@ -292,13 +257,6 @@ def _unlist_entry(entry: Entry, scope: Scope) -> None:
         elif scope.rows.get(Table.VALUES, value_key(kind.code, identity)) is not None:
             scope.rows.delete(Table.VALUES, value_key(kind.code, identity))
             scope.changes.removed.append((kind.code, identity))
-
-
-def signal_entries(item: int, rows: RowReader) -> Iterator[int]:
-    """Sequences of the entries that may hold signals of an item, oldest first."""
-    yield item
-    for key, _ in list(rows.scan(Table.ITEM_ENTRIES, prefix=u64(item))):
-        yield int.from_bytes(key[8:], "big")
 
 
 _APPLY: Final[Mapping[tuple[int, int], Callable[[Entry, Scope], None]]] = {

@@ -15,6 +15,7 @@ contributions   item u64, pseudonym (16)               sequence u64, basis u8, l
 item_entries    item u64, sequence u64                 empty: a later entry that may hold signals of the item
 digests         code u8, first 16 bytes of the digest  signal id u64, item u64, rest of the digest
 values          code u8, signal id u64                 item u64, the value
+due             due_ms u64, ``Due`` u8, subject u64    empty: what has to be decided by then (``clockwork``)
 ==============  =====================================  =============================================================
 
 Ordering. Sequences only grow, so ``items``, ``contributions``, ``item_entries`` and each signal type's part of
@@ -44,6 +45,25 @@ class Table(IntEnum):
     ITEM_ENTRIES = 7
     DIGESTS = 8
     VALUES = 9
+    OPINIONS = 10
+    CONDITIONS = 11
+    DISPUTES = 12
+    DISPUTE_VOTES = 13
+    CHALLENGES = 14
+    DUE = 15
+    MEMBER_POLICIES = 16
+    PENDING = 17
+    TALLIES = 18
+    MOTIONS = 19
+    RULEBOOK = 20
+    ROLLBACKS = 21
+    BENIGN = 22
+    BENIGN_VALUES = 23
+    ALERTS = 24
+    INCIDENTS = 25
+    INCIDENT_ITEMS = 26
+    INCIDENT_ACKS = 27
+    MEMBER_RECORDS = 28
 
     @property
     def stored_as(self) -> str:
@@ -60,7 +80,25 @@ DIGEST_KEY_BYTES: Final = 16
 
 _CODES: Final = tuple(bytes((code,)) for code in range(256))
 _VALUE_KEY: Final = struct.Struct(">BQ")
+_DUE_KEY: Final = struct.Struct(">QBQ")
 _SIGNAL_AND_ITEM: Final = struct.Struct(">QQ")
+
+
+class Due(IntEnum):
+    """What has to be decided at a time; the number of the thing stands behind it in the key."""
+
+    MOTION = 1
+    RULEBOOK = 2
+    DISPUTE = 3
+    CHALLENGE = 4
+    ITEM_EXPIRY = 5
+    INCIDENT = 6
+    PENDING = 7
+
+
+def due_key(due_ms: int, due: Due, subject: int) -> bytes:
+    """Key of a time: the rows stand in the order in which they are due."""
+    return _DUE_KEY.pack(due_ms, due, subject)
 
 
 def contribution_key(item: int, pseudonym: bytes) -> bytes:

@@ -14,10 +14,10 @@ from hashpact_server.ledger.base import Head, Reading
 from hashpact_server.ledger.codec import u32, u64
 from hashpact_server.ledger.entry import Entry
 from hashpact_server.ledger.payloads import ContributionPayload, ListedSignal
-from hashpact_server.state.apply import signal_entries
 from hashpact_server.state.row_store import RowReader
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS, ContributionRow, ItemRow, MemberRow, TokenRow
-from hashpact_server.state.tables import DIGEST_KEY_BYTES, Table, contribution_key, digest_key, value_key
+from hashpact_server.state.scope import signal_entries
+from hashpact_server.state.tables import DIGEST_KEY_BYTES, Due, Table, contribution_key, digest_key, value_key
 
 BLOCK_ROWS: Final = 65_536
 
@@ -181,6 +181,15 @@ class View:
     def signal_entries(self, item: int) -> Iterator[int]:
         """Sequences of the entries that may hold signals of an item, oldest first."""
         return signal_entries(item, self._rows)
+
+    def due(self, now_ms: int, *, limit: int) -> list[tuple[Due, int]]:
+        """What has to be decided by now, and the number of the thing that it is about; the oldest first."""
+        found: list[tuple[Due, int]] = []
+        for key, _ in self._rows.scan(Table.DUE):
+            if len(found) == limit or int.from_bytes(key[:8], "big") > now_ms:
+                break
+            found.append((Due(key[8]), int.from_bytes(key[9:], "big")))
+        return found
 
     def entries(self, start: int = 0) -> Iterator[Entry]:
         """Entries in order, from ``start`` on."""

@@ -5,27 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from hashpact_server.database import Connection
-from hashpact_server.ledger.entry import Entry, Kind
-from hashpact_server.ledger.payloads import CONTRIBUTING
+from hashpact_server.ledger.entry import Entry
+from hashpact_server.state.reach import items_of
 from hashpact_server.state.view import View
-
-_ONE_ITEM: Final = frozenset((*CONTRIBUTING, Kind.CONTRIBUTION_WITHDRAWN, Kind.ITEM_WITHDRAWN))
-"""Kinds that change the item that they are about, and no other."""
-
-_NO_ITEM: Final = frozenset(
-    (
-        Kind.GENESIS,
-        Kind.EPOCH_STARTED,
-        Kind.MEMBER_CREATED,
-        Kind.MEMBER_STANDING_SET,
-        Kind.TOKEN_ISSUED,
-        Kind.TOKEN_REVOKED,
-    )
-)
-"""Kinds that change none."""
 
 
 class Standing(NamedTuple):
@@ -96,17 +81,9 @@ def record(connection: Connection, view: View, member: bytes, actions: Iterable[
     return missing
 
 
-def changed_items(view: View, entries: Sequence[Entry]) -> set[int] | None:
-    """Items that these entries may have changed; None: any."""
-    items = set()
-    for entry in entries:
-        if entry.kind in _ONE_ITEM:
-            items.add(entry.subject)
-        elif entry.kind == Kind.REDACTED:
-            items.add(view.entry(entry.subject).subject)
-        elif entry.kind not in _NO_ITEM:
-            return None  # of a kind that came after this was written: it may be about many
-    return items
+def changed_items(view: View, entries: Sequence[Entry]) -> set[int]:
+    """Items that these entries may have changed."""
+    return {item for entry in entries for item in items_of(entry, view)}
 
 
 def compare(connection: Connection, view: View, items: Iterable[int] | None) -> int:

@@ -8,8 +8,8 @@ from hashpact_server.matcher import Neighbours
 from hashpact_server.rules.claims import check
 from hashpact_server.rules.identity import Sighting
 from hashpact_server.rules.signals import sort_out
-from hashpact_server.state.apply import Changes
 from hashpact_server.state.rows import TokenRow
+from hashpact_server.state.scope import Changes
 
 from tests.forum import Forum, offer, signal
 

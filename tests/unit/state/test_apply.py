@@ -12,8 +12,8 @@ import pytest
 from hashpact_server.engine import Engine
 from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.ledger.payloads import ListedSignal
-from hashpact_server.state.apply import ContradictionError, UnknownEntryError
 from hashpact_server.state.rows import Basis, Status
+from hashpact_server.state.scope import ContradictionError, UnknownEntryError
 
 from tests import listing
 from tests.listing import (
