@@ -89,6 +89,42 @@ def test_a_document_that_ends_badly_is_told(tmp_path: Path, ending: bytes) -> No
     assert ending == b"]" or {"NOT_JSON", "NO_VALUE"} & set(found[1:])
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        # brackets of the wrong kind
+        (b"[}{,%s]", ["NOT_JSON"]),
+        (b"[}, %s]", ["NOT_JSON", "ok"]),
+        (b"[%s}, %s]", ["ok", "NOT_JSON", "ok"]),
+        (b'[{"a": [1}, %s]', ["NOT_JSON", "ok"]),
+        (b'[{"a": ]}, %s]', ["NOT_JSON", "NOT_JSON", "ok", "NOT_JSON"]),
+        (b"[%s, {] %s", ["ok", "NOT_JSON", "ok"]),
+        # between documents, and behind the last
+        (b"[] , %s,\n%s\n", ["ok", "ok"]),
+        (b"[] x %s", ["NOT_JSON", "ok"]),
+        (b'[%s] ["x', ["ok", "NOT_JSON"]),
+        (b"[%s] x", ["ok", "NOT_JSON"]),
+        (b"%s}", ["ok", "NOT_JSON"]),
+        # ends in its middle
+        (b"[%s, %s", ["ok", "ok", "NOT_JSON"]),
+        # around the elements
+        (b'{"data": [%s}', ["ok", "NOT_JSON"]),
+        (b'{"data": [%s]], "x": 1}', ["ok", "NOT_JSON"]),
+        (b'{"data": [%s], %s}', ["ok", "NOT_JSON"]),
+        (b'{"x", "data": [%s]} %s', ["ok", "NOT_JSON", "ok"]),
+        (b'{"data": [%s], "y": {"data": [1]}, "data": [%s]}', ["ok", "ok"]),
+        (b'{"x": "' + b"x" * (3 << 20) + b'", "data": [%s]}', ["ok", "RECORD_TOO_LONG"]),
+        (b"[" * 5000 + b"]" * 5000 + b" %s", ["NOT_JSON", "ok"]),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 1 << 16])
+def test_nothing_is_lost_without_a_word(tmp_path: Path, content: bytes, expected: list[str], size: int) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(content.replace(b"%s", GOOD.encode()))
+    with Pieces(str(path), max(size, len(content) >> 16)) as opened:
+        assert ["ok" if isinstance(one, Record) else one.reason for one in read(opened)] == expected
+
+
 class Pieces(Source):
     """A source whose pieces are as small as asked for."""
 
@@ -133,7 +169,7 @@ def test_an_endless_element_holds_little(monkeypatch: pytest.MonkeyPatch) -> Non
         assert cutter.feed(b"x" * 99) == []
         assert len(cutter._kept) <= 100
     assert cutter.feed(b'"}, {}]') == [None, b"{}"]
-    assert not cutter.unfinished
+    assert cutter.finish() == []
 
 
 def test_refusals_say_where(tmp_path: Path) -> None:
