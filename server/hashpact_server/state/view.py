@@ -47,6 +47,11 @@ class View:
         """Where this view stands in history."""
         return self._head
 
+    @property
+    def rows(self) -> RowReader:
+        """The rows themselves: for the modules of this package that read one table's worth of them."""
+        return self._rows
+
     def member(self, pseudonym: bytes) -> MemberRow | None:
         """The member with this pseudonym."""
         value = self._rows.get(Table.MEMBERS, pseudonym)
