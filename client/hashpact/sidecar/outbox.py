@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from hashpact.sidecar.memory import Memory, Room, Wall
+from hashpact.sidecar.waiting import Waiting
 
 _PART: Final = "webhook"
 _SCHEMA: Final = (
@@ -23,7 +23,6 @@ _SCHEMA: Final = (
     "CREATE INDEX IF NOT EXISTS webhook_due ON webhook (due_at_ms, number)",
     "CREATE INDEX IF NOT EXISTS webhook_reference ON webhook (reference)",
 )
-_ALL_DUE: Final = "UPDATE webhook SET due_at_ms = min(due_at_ms, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Letter:
     attempts: int
 
 
-class Outbox:
+class Outbox(Waiting):
     """Letters that wait. Its methods block on the disk; any thread may call them.
 
     Args:
@@ -55,17 +54,16 @@ class Outbox:
     """
 
     def __init__(self, folder: Path, bytes_max: int, entries_max: int, clock: Callable[[], float] = time.time) -> None:
-        self._wall = Wall(clock)
-        self._room = Room(_PART, "it empties when the receiver answers", entries_max=entries_max, bytes_max=bytes_max)
-        self._memory = Memory(folder, _PART, _SCHEMA)
-        try:
-            with self._memory.writing() as rows:
-                # After a restart everything is due at once: the clock may have been set, the receiver repaired.
-                rows.execute(_ALL_DUE, (self._now_ms(),))
-                self._room.found(size for (size,) in rows.execute("SELECT bytes FROM webhook"))
-        except BaseException:
-            self._memory.close()
-            raise
+        super().__init__(
+            folder,
+            _PART,
+            _SCHEMA,
+            since="posted_at_ms",
+            emptied="it empties when the receiver answers",
+            entries_max=entries_max,
+            bytes_max=bytes_max,
+            clock=clock,
+        )
 
     def add(self, letter_id: str, reference: str, body: bytes) -> None:
         """Keep a letter; it is on the disk when this returns. One with this id that waits already stays as it is.
@@ -93,10 +91,7 @@ class Outbox:
 
     def due(self, limit: int) -> list[Letter]:
         """Letters whose time has come, longest due first."""
-        now = self._now_ms()
-        if self._wall.was_set_back(now):
-            with self._memory.writing() as rows:
-                rows.execute(_ALL_DUE, (now,))
+        now = self._due_by_ms()
         with self._memory.reading() as rows:
             found = rows.execute(
                 "SELECT id, body, attempts FROM webhook WHERE due_at_ms <= ? ORDER BY due_at_ms, number LIMIT ?",
@@ -132,25 +127,3 @@ class Outbox:
         self._room.give(size for (size,) in gone)
         self._memory.wipe()
         return len(gone)
-
-    def __len__(self) -> int:
-        return self._room.entries
-
-    @property
-    def bytes_waiting(self) -> int:
-        """Bytes that wait, as ``bytes_max`` counts them."""
-        return self._room.bytes
-
-    @property
-    def oldest_age_s(self) -> float:
-        """Time since the oldest letter was posted, in seconds; 0 when nothing waits."""
-        with self._memory.reading() as rows:
-            (oldest,) = rows.execute("SELECT min(posted_at_ms) FROM webhook").fetchone()
-        return 0.0 if oldest is None else max(0.0, (self._now_ms() - oldest) / 1000)
-
-    def close(self) -> None:
-        """Close it; nothing has to be saved."""
-        self._memory.close()
-
-    def _now_ms(self) -> int:
-        return self._wall.now_ms()

@@ -22,12 +22,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import BinaryIO, Final
 
 from hashpact.errors import StorageError
 from hashpact.probes import Probe
-from hashpact.sidecar.memory import REFERENCE_BYTES_MAX, Memory, Room, Wall, require_text, sync_folder, telling
+from hashpact.sidecar.memory import REFERENCE_BYTES_MAX, require_text, sync_folder, telling
+from hashpact.sidecar.waiting import Waiting
 from hashpact.signals import ImageSignals
 
 REASON_BYTES_MAX: Final = 64
@@ -45,7 +45,6 @@ _SCHEMA: Final = (
     "CREATE INDEX IF NOT EXISTS recheck_received ON recheck (received_at_ms)",
     "CREATE INDEX IF NOT EXISTS recheck_reference ON recheck (reference)",
 )
-_ALL_DUE: Final = "UPDATE recheck SET due_at_ms = min(due_at_ms, ?)"
 _BYTES, _SIGNALS = "bytes", "signals"
 
 
@@ -72,7 +71,7 @@ class QueuedUpload:
     id: str = ""
 
 
-class RecheckQueue:
+class RecheckQueue(Waiting):
     """Uploads that wait to be checked again. Its methods block on the disk; any thread may call them.
 
     Args:
@@ -88,11 +87,17 @@ class RecheckQueue:
     def __init__(
         self, folder: Path, bytes_max: int, entries_max: int, *, clock: Callable[[], float] = time.time
     ) -> None:
-        emptied = "it empties as soon as the list can be asked again"
-        self._room = Room(_PART, emptied, entries_max=entries_max, bytes_max=bytes_max)
-        self._wall = Wall(clock)
+        super().__init__(
+            folder,
+            _PART,
+            _SCHEMA,
+            since="received_at_ms",
+            emptied="it empties as soon as the list can be asked again",
+            entries_max=entries_max,
+            bytes_max=bytes_max,
+            clock=clock,
+        )
         self._media = folder / _PART
-        self._memory = Memory(folder, _PART, _SCHEMA)
         self._leases: dict[str, float] = {}
         try:
             with telling(f"{self._media} cannot be used"):
@@ -104,11 +109,9 @@ class RecheckQueue:
             raise
 
     def _tidy(self) -> None:
-        """After a crash: files that no row names go, and whatever waits is due at once (clocks may have been set)."""
-        with self._memory.writing() as rows:
-            rows.execute(_ALL_DUE, (self._now_ms(),))
+        """After a crash: files that no row names go."""
+        with self._memory.reading() as rows:
             named = {name for (name,) in rows.execute("SELECT id FROM recheck WHERE kind = ?", (_BYTES,))}
-            self._room.found(size for (size,) in rows.execute("SELECT bytes FROM recheck"))
         with telling(f"{self._media} cannot be tidied up"):
             for each in os.scandir(self._media):
                 if each.name not in named:
@@ -163,10 +166,7 @@ class RecheckQueue:
 
         One that is neither ``done`` nor put off with ``again`` within ``LEASE_S`` seconds comes again.
         """
-        now, moment = self._now_ms(), time.monotonic()
-        if self._wall.was_set_back(now):
-            with self._memory.writing() as rows:
-                rows.execute(_ALL_DUE, (now,))
+        now, moment = self._due_by_ms(), time.monotonic()
         with self._memory.reading() as rows:
             self._leases = {name: until for name, until in self._leases.items() if until > moment}
             found = rows.execute(
@@ -201,31 +201,6 @@ class RecheckQueue:
         count = self._delete("reference", reference)
         self._memory.wipe()
         return count
-
-    def __len__(self) -> int:
-        return self._room.entries
-
-    @property
-    def bytes_waiting(self) -> int:
-        """Bytes that wait, as ``bytes_max`` counts them."""
-        return self._room.bytes
-
-    @property
-    def oldest_age_s(self) -> float:
-        """Time since the oldest upload was received, in seconds; 0 when nothing waits."""
-        with self._memory.reading() as rows:
-            (oldest,) = rows.execute("SELECT min(received_at_ms) FROM recheck").fetchone()
-        return 0.0 if oldest is None else max(0.0, (self._now_ms() - oldest) / 1000)
-
-    def close(self) -> None:
-        """Close it; nothing has to be saved."""
-        self._memory.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
     def _delete(self, column: str, value: str) -> int:
         with self._memory.writing() as rows:
@@ -263,9 +238,6 @@ class RecheckQueue:
     ) -> QueuedUpload:
         source = self._media / name if kind == _BYTES else _unpacked(payload)
         return QueuedUpload(reference, source, received_at_ms, reason, attempts, name)
-
-    def _now_ms(self) -> int:
-        return self._wall.now_ms()
 
 
 def _size(media: bytes | Path) -> int:
