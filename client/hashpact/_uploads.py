@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from datetime import datetime
+from typing import Any, TypeVar
 
 from hashpact import _wire as wire
 from hashpact._operations import uploading
@@ -26,6 +27,8 @@ from hashpact.uploads import (
     UploadAction,
 )
 from hashpact.v1 import upload_service_pb2
+
+Seen = TypeVar("Seen")
 
 
 class UploadCalls:
@@ -95,16 +98,9 @@ class UploadCalls:
             UnavailableError: the replica could not be reached at first.
             ConflictError: nothing is remembered there, or ``after`` is of a memory that was deleted.
         """
+        request = upload_service_pb2.WatchRetroMatchesRequest
         told = uploading.Told(after, on_away)
-        while True:
-            try:
-                request = upload_service_pb2.WatchRetroMatchesRequest(after=told.after)
-                for message in self._transport.stream(wire.WATCH_RETRO_MATCHES, request):
-                    yield uploading.retro_matches(message)
-                    told.heard(message)
-                raise told.ended()
-            except ServiceError as error:
-                time.sleep(told.pause_s(error))
+        return self._watched(wire.WATCH_RETRO_MATCHES, request, uploading.retro_matches, told)
 
     def watch_corrections(self, after: str = "", *, on_away: OnAway | None = None) -> Iterator[Corrections]:
         """Actions whose ground has changed: "undo these". As :meth:`watch_retro_matches`.
@@ -113,12 +109,17 @@ class UploadCalls:
             after: see :meth:`watch_retro_matches`.
             on_away: see :meth:`watch_retro_matches`.
         """
+        request = upload_service_pb2.WatchCorrectionsRequest
         told = uploading.Told(after, on_away)
+        return self._watched(wire.WATCH_CORRECTIONS, request, uploading.corrections, told)
+
+    def _watched(
+        self, method: wire.Method[Any], request: type[Any], seen: Callable[[Any], Seen], told: uploading.Told
+    ) -> Iterator[Seen]:
         while True:
             try:
-                request = upload_service_pb2.WatchCorrectionsRequest(after=told.after)
-                for message in self._transport.stream(wire.WATCH_CORRECTIONS, request):
-                    yield uploading.corrections(message)
+                for message in self._transport.stream(method, request(after=told.after)):
+                    yield seen(message)
                     told.heard(message)
                 raise told.ended()
             except ServiceError as error:
@@ -188,31 +189,26 @@ class AsyncUploadCalls:
         """As :meth:`hashpact.Client.forget_uploads`."""
         return await self._transport.run(uploading.forget(references, before_time))
 
-    async def watch_retro_matches(
-        self, after: str = "", *, on_away: OnAway | None = None
-    ) -> AsyncIterator[RetroMatches]:
+    def watch_retro_matches(self, after: str = "", *, on_away: OnAway | None = None) -> AsyncIterator[RetroMatches]:
         """As :meth:`hashpact.Client.watch_retro_matches`."""
+        request = upload_service_pb2.WatchRetroMatchesRequest
         told = uploading.Told(after, on_away)
-        while True:
-            try:
-                request = upload_service_pb2.WatchRetroMatchesRequest(after=told.after)
-                async with aclosing(self._transport.stream(wire.WATCH_RETRO_MATCHES, request)) as messages:
-                    async for message in messages:
-                        yield uploading.retro_matches(message)
-                        told.heard(message)
-                raise told.ended()
-            except ServiceError as error:
-                await asyncio.sleep(told.pause_s(error))
+        return self._watched(wire.WATCH_RETRO_MATCHES, request, uploading.retro_matches, told)
 
-    async def watch_corrections(self, after: str = "", *, on_away: OnAway | None = None) -> AsyncIterator[Corrections]:
+    def watch_corrections(self, after: str = "", *, on_away: OnAway | None = None) -> AsyncIterator[Corrections]:
         """As :meth:`hashpact.Client.watch_corrections`."""
+        request = upload_service_pb2.WatchCorrectionsRequest
         told = uploading.Told(after, on_away)
+        return self._watched(wire.WATCH_CORRECTIONS, request, uploading.corrections, told)
+
+    async def _watched(
+        self, method: wire.Method[Any], request: type[Any], seen: Callable[[Any], Seen], told: uploading.Told
+    ) -> AsyncIterator[Seen]:
         while True:
             try:
-                request = upload_service_pb2.WatchCorrectionsRequest(after=told.after)
-                async with aclosing(self._transport.stream(wire.WATCH_CORRECTIONS, request)) as messages:
+                async with aclosing(self._transport.stream(method, request(after=told.after))) as messages:
                     async for message in messages:
-                        yield uploading.corrections(message)
+                        yield seen(message)
                         told.heard(message)
                 raise told.ended()
             except ServiceError as error:
