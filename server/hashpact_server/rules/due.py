@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from hashpact_server.rules import motions
 from hashpact_server.scene import Scene
 from hashpact_server.state.tables import Due
 from hashpact_server.state.view import View
@@ -28,5 +29,9 @@ class Duty:
     carry_out: Callable[[Scene], bool]
 
 
-DUE_RULES: Final[Mapping[Due, Rule]] = MappingProxyType({})
+DUE_RULES: Final[Mapping[Due, Rule]] = MappingProxyType(
+    {
+        Due.MOTION: motions.lapse,
+    }
+)
 DUTIES: Final[tuple[Duty, ...]] = ()

@@ -11,6 +11,7 @@ from hashpact.v1 import (
     lookup_service_pb2_grpc,
     member_service_pb2_grpc,
     report_service_pb2_grpc,
+    steward_service_pb2_grpc,
     upload_service_pb2_grpc,
 )
 
@@ -23,6 +24,7 @@ from hashpact_server.services.feed import FeedService
 from hashpact_server.services.lookup import LookupService
 from hashpact_server.services.member import MemberService
 from hashpact_server.services.report import ReportService
+from hashpact_server.services.steward import StewardService
 from hashpact_server.services.upload import UploadService
 from hashpact_server.snapshot_files import SnapshotFiles
 from hashpact_server.uploads import UploadMemory
@@ -42,6 +44,7 @@ def register(
     lookup_service_pb2_grpc.add_LookupServiceServicer_to_server(LookupService(engine, limits), server)
     contribution_service_pb2_grpc.add_ContributionServiceServicer_to_server(ContributionService(engine, limits), server)
     member_service_pb2_grpc.add_MemberServiceServicer_to_server(MemberService(engine, limits), server)
+    steward_service_pb2_grpc.add_StewardServiceServicer_to_server(StewardService(engine, limits), server)
     feed_service_pb2_grpc.add_FeedServiceServicer_to_server(FeedService(engine, files, limits), server)
     report_service_pb2_grpc.add_ReportServiceServicer_to_server(ReportService(engine, reports, limits), server)
     upload_service_pb2_grpc.add_UploadServiceServicer_to_server(UploadService(engine, memory, limits), server)

@@ -13,6 +13,7 @@ ANY: Final = frozenset(Role)
 
 _READERS: Final = frozenset({Role.CONTRIBUTE, Role.REVIEW, Role.REPLICATE, Role.STEWARD, Role.AUDIT})
 _STEWARD: Final = frozenset({Role.STEWARD})
+_GOVERNORS: Final = frozenset({Role.STEWARD, Role.AUDIT})
 _CHECK: Final = frozenset({Role.CHECK})
 
 ROLES: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
@@ -30,6 +31,10 @@ ROLES: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         # Every member for itself; for others the rule asks for a steward.
         "/hashpact.v1.MemberService/IssueToken": ANY,
         "/hashpact.v1.MemberService/RevokeToken": ANY,
+        "/hashpact.v1.StewardService/Propose": _STEWARD,
+        "/hashpact.v1.StewardService/Second": _STEWARD,
+        "/hashpact.v1.StewardService/WithdrawMotion": _STEWARD,
+        "/hashpact.v1.StewardService/ListMotions": _GOVERNORS,
         "/hashpact.v1.FeedService/Watch": frozenset({Role.REPLICATE}),
         "/hashpact.v1.FeedService/Snapshot": frozenset({Role.REPLICATE}),
         "/hashpact.v1.CapabilitiesService/GetCapabilities": ANY,

@@ -36,6 +36,7 @@ from hashpact_server.ledger.payloads import (
     StandingClear,
     TokenPayload,
 )
+from hashpact_server.state import apply_steward
 from hashpact_server.state.rows import Basis, ContributionRow, ItemRow, MemberRow, Status, TokenRow, signal_id
 from hashpact_server.state.scope import ContradictionError, Scope, UnknownEntryError, signal_entries
 from hashpact_server.state.tables import (
@@ -272,5 +273,6 @@ _APPLY: Final[Mapping[tuple[int, int], Callable[[Entry, Scope], None]]] = {
     (Kind.CONTRIBUTION_AMENDED, 1): _item_contributed,
     (Kind.CONTRIBUTION_WITHDRAWN, 1): _contribution_withdrawn,
     (Kind.ITEM_WITHDRAWN, 1): _item_withdrawn,
+    **apply_steward.APPLY,
 }
 """{kind, format} -> function. Entries never change what their kind and format mean."""
