@@ -150,7 +150,7 @@ class Scene(View):
         """What is recorded in the block is undone alone when it raises; :class:`Undo` undoes it and goes on."""
         ledger_mark, rows_mark = self._appending.mark(), self._writable.mark()
         added, removed, people = len(self.changes.added), len(self.changes.removed), self.changes.people
-        digests = len(self.changes.digests)
+        digests, benign = len(self.changes.digests), self.changes.benign
         epoch, recent_mark = self._epoch, self._recent.mark()
         self._settled = frozenset()
         try:
@@ -160,7 +160,7 @@ class Scene(View):
             self._writable.rewind(rows_mark)
             self._recent.rewind(recent_mark)
             del self.changes.added[added:], self.changes.removed[removed:], self.changes.digests[digests:]
-            self.changes.people = people
+            self.changes.people, self.changes.benign = people, benign
             self._epoch = epoch
             if not isinstance(error, Undo):
                 raise

@@ -53,6 +53,10 @@ CODES: Final[dict[int, int]] = {
     reasons.ERROR_REASON_RULEBOOK_NOT_FOUND: code_pb2.NOT_FOUND,
     reasons.ERROR_REASON_ROLLBACK_RUNNING: code_pb2.FAILED_PRECONDITION,
     reasons.ERROR_REASON_ENTRY_NOT_FOUND: code_pb2.NOT_FOUND,
+    reasons.ERROR_REASON_QUOTA_EXCEEDED: code_pb2.RESOURCE_EXHAUSTED,
+    reasons.ERROR_REASON_ALERT_NOT_FOUND: code_pb2.NOT_FOUND,
+    reasons.ERROR_REASON_BENIGN_NOT_FOUND: code_pb2.NOT_FOUND,
+    reasons.ERROR_REASON_DECOYS_OFF: code_pb2.FAILED_PRECONDITION,
     # An outcome of Contribute, and the error of an Amend that could add nothing.
     reasons.ERROR_REASON_SIGNAL_TAKEN: code_pb2.FAILED_PRECONDITION,
 }
@@ -62,6 +66,7 @@ _QUOTAS: Final = (
     reasons.ERROR_REASON_TOO_MANY_REQUESTS,
     reasons.ERROR_REASON_STORE_FULL,
     reasons.ERROR_REASON_WATCHER_TOO_SLOW,
+    reasons.ERROR_REASON_QUOTA_EXCEEDED,
 )
 
 

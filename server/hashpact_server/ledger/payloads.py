@@ -15,6 +15,11 @@
     CONTRIBUTION_AMENDED     status u8                              contribution
     CONTRIBUTION_WITHDRAWN   status u8, reason u8                   -
     ITEM_WITHDRAWN           reason u8                              -
+    BENIGN_LISTED            kind u8                                note text, u16 count, signal_type u16, value blob
+    BENIGN_UNLISTED          -                                      -
+    ALERT_RAISED             alert u8, item u64, pseudonym (16),    note text
+                             count u64
+    ALERT_ACKNOWLEDGED       -                                      note text
 
     contribution: basis u8, observed_ms u64 (0: not said), observer_role text,
                   labels texts, signals u16 count, each signal_type u16, [name text if signal_type is 0],

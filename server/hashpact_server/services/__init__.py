@@ -11,11 +11,13 @@ from hashpact.v1 import (
     lookup_service_pb2_grpc,
     member_service_pb2_grpc,
     report_service_pb2_grpc,
+    safeguard_service_pb2_grpc,
     steward_service_pb2_grpc,
     upload_service_pb2_grpc,
 )
 
 from hashpact_server.config import Config
+from hashpact_server.decoys import Decoys
 from hashpact_server.engine import Engine
 from hashpact_server.reports import Reports
 from hashpact_server.services.capabilities import CapabilitiesService
@@ -24,6 +26,7 @@ from hashpact_server.services.feed import FeedService
 from hashpact_server.services.lookup import LookupService
 from hashpact_server.services.member import MemberService
 from hashpact_server.services.report import ReportService
+from hashpact_server.services.safeguard import SafeguardService
 from hashpact_server.services.steward import StewardService
 from hashpact_server.services.upload import UploadService
 from hashpact_server.snapshot_files import SnapshotFiles
@@ -38,6 +41,7 @@ def register(
     *,
     reports: Reports | None,
     memory: UploadMemory | None,
+    decoys: Decoys | None = None,
 ) -> None:
     """Add every service of ``hashpact.v1`` to a ``grpc.Server``, or to whatever takes handlers as one does."""
     limits = config.limits
@@ -47,6 +51,7 @@ def register(
     steward_service_pb2_grpc.add_StewardServiceServicer_to_server(StewardService(engine, limits), server)
     feed_service_pb2_grpc.add_FeedServiceServicer_to_server(FeedService(engine, files, limits), server)
     report_service_pb2_grpc.add_ReportServiceServicer_to_server(ReportService(engine, reports, limits), server)
+    safeguard_service_pb2_grpc.add_SafeguardServiceServicer_to_server(SafeguardService(engine, limits, decoys), server)
     upload_service_pb2_grpc.add_UploadServiceServicer_to_server(UploadService(engine, memory, limits), server)
     capabilities_service_pb2_grpc.add_CapabilitiesServiceServicer_to_server(
         CapabilitiesService(engine, limits, memory.settings if memory else None), server

@@ -42,6 +42,10 @@ ROLES: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         # Everybody their own; all of them for stewards and auditors.
         "/hashpact.v1.ReportService/GetMatchStatistics": frozenset({Role.CHECK, Role.STEWARD, Role.AUDIT}),
         "/hashpact.v1.ReportService/DeleteReports": frozenset({Role.CHECK, Role.STEWARD}),
+        "/hashpact.v1.SafeguardService/ListBenign": _READERS,
+        "/hashpact.v1.SafeguardService/ListAlerts": frozenset({Role.STEWARD, Role.AUDIT}),
+        "/hashpact.v1.SafeguardService/AcknowledgeAlert": _STEWARD,
+        "/hashpact.v1.SafeguardService/TraceSignals": _STEWARD,
         "/hashpact.v1.UploadService/RememberUploads": _CHECK,
         "/hashpact.v1.UploadService/RecordActions": _CHECK,
         "/hashpact.v1.UploadService/ForgetUploads": _CHECK,

@@ -37,6 +37,7 @@ from hashpact_server.ledger.payloads import (
     TokenPayload,
 )
 from hashpact_server.state import apply_steward
+from hashpact_server.state.apply_safeguards import APPLY_SAFEGUARDS
 from hashpact_server.state.rows import Basis, ContributionRow, ItemRow, MemberRow, Status, TokenRow, signal_id
 from hashpact_server.state.scope import ContradictionError, Scope, UnknownEntryError, signal_entries
 from hashpact_server.state.tables import (
@@ -199,6 +200,8 @@ def _redacted(entry: Entry, scope: Scope) -> None:
     elif target.kind == Kind.TOKEN_ISSUED:
         scope.rows.delete(Table.TOKENS, u64(target.sequence))
         scope.changes.people = True
+    elif target.kind == Kind.BENIGN_LISTED:
+        scope.changes.benign = True  # its row says nothing of its values
 
 
 def _redact_member(target: Entry, scope: Scope) -> None:
@@ -274,5 +277,6 @@ _APPLY: Final[Mapping[tuple[int, int], Callable[[Entry, Scope], None]]] = {
     (Kind.CONTRIBUTION_WITHDRAWN, 1): _contribution_withdrawn,
     (Kind.ITEM_WITHDRAWN, 1): _item_withdrawn,
     **apply_steward.APPLY,
+    **APPLY_SAFEGUARDS,
 }
 """{kind, format} -> function. Entries never change what their kind and format mean."""

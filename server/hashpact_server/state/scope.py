@@ -28,12 +28,14 @@ class Changes:
         removed: (code, signal id) of perceptual values.
         digests: (code, digest, whether it is listed now), in the order in which it happened.
         people: whether members or tokens changed.
+        benign: whether the benign list changed.
     """
 
     added: list[tuple[int, int, int, bytes]] = field(default_factory=list, repr=False)
     removed: list[tuple[int, int]] = field(default_factory=list)
     digests: list[tuple[int, bytes, bool]] = field(default_factory=list, repr=False)
     people: bool = False
+    benign: bool = False
 
 
 @dataclass(frozen=True, slots=True)

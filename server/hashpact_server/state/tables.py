@@ -58,7 +58,6 @@ class Table(IntEnum):
     RULEBOOK = 20
     ROLLBACKS = 21
     BENIGN = 22
-    BENIGN_VALUES = 23
     ALERTS = 24
     INCIDENTS = 25
     INCIDENT_ITEMS = 26

@@ -11,6 +11,7 @@ from hashpact.v1 import (
     lookup_service_pb2,
     member_service_pb2,
     report_service_pb2,
+    safeguard_service_pb2,
     steward_service_pb2,
     upload_service_pb2,
 )
@@ -29,6 +30,7 @@ SERVICES = [
         member_service_pb2,
         report_service_pb2,
         steward_service_pb2,
+        safeguard_service_pb2,
         upload_service_pb2,
     )
     for service in module.DESCRIPTOR.services_by_name.values()
