@@ -193,6 +193,47 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Outcome. A reference is empty, longer than 256 characters, or names two uploads of one call."""
     ERROR_REASON_ACTION_INVALID: _ErrorReason.ValueType  # 51
     """Outcome. No action, or one that this server does not know; or it names no item, or a time that is none or in the future."""
+    ERROR_REASON_MOTION_NOT_FOUND: _ErrorReason.ValueType  # 55
+    """`NOT_FOUND`. No motion has this number.
+
+    {"reason": "MOTION_NOT_FOUND", "domain": "hashpact"}
+    """
+    ERROR_REASON_MOTION_CLOSED: _ErrorReason.ValueType  # 56
+    """`FAILED_PRECONDITION`. The motion was seconded, withdrawn, has lapsed, or its content was redacted: propose it anew.
+
+    {"reason": "MOTION_CLOSED", "domain": "hashpact"}
+    """
+    ERROR_REASON_SECONDER_NOT_INDEPENDENT: _ErrorReason.ValueType  # 57
+    """`PERMISSION_DENIED`. A motion is seconded by another full, active steward of another corporate group than the one who proposed it.
+
+    {"reason": "SECONDER_NOT_INDEPENDENT", "domain": "hashpact"}
+    """
+    ERROR_REASON_PROPOSER_NOT_FULL: _ErrorReason.ValueType  # 58
+    """`FAILED_PRECONDITION`. A member on trial proposes no motions: two stewards have to confirm it first.
+
+    {"reason": "PROPOSER_NOT_FULL", "domain": "hashpact"}
+    """
+    ERROR_REASON_RULEBOOK_INVALID: _ErrorReason.ValueType  # 59
+    """`INVALID_ARGUMENT`. A taxonomy or policy breaks its format.
+
+    {"reason": "RULEBOOK_INVALID", "domain": "hashpact"}
+    BadRequest: [{"field": "policy.groups_min", "description": "a number from 1 to 100"}]
+    """
+    ERROR_REASON_RULEBOOK_NOT_FOUND: _ErrorReason.ValueType  # 60
+    """`NOT_FOUND`. The taxonomy or policy has no such version.
+
+    {"reason": "RULEBOOK_NOT_FOUND", "domain": "hashpact"}
+    """
+    ERROR_REASON_ROLLBACK_RUNNING: _ErrorReason.ValueType  # 61
+    """`FAILED_PRECONDITION`. An earlier rollback of this member still goes on: wait until it is finished.
+
+    {"reason": "ROLLBACK_RUNNING", "domain": "hashpact"}
+    """
+    ERROR_REASON_ENTRY_NOT_FOUND: _ErrorReason.ValueType  # 62
+    """`NOT_FOUND`. No entry has this number, or it has no private part that could be deleted.
+
+    {"reason": "ENTRY_NOT_FOUND", "domain": "hashpact"}
+    """
     ERROR_REASON_SIGNAL_BENIGN: _ErrorReason.ValueType  # 70
     """Outcome. A value lies near one on the benign list: known good media, which are not to be contributed. Where that is wrong,
     stewards take it off that list.
@@ -404,6 +445,47 @@ ERROR_REASON_REFERENCE_INVALID: ErrorReason.ValueType  # 50
 """Outcome. A reference is empty, longer than 256 characters, or names two uploads of one call."""
 ERROR_REASON_ACTION_INVALID: ErrorReason.ValueType  # 51
 """Outcome. No action, or one that this server does not know; or it names no item, or a time that is none or in the future."""
+ERROR_REASON_MOTION_NOT_FOUND: ErrorReason.ValueType  # 55
+"""`NOT_FOUND`. No motion has this number.
+
+{"reason": "MOTION_NOT_FOUND", "domain": "hashpact"}
+"""
+ERROR_REASON_MOTION_CLOSED: ErrorReason.ValueType  # 56
+"""`FAILED_PRECONDITION`. The motion was seconded, withdrawn, has lapsed, or its content was redacted: propose it anew.
+
+{"reason": "MOTION_CLOSED", "domain": "hashpact"}
+"""
+ERROR_REASON_SECONDER_NOT_INDEPENDENT: ErrorReason.ValueType  # 57
+"""`PERMISSION_DENIED`. A motion is seconded by another full, active steward of another corporate group than the one who proposed it.
+
+{"reason": "SECONDER_NOT_INDEPENDENT", "domain": "hashpact"}
+"""
+ERROR_REASON_PROPOSER_NOT_FULL: ErrorReason.ValueType  # 58
+"""`FAILED_PRECONDITION`. A member on trial proposes no motions: two stewards have to confirm it first.
+
+{"reason": "PROPOSER_NOT_FULL", "domain": "hashpact"}
+"""
+ERROR_REASON_RULEBOOK_INVALID: ErrorReason.ValueType  # 59
+"""`INVALID_ARGUMENT`. A taxonomy or policy breaks its format.
+
+{"reason": "RULEBOOK_INVALID", "domain": "hashpact"}
+BadRequest: [{"field": "policy.groups_min", "description": "a number from 1 to 100"}]
+"""
+ERROR_REASON_RULEBOOK_NOT_FOUND: ErrorReason.ValueType  # 60
+"""`NOT_FOUND`. The taxonomy or policy has no such version.
+
+{"reason": "RULEBOOK_NOT_FOUND", "domain": "hashpact"}
+"""
+ERROR_REASON_ROLLBACK_RUNNING: ErrorReason.ValueType  # 61
+"""`FAILED_PRECONDITION`. An earlier rollback of this member still goes on: wait until it is finished.
+
+{"reason": "ROLLBACK_RUNNING", "domain": "hashpact"}
+"""
+ERROR_REASON_ENTRY_NOT_FOUND: ErrorReason.ValueType  # 62
+"""`NOT_FOUND`. No entry has this number, or it has no private part that could be deleted.
+
+{"reason": "ENTRY_NOT_FOUND", "domain": "hashpact"}
+"""
 ERROR_REASON_SIGNAL_BENIGN: ErrorReason.ValueType  # 70
 """Outcome. A value lies near one on the benign list: known good media, which are not to be contributed. Where that is wrong,
 stewards take it off that list.
