@@ -25,10 +25,11 @@ from hashpact_server.ledger.merkle import HASH_BYTES, TILE_WIDTH, Frontier, Righ
 from hashpact_server.ledger.store import StoreError, Tx
 from hashpact_server.replay import Report
 from hashpact_server.shelf import Shelf
+from hashpact_server.state import members
 from hashpact_server.state.digest import MODULUS, row_hash, state_digest
 from hashpact_server.state.row_store import StoredRows
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS, ContributionRow, ItemRow, MemberRow, TokenRow
-from hashpact_server.state.tables import Table
+from hashpact_server.state.tables import Due, Table
 from hashpact_server.state.view import View
 
 _LEAVES_AT_ONCE = 65_536
@@ -287,6 +288,11 @@ def _check_value(rows: StoredRows, key: bytes, value: bytes) -> str | None:
     return _check_live(rows, item)
 
 
+def _check_due(_rows: StoredRows, key: bytes, value: bytes) -> str | None:
+    Due(key[8])
+    return "has a value" if value else None
+
+
 _ROW_CHECKS: Final[Mapping[Table, Callable[[StoredRows, bytes, bytes], str | None]]] = {
     Table.EPOCHS: _check_epoch,
     Table.MEMBERS: _check_member,
@@ -297,6 +303,8 @@ _ROW_CHECKS: Final[Mapping[Table, Callable[[StoredRows, bytes, bytes], str | Non
     Table.ITEM_ENTRIES: _check_item_entry,
     Table.DIGESTS: _check_digest,
     Table.VALUES: _check_value,
+    Table.DUE: _check_due,
+    **members.ROW_CHECKS,
 }
 
 _KEY_BYTES: Final[Mapping[Table, int]] = {
@@ -308,4 +316,8 @@ _KEY_BYTES: Final[Mapping[Table, int]] = {
     Table.ITEM_ENTRIES: 16,
     Table.DIGESTS: 17,
     Table.VALUES: 9,
+    Table.DUE: 17,
+    Table.PENDING: 8,
+    Table.TALLIES: 16,
+    Table.MEMBER_RECORDS: 16,
 }

@@ -8,8 +8,10 @@
     REDACTED                 reason u8                              -
     MEMBER_CREATED           pseudonym (16), u8 count, roles u8     name text, group text
     MEMBER_STANDING_SET      pseudonym (16), suspended u8           -
-    TOKEN_ISSUED             pseudonym (16)                         SHA-256 of the token (32), expiry_ms u64 (0: none)
+    TOKEN_ISSUED             pseudonym (16) [, u8 count, roles u8]  SHA-256 of the token (32), expiry_ms u64 (0: none)
     TOKEN_REVOKED            -                                      -
+    MEMBER_AMENDED           see ``payloads_members``               group, agreement, contact by day, by night: texts
+    MEMBER_LEFT              see ``payloads_members``               reason text
     ITEM_CREATED             status u8                              contribution
     ITEM_CORROBORATED        status u8                              contribution
     CONTRIBUTION_AMENDED     status u8                              contribution
@@ -20,6 +22,8 @@
     ALERT_RAISED             alert u8, item u64, pseudonym (16),    note text
                              count u64
     ALERT_ACKNOWLEDGED       -                                      note text
+    CONTRIBUTION_PENDING     see ``payloads_members``               contribution
+    CONTRIBUTION_DECIDED     see ``payloads_members``               reason text
 
     contribution: basis u8, observed_ms u64 (0: not said), observer_role text,
                   labels texts, signals u16 count, each signal_type u16, [name text if signal_type is 0],

@@ -11,6 +11,7 @@ from hashpact.v1 import error_reason_pb2
 from hashpact_server.config import Limits
 from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.ledger.payloads import MemberClear, MemberPayload, StandingClear, TokenPayload
+from hashpact_server.ledger.payloads_members import TokenClear
 from hashpact_server.refusal import Refusal, invalid_field, over_limit
 from hashpact_server.scene import Scene
 from hashpact_server.state.rows import MemberRow, Role, TokenRow
@@ -162,7 +163,7 @@ def _token_owner(view: View, token_id: int) -> bytes | None:
     if token_id > view.head.sequence:
         return None
     entry = view.entry(token_id)
-    return entry.clear if entry.kind == Kind.TOKEN_ISSUED else None
+    return TokenClear.decode(entry.clear).pseudonym if entry.kind == Kind.TOKEN_ISSUED else None
 
 
 def _has_other_steward(view: View, row: MemberRow) -> bool:

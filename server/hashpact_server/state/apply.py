@@ -25,7 +25,7 @@ from typing import Final
 from hashpact.signals import SIGNAL_TYPES_BY_CODE
 
 from hashpact_server.ledger.codec import Reader, u32, u64
-from hashpact_server.ledger.entry import FORMAT, Entry, Kind
+from hashpact_server.ledger.entry import FORMAT, SERVICE, Entry, Kind
 from hashpact_server.ledger.payloads import (
     CONTRIBUTING,
     OPAQUE,
@@ -36,7 +36,8 @@ from hashpact_server.ledger.payloads import (
     StandingClear,
     TokenPayload,
 )
-from hashpact_server.state import apply_steward
+from hashpact_server.ledger.payloads_members import TokenClear
+from hashpact_server.state import apply_members, apply_steward
 from hashpact_server.state.apply_safeguards import APPLY_SAFEGUARDS
 from hashpact_server.state.rows import Basis, ContributionRow, ItemRow, MemberRow, Status, TokenRow, signal_id
 from hashpact_server.state.scope import ContradictionError, Scope, UnknownEntryError, signal_entries
@@ -68,6 +69,7 @@ def apply(entry: Entry, scope: Scope) -> None:
             f"entry {entry.sequence} has kind {entry.kind}, which this version does not know: upgrade"
         )
     rule(entry, scope)
+    apply_members.tally(entry, scope)
 
 
 def _genesis(entry: Entry, scope: Scope) -> None:
@@ -90,6 +92,8 @@ def _member_created(entry: Entry, scope: Scope) -> None:
         taken = scope.rows.put(Table.MEMBER_NAMES, known.name.encode(), clear.pseudonym)
     if taken is not None:
         raise ContradictionError(f"entry {entry.sequence} creates a member that exists")
+    if entry.member != SERVICE:
+        apply_members.begin_trial(clear.pseudonym, scope)
     scope.changes.people = True
 
 
@@ -105,8 +109,8 @@ def _member_standing_set(entry: Entry, scope: Scope) -> None:
 
 def _token_issued(entry: Entry, scope: Scope) -> None:
     if entry.payload is not None:
-        payload = TokenPayload.decode(entry.payload)
-        row = TokenRow(entry.sequence, entry.clear, payload.token_hash, payload.expiry_ms)
+        clear, payload = TokenClear.decode(entry.clear), TokenPayload.decode(entry.payload)
+        row = TokenRow(entry.sequence, clear.pseudonym, payload.token_hash, payload.expiry_ms, clear.roles)
         scope.rows.put(Table.TOKENS, u64(entry.sequence), row.encode())
     scope.changes.people = True
 
@@ -197,6 +201,8 @@ def _redacted(entry: Entry, scope: Scope) -> None:
             scope.rows.put(Table.ITEMS, u64(target.subject), row.encode())
     elif target.kind == Kind.MEMBER_CREATED:
         _redact_member(target, scope)
+    elif target.kind == Kind.MEMBER_AMENDED:
+        apply_members.record_redacted(target, scope)
     elif target.kind == Kind.TOKEN_ISSUED:
         scope.rows.delete(Table.TOKENS, u64(target.sequence))
         scope.changes.people = True
@@ -213,7 +219,8 @@ def _redact_member(target: Entry, scope: Scope) -> None:
     name = row.name.encode()
     if name and scope.rows.get(Table.MEMBER_NAMES, name) == pseudonym:
         scope.rows.delete(Table.MEMBER_NAMES, name)
-    scope.rows.put(Table.MEMBERS, pseudonym, replace(row, name="", group="").encode())
+    group = row.group if apply_members.states_group(pseudonym, scope) else ""
+    scope.rows.put(Table.MEMBERS, pseudonym, replace(row, name="", group=group).encode())
     scope.changes.people = True
 
 
@@ -276,6 +283,7 @@ _APPLY: Final[Mapping[tuple[int, int], Callable[[Entry, Scope], None]]] = {
     (Kind.CONTRIBUTION_AMENDED, 1): _item_contributed,
     (Kind.CONTRIBUTION_WITHDRAWN, 1): _contribution_withdrawn,
     (Kind.ITEM_WITHDRAWN, 1): _item_withdrawn,
+    **apply_members.APPLY,
     **apply_steward.APPLY,
     **APPLY_SAFEGUARDS,
 }

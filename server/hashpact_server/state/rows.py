@@ -11,6 +11,9 @@ from typing import Final, NamedTuple
 
 from hashpact_server.ledger.codec import LayoutError, Reader, text, texts, u8, u64
 
+_TOKEN_BYTES: Final = 16 + 32 + 8
+"""Length of the row of a token that carries all rights of its member."""
+
 
 class Status(IntEnum):
     """Where an item stands; numbers as ``ItemStatus`` on the wire."""
@@ -85,24 +88,37 @@ class MemberRow:
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """A member token that was not revoked. ``token_id`` is the sequence that issued it; ``expiry_ms`` 0: never."""
+    """A member token that was not revoked.
+
+    Attributes:
+        token_id: the sequence that issued it.
+        pseudonym: whose it is.
+        token_hash: SHA-256 of the secret.
+        expiry_ms: Unix time in ms at which it stops working; 0: never.
+        roles: the rights that it carries, of those that its member has; None: all of them.
+    """
 
     token_id: int
     pseudonym: bytes
     token_hash: bytes = field(repr=False)
     expiry_ms: int
+    roles: tuple[int, ...] | None = None
 
     def encode(self) -> bytes:
         """The row's value (its key is the token id)."""
-        return self.pseudonym + self.token_hash + u64(self.expiry_ms)
+        fewer = b"" if self.roles is None else u8(len(self.roles)) + bytes(self.roles)
+        return self.pseudonym + self.token_hash + u64(self.expiry_ms) + fewer
 
     @classmethod
     def decode(cls, token_id: int, value: bytes) -> TokenRow:
         """Read the row; raises LayoutError."""
         reader = Reader(value)
-        row = cls(token_id, reader.take(16), reader.take(32), reader.u64())
+        pseudonym, token_hash, expiry_ms = reader.take(16), reader.take(32), reader.u64()
+        roles = None if len(value) == _TOKEN_BYTES else tuple(reader.take(reader.u8()))
         reader.end()
-        return row
+        if roles == ():
+            raise LayoutError("a token carries no right")
+        return cls(token_id, pseudonym, token_hash, expiry_ms, roles)
 
 
 class ItemRow(NamedTuple):
