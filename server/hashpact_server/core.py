@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from hashpact_server import idempotency
+from hashpact_server.benign import BenignValues
 from hashpact_server.collector import resting
 from hashpact_server.ledger import embedded
 from hashpact_server.ledger.base import Head
@@ -50,6 +51,7 @@ class Published:
 
     head: Head
     roster: Roster
+    benign: BenignValues
 
 
 @dataclass(slots=True)
@@ -72,6 +74,7 @@ class Sealed:
     tip: Tip
     changes: Changes
     roster: Roster | None
+    benign: BenignValues | None
 
 
 def read_head(ledger: LedgerReader, rows: StoredRows) -> Head:
@@ -133,7 +136,7 @@ class Core:
             raise StoreError(f"the store is damaged ({error}): run fsck") from error
 
     def _follow(self, view: View) -> None:
-        self.published = Published(view.head, Roster.read(view))
+        self.published = Published(view.head, Roster.read(view), BenignValues.read(view))
         self._recent = Recent(view.head.sequence)
 
     def _reload(self) -> None:
@@ -162,7 +165,9 @@ class Core:
         except BaseException:
             tx.abort()  # one that is left open keeps the store from ever being closed
             raise
-        return Opened(tx, head, rows, ledger, Scene(rows, ledger, head, self.matcher, self._recent))
+        return Opened(
+            tx, head, rows, ledger, Scene(rows, ledger, head, self.matcher, self._recent, self.published.benign)
+        )
 
     def seal(self, opened: Opened) -> Sealed:
         """Write what is written once per group: tiles, heads, digests."""
@@ -173,8 +178,10 @@ class Core:
         reached = opened.scene.head
         head = Head(reached.ledger_id, reached.epoch, tip.sequence, tip.time_ms, tip.frontier.root())
         changes = opened.scene.changes
-        roster = Roster.read(View(opened.rows, opened.ledger, head)) if changes.people else None
-        return Sealed(head, tip, changes, roster)
+        view = View(opened.rows, opened.ledger, head)
+        roster = Roster.read(view) if changes.people else None
+        benign = BenignValues.read(view) if changes.benign else None
+        return Sealed(head, tip, changes, roster, benign)
 
     def commit(self, opened: Opened) -> None:
         """Make the transaction durable; raises CommitUnknownError."""
@@ -186,6 +193,8 @@ class Core:
         self.matcher.follow(sealed.changes, sealed.head.sequence)
         if sealed.roster is not None:
             self.published.roster = sealed.roster
+        if sealed.benign is not None:
+            self.published.benign = sealed.benign
         self.published.head = sealed.head
         with self.moved:
             self.moved.notify_all()

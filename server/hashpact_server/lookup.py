@@ -21,7 +21,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -29,10 +29,12 @@ from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE, SignalType, ham
 from hashpact.v1 import error_reason_pb2
 from numpy.typing import NDArray
 
+from hashpact_server.benign import BenignValues
 from hashpact_server.engine import Engine
 from hashpact_server.ledger.payloads import ListedSignal
 from hashpact_server.refusal import Refusal
 from hashpact_server.rules.advice import COARSE, Advice, advise
+from hashpact_server.rules.benign import softened
 from hashpact_server.rules.canaries import is_canary
 from hashpact_server.state.rows import Role, Status
 from hashpact_server.state.view import View
@@ -81,6 +83,14 @@ class Batch:
     values: bytes = field(repr=False)
     probes: Numbers
     starts: Numbers
+
+    def values_of(self, probe: int) -> list[bytes]:
+        """The values of one probe; none when it has none of this type."""
+        at, size = int(np.searchsorted(self.probes, probe)), self.kind.size_bytes
+        if at == len(self.probes) or self.probes[at] != probe:
+            return []
+        end = int(self.starts[at + 1]) * size if at + 1 < len(self.starts) else len(self.values)
+        return [self.values[place : place + size] for place in range(int(self.starts[at]) * size, end, size)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +183,18 @@ def look_up(
     if not hits and not digests:
         return []
     with engine.state.read() as view:
-        hits.extend(found for batch, rows in digests if (found := _equal(view, batch, rows)) is not None)
-        return list(_answer(view, _joined(hits), crowds, matches_max, exact_distances, deadline)) if hits else []
+        hits.extend(equal for batch, rows in digests if (equal := _equal(view, batch, rows)) is not None)
+        found = _answer(view, _joined(hits), crowds, matches_max, exact_distances, deadline) if hits else ()
+        return [_softened(view, engine.published.benign, batches, each) for each in found]
+
+
+def _softened(view: View, benign: BenignValues, batches: Sequence[Batch], found: Found) -> Found:
+    """What one probe matched, with no stronger advice than the benign list leaves."""
+    values = {batch.kind.name: values for batch in batches if benign and (values := batch.values_of(found.probe))}
+    if not (most := softened(view, benign, values, [match.item for match in found.matches])):
+        return found
+    milder = (replace(match, advice=min(match.advice, most[match.item])) for match in found.matches)
+    return replace(found, matches=tuple(milder))
 
 
 def shown_distances(distances: Numbers, radius: int) -> Numbers:
@@ -255,10 +275,7 @@ class _Crowd:
     """
 
     def __init__(self, batch: Batch, radius: int, probe: int, exact_distances: bool) -> None:
-        at, size = int(np.searchsorted(batch.probes, probe)), batch.kind.size_bytes
-        start = int(batch.starts[at]) * size
-        end = int(batch.starts[at + 1]) * size if at + 1 < len(batch.starts) else len(batch.values)
-        self._values = [batch.values[place : place + size] for place in range(start, end, size)]
+        self._values = batch.values_of(probe)
         self._kind = batch.kind
         self._radius = radius
         self._exact_distances = exact_distances

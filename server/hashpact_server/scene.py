@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from hashpact.v1 import error_reason_pb2
 
+from hashpact_server.benign import BenignValues
 from hashpact_server.ledger.base import Committed, Head
 from hashpact_server.ledger.embedded import LedgerWriter
 from hashpact_server.ledger.entry import Draft, Entry, Kind
@@ -40,14 +41,24 @@ class Scene(View):
         head: where the ledger stood when the transaction began.
         matcher: the indexes over what is committed.
         recent: what was listed lately.
+        benign: the benign list as it was committed.
     """
 
-    def __init__(self, rows: WritableRows, ledger: LedgerWriter, head: Head, matcher: Matcher, recent: Recent) -> None:
+    def __init__(
+        self,
+        rows: WritableRows,
+        ledger: LedgerWriter,
+        head: Head,
+        matcher: Matcher,
+        recent: Recent,
+        benign: BenignValues,
+    ) -> None:
         super().__init__(rows, ledger, head)
         self._writable = rows
         self._appending = ledger
         self._matcher = matcher
         self._recent = recent
+        self._benign = benign
         self._epoch = head.epoch
         self.changes = Changes()
         self._scope = Scope(rows, ledger, self.changes)
@@ -66,6 +77,11 @@ class Scene(View):
     def now_ms(self) -> int:
         """The time that the next entry will carry, in Unix ms."""
         return self._appending.now_ms()
+
+    @property
+    def benign(self) -> BenignValues:
+        """The benign list, with what was recorded so far."""
+        return BenignValues.read(self) if self.changes.benign else self._benign
 
     def check_deadline(self) -> None:
         """Give up when the act's time is over: a rule asks before each piece of work that may be one of very many.

@@ -26,17 +26,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from hashpact.v1 import signal_pb2 as hashpact_dot_v1_dot_signal__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#hashpact/v1/safeguard_service.proto\x12\x0bhashpact.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18hashpact/v1/signal.proto\"\x8f\x02\n\x05\x41lert\x12\r\n\x05\x61lert\x18\x01 \x01(\x04\x12$\n\x04kind\x18\x02 \x01(\x0e\x32\x16.hashpact.v1.AlertKind\x12\x0c\n\x04item\x18\x03 \x01(\x04\x12\x0e\n\x06member\x18\x04 \x01(\t\x12\r\n\x05\x63ount\x18\x05 \x01(\x04\x12\x0c\n\x04note\x18\x06 \x01(\t\x12.\n\nraise_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10\x61\x63knowledge_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x61\x63knowledged_by\x18\t \x01(\t\x12\x17\n\x0f\x61\x63knowledgement\x18\n \x01(\t\"U\n\x11ListAlertsRequest\x12\x19\n\x11with_acknowledged\x18\x01 \x01(\x08\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x12ListAlertsResponse\x12\"\n\x06\x61lerts\x18\x01 \x03(\x0b\x32\x12.hashpact.v1.Alert\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"J\n\x17\x41\x63knowledgeAlertRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05\x61lert\x18\x02 \x01(\x04\x12\x0c\n\x04note\x18\x03 \x01(\t\"L\n\x18\x41\x63knowledgeAlertResponse\x12!\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x12.hashpact.v1.Alert\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"\xa2\x01\n\x06\x42\x65nign\x12\x0e\n\x06\x62\x65nign\x18\x01 \x01(\x04\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.hashpact.v1.BenignKind\x12\x0c\n\x04note\x18\x03 \x01(\t\x12$\n\x07signals\x18\x04 \x03(\x0b\x32\x13.hashpact.v1.Signal\x12-\n\tlist_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\":\n\x11ListBenignRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"a\n\x12ListBenignResponse\x12#\n\x06\x62\x65nign\x18\x01 \x03(\x0b\x32\x13.hashpact.v1.Benign\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"&\n\x13TraceSignalsRequest\x12\x0f\n\x07\x64igests\x18\x01 \x03(\x0c\"K\n\x14TraceSignalsResponse\x12$\n\x07members\x18\x01 \x03(\x0b\x32\x13.hashpact.v1.Traced\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"(\n\x06Traced\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65\x63oys\x18\x02 \x01(\r*\xeb\x01\n\tAlertKind\x12\x1a\n\x16\x41LERT_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41LERT_KIND_FLOOD\x10\x01\x12\x16\n\x12\x41LERT_KIND_PROBING\x10\x02\x12\x17\n\x13\x41LERT_KIND_DISPUTES\x10\x03\x12\x15\n\x11\x41LERT_KIND_BENIGN\x10\x04\x12\x13\n\x0f\x41LERT_KIND_LEAK\x10\x05\x12\x18\n\x14\x41LERT_KIND_CHALLENGE\x10\x06\x12\x17\n\x13\x41LERT_KIND_INCIDENT\x10\x07\x12\x1c\n\x18\x41LERT_KIND_CONTRIBUTIONS\x10\x08*\x8e\x01\n\nBenignKind\x12\x1b\n\x17\x42\x45NIGN_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x42\x45NIGN_KIND_LOGO\x10\x01\x12\x1a\n\x16\x42\x45NIGN_KIND_TITLE_CARD\x10\x02\x12\x1a\n\x16\x42\x45NIGN_KIND_NEWS_STILL\x10\x03\x12\x15\n\x11\x42\x45NIGN_KIND_OTHER\x10\x04\x32\xe6\x02\n\x10SafeguardService\x12M\n\nListBenign\x12\x1e.hashpact.v1.ListBenignRequest\x1a\x1f.hashpact.v1.ListBenignResponse\x12M\n\nListAlerts\x12\x1e.hashpact.v1.ListAlertsRequest\x1a\x1f.hashpact.v1.ListAlertsResponse\x12_\n\x10\x41\x63knowledgeAlert\x12$.hashpact.v1.AcknowledgeAlertRequest\x1a%.hashpact.v1.AcknowledgeAlertResponse\x12S\n\x0cTraceSignals\x12 .hashpact.v1.TraceSignalsRequest\x1a!.hashpact.v1.TraceSignalsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#hashpact/v1/safeguard_service.proto\x12\x0bhashpact.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18hashpact/v1/signal.proto\"\x8f\x02\n\x05\x41lert\x12\r\n\x05\x61lert\x18\x01 \x01(\x04\x12$\n\x04kind\x18\x02 \x01(\x0e\x32\x16.hashpact.v1.AlertKind\x12\x0c\n\x04item\x18\x03 \x01(\x04\x12\x0e\n\x06member\x18\x04 \x01(\t\x12\r\n\x05\x63ount\x18\x05 \x01(\x04\x12\x0c\n\x04note\x18\x06 \x01(\t\x12.\n\nraise_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10\x61\x63knowledge_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x61\x63knowledged_by\x18\t \x01(\t\x12\x17\n\x0f\x61\x63knowledgement\x18\n \x01(\t\"U\n\x11ListAlertsRequest\x12\x19\n\x11with_acknowledged\x18\x01 \x01(\x08\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x12ListAlertsResponse\x12\"\n\x06\x61lerts\x18\x01 \x03(\x0b\x32\x12.hashpact.v1.Alert\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"J\n\x17\x41\x63knowledgeAlertRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05\x61lert\x18\x02 \x01(\x04\x12\x0c\n\x04note\x18\x03 \x01(\t\"L\n\x18\x41\x63knowledgeAlertResponse\x12!\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x12.hashpact.v1.Alert\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"{\n\x06\x42\x65nign\x12\x0e\n\x06\x62\x65nign\x18\x01 \x01(\x04\x12\x0c\n\x04note\x18\x02 \x01(\t\x12$\n\x07signals\x18\x03 \x03(\x0b\x32\x13.hashpact.v1.Signal\x12-\n\tlist_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\":\n\x11ListBenignRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"a\n\x12ListBenignResponse\x12#\n\x06\x62\x65nign\x18\x01 \x03(\x0b\x32\x13.hashpact.v1.Benign\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"&\n\x13TraceSignalsRequest\x12\x0f\n\x07\x64igests\x18\x01 \x03(\x0c\"K\n\x14TraceSignalsResponse\x12$\n\x07members\x18\x01 \x03(\x0b\x32\x13.hashpact.v1.Traced\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"(\n\x06Traced\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65\x63oys\x18\x02 \x01(\r*\xeb\x01\n\tAlertKind\x12\x1a\n\x16\x41LERT_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41LERT_KIND_FLOOD\x10\x01\x12\x16\n\x12\x41LERT_KIND_PROBING\x10\x02\x12\x17\n\x13\x41LERT_KIND_DISPUTES\x10\x03\x12\x15\n\x11\x41LERT_KIND_BENIGN\x10\x04\x12\x13\n\x0f\x41LERT_KIND_LEAK\x10\x05\x12\x18\n\x14\x41LERT_KIND_CHALLENGE\x10\x06\x12\x17\n\x13\x41LERT_KIND_INCIDENT\x10\x07\x12\x1c\n\x18\x41LERT_KIND_CONTRIBUTIONS\x10\x08\x32\xe6\x02\n\x10SafeguardService\x12M\n\nListBenign\x12\x1e.hashpact.v1.ListBenignRequest\x1a\x1f.hashpact.v1.ListBenignResponse\x12M\n\nListAlerts\x12\x1e.hashpact.v1.ListAlertsRequest\x1a\x1f.hashpact.v1.ListAlertsResponse\x12_\n\x10\x41\x63knowledgeAlert\x12$.hashpact.v1.AcknowledgeAlertRequest\x1a%.hashpact.v1.AcknowledgeAlertResponse\x12S\n\x0cTraceSignals\x12 .hashpact.v1.TraceSignalsRequest\x1a!.hashpact.v1.TraceSignalsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hashpact.v1.safeguard_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ALERTKIND']._serialized_start=1208
-  _globals['_ALERTKIND']._serialized_end=1443
-  _globals['_BENIGNKIND']._serialized_start=1446
-  _globals['_BENIGNKIND']._serialized_end=1588
+  _globals['_ALERTKIND']._serialized_start=1168
+  _globals['_ALERTKIND']._serialized_end=1403
   _globals['_ALERT']._serialized_start=112
   _globals['_ALERT']._serialized_end=383
   _globals['_LISTALERTSREQUEST']._serialized_start=385
@@ -47,18 +45,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACKNOWLEDGEALERTREQUEST']._serialized_end=644
   _globals['_ACKNOWLEDGEALERTRESPONSE']._serialized_start=646
   _globals['_ACKNOWLEDGEALERTRESPONSE']._serialized_end=722
-  _globals['_BENIGN']._serialized_start=725
-  _globals['_BENIGN']._serialized_end=887
-  _globals['_LISTBENIGNREQUEST']._serialized_start=889
-  _globals['_LISTBENIGNREQUEST']._serialized_end=947
-  _globals['_LISTBENIGNRESPONSE']._serialized_start=949
-  _globals['_LISTBENIGNRESPONSE']._serialized_end=1046
-  _globals['_TRACESIGNALSREQUEST']._serialized_start=1048
-  _globals['_TRACESIGNALSREQUEST']._serialized_end=1086
-  _globals['_TRACESIGNALSRESPONSE']._serialized_start=1088
-  _globals['_TRACESIGNALSRESPONSE']._serialized_end=1163
-  _globals['_TRACED']._serialized_start=1165
-  _globals['_TRACED']._serialized_end=1205
-  _globals['_SAFEGUARDSERVICE']._serialized_start=1591
-  _globals['_SAFEGUARDSERVICE']._serialized_end=1949
+  _globals['_BENIGN']._serialized_start=724
+  _globals['_BENIGN']._serialized_end=847
+  _globals['_LISTBENIGNREQUEST']._serialized_start=849
+  _globals['_LISTBENIGNREQUEST']._serialized_end=907
+  _globals['_LISTBENIGNRESPONSE']._serialized_start=909
+  _globals['_LISTBENIGNRESPONSE']._serialized_end=1006
+  _globals['_TRACESIGNALSREQUEST']._serialized_start=1008
+  _globals['_TRACESIGNALSREQUEST']._serialized_end=1046
+  _globals['_TRACESIGNALSRESPONSE']._serialized_start=1048
+  _globals['_TRACESIGNALSRESPONSE']._serialized_end=1123
+  _globals['_TRACED']._serialized_start=1125
+  _globals['_TRACED']._serialized_end=1165
+  _globals['_SAFEGUARDSERVICE']._serialized_start=1406
+  _globals['_SAFEGUARDSERVICE']._serialized_end=1764
 # @@protoc_insertion_point(module_scope)

@@ -69,38 +69,6 @@ ALERT_KIND_CONTRIBUTIONS: AlertKind.ValueType  # 8
 """A member contributes far more than before."""
 Global___AlertKind: _TypeAlias = AlertKind  # noqa: Y015
 
-class _BenignKind:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _BenignKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BenignKind.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    BENIGN_KIND_UNSPECIFIED: _BenignKind.ValueType  # 0
-    """MUST NOT be sent."""
-    BENIGN_KIND_LOGO: _BenignKind.ValueType  # 1
-    """A logo, a flag, a badge."""
-    BENIGN_KIND_TITLE_CARD: _BenignKind.ValueType  # 2
-    """A title card, a frame with text alone."""
-    BENIGN_KIND_NEWS_STILL: _BenignKind.ValueType  # 3
-    """A still of the news."""
-    BENIGN_KIND_OTHER: _BenignKind.ValueType  # 4
-    """Anything else that many people share."""
-
-class BenignKind(_BenignKind, metaclass=_BenignKindEnumTypeWrapper):
-    """What a benign picture is."""
-
-BENIGN_KIND_UNSPECIFIED: BenignKind.ValueType  # 0
-"""MUST NOT be sent."""
-BENIGN_KIND_LOGO: BenignKind.ValueType  # 1
-"""A logo, a flag, a badge."""
-BENIGN_KIND_TITLE_CARD: BenignKind.ValueType  # 2
-"""A title card, a frame with text alone."""
-BENIGN_KIND_NEWS_STILL: BenignKind.ValueType  # 3
-"""A still of the news."""
-BENIGN_KIND_OTHER: BenignKind.ValueType  # 4
-"""Anything else that many people share."""
-Global___BenignKind: _TypeAlias = BenignKind  # noqa: Y015
-
 @_typing.final
 class Alert(_message.Message):
     """An alert."""
@@ -290,19 +258,16 @@ class Benign(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     BENIGN_FIELD_NUMBER: _builtins.int
-    KIND_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     SIGNALS_FIELD_NUMBER: _builtins.int
     LIST_TIME_FIELD_NUMBER: _builtins.int
     benign: _builtins.int
     """Its id: number of the entry that listed it."""
-    kind: Global___BenignKind.ValueType
-    """What it is."""
     note: _builtins.str
-    """The same in words; empty after redaction."""
+    """What it is; empty after redaction."""
     @_builtins.property
     def signals(self) -> _containers.RepeatedCompositeFieldContainer[_signal_pb2.Signal]:
-        """Its values; without them for callers that may not see any."""
+        """Its signals; without their values for callers that may not see any. None after redaction."""
 
     @_builtins.property
     def list_time(self) -> _timestamp_pb2.Timestamp:
@@ -312,14 +277,13 @@ class Benign(_message.Message):
         self,
         *,
         benign: _builtins.int = ...,
-        kind: Global___BenignKind.ValueType = ...,
         note: _builtins.str = ...,
         signals: _abc.Iterable[_signal_pb2.Signal] | None = ...,
         list_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["list_time", b"list_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["benign", b"benign", "kind", b"kind", "list_time", b"list_time", "note", b"note", "signals", b"signals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["benign", b"benign", "list_time", b"list_time", "note", b"note", "signals", b"signals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -17,7 +17,7 @@
     CONTRIBUTION_AMENDED     status u8                              contribution
     CONTRIBUTION_WITHDRAWN   status u8, reason u8                   -
     ITEM_WITHDRAWN           reason u8                              -
-    BENIGN_LISTED            kind u8                                note text, u16 count, signal_type u16, value blob
+    BENIGN_LISTED            number of values u16                   note text, u16 count, signal_type u16, value blob
     BENIGN_UNLISTED          -                                      -
     ALERT_RAISED             alert u8, item u64, pseudonym (16),    note text
                              count u64

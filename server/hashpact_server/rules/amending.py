@@ -8,6 +8,7 @@ from hashpact_server.config import Limits
 from hashpact_server.ledger.entry import Kind
 from hashpact_server.matcher import Neighbours
 from hashpact_server.refusal import Refusal, invalid_field, over_limit
+from hashpact_server.rules.benign import check_not_benign
 from hashpact_server.rules.identity import look, new_signals, stated_signals
 from hashpact_server.rules.labels import clean_labels
 from hashpact_server.rules.signals import FitSignal, OfferedSignal, SignalProblem, sort_out
@@ -52,13 +53,14 @@ def amend(
     """Give the member's word on an item other labels and more signals; record nothing when that changes nothing.
 
     Raises:
-        Refusal: ITEM_NOT_FOUND, ITEM_CLOSED, NOT_CONTRIBUTOR, SIGNAL_TAKEN; nothing was written.
+        Refusal: ITEM_NOT_FOUND, ITEM_CLOSED, NOT_CONTRIBUTOR, SIGNAL_TAKEN, SIGNAL_BENIGN; nothing was written.
     """
     open_item(scene, item)
     rows = scene.contributions(item)
     mine = next((row for row in rows if row.pseudonym == member), None)
     if mine is None:
         raise not_contributor(item)
+    check_not_benign(scene, signals)
     sightings = look(scene, signals, hint)
     taken = [sighting for sighting in sightings if sighting.taken_from(item)]
     if taken:

@@ -28,6 +28,7 @@ from hashpact_server.ledger.payloads import ListedSignal
 from hashpact_server.matcher import Neighbours
 from hashpact_server.refusal import Refusal
 from hashpact_server.rules.attestation import check_time, raises
+from hashpact_server.rules.benign import screened
 from hashpact_server.rules.claims import Claim, no_identity
 from hashpact_server.rules.identity import Sighting, look, near_duplicates, new_signals, stated_signals
 from hashpact_server.rules.outcomes import Outcome, Result, refused
@@ -57,6 +58,7 @@ def contribute(
         hint: neighbours that were searched for before, outside the writer.
     """
     scene.settle(hint)
+    claims = screened(scene, member, claims)
     return [claim if isinstance(claim, Outcome) else _decide(scene, member, claim, limits, hint) for claim in claims]
 
 

@@ -30,7 +30,7 @@ from hashpact_server.services.reading import (
 )
 from hashpact_server.services.writing import write
 from hashpact_server.state.alerts import AlertKind, AlertRow, alerts
-from hashpact_server.state.benign import benign_rows
+from hashpact_server.state.benign import benign_listings
 from hashpact_server.state.rows import Role
 from hashpact_server.state.view import View
 
@@ -89,9 +89,9 @@ class SafeguardService(safeguard_service_pb2_grpc.SafeguardServiceServicer):
         after, size = self._page(request, head, _BENIGN)
         values = current_caller().has(Role.REPLICATE, Role.STEWARD)
         with self._engine.state.read() as view:
-            rows = benign_rows(view, after=after, limit=size + 1)
-            encoded = [_encode_benign(view, *row, values=values) for row in rows[:size]]
-        token = page_token(head, _BENIGN, u64(rows[size - 1][0])) if len(rows) > size else ""
+            rows = benign_listings(view, after=after, limit=size + 1)
+            encoded = [_encode_benign(view, row, values=values) for row in rows[:size]]
+        token = page_token(head, _BENIGN, u64(rows[size - 1])) if len(rows) > size else ""
         return pb.ListBenignResponse(benign=encoded, next_page_token=token, as_of=head.position().encode())
 
     def TraceSignals(  # noqa: N802 - the name in the wire
@@ -149,9 +149,9 @@ def _encode_alert(view: View, row: AlertRow) -> pb.Alert:
     return encoded
 
 
-def _encode_benign(view: View, sequence: int, kind: int, *, values: bool) -> pb.Benign:
+def _encode_benign(view: View, sequence: int, *, values: bool) -> pb.Benign:
     entry = view.entry(sequence)
-    encoded = pb.Benign(benign=sequence, kind=pb.BenignKind.ValueType(kind), list_time=timestamp(entry.time_ms))
+    encoded = pb.Benign(benign=sequence, list_time=timestamp(entry.time_ms))
     if entry.payload is not None:
         payload = BenignPayload.decode(entry.payload)
         encoded.note = payload.note

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from hashpact_server.ledger.codec import Reader, u8, u64
+from hashpact_server.ledger.codec import Reader, u16, u64
 from hashpact_server.ledger.entry import Entry, Kind
 from hashpact_server.ledger.payloads_safeguards import AlertClear
 from hashpact_server.state.alerts import AlertKind, AlertRow, alert_key
@@ -36,9 +36,9 @@ def _alert_acknowledged(entry: Entry, scope: Scope) -> None:
 
 def _benign_listed(entry: Entry, scope: Scope) -> None:
     reader = Reader(entry.clear)
-    kind = reader.u8()
+    values = reader.u16()
     reader.end()
-    scope.rows.put(Table.BENIGN, u64(entry.sequence), u8(kind))
+    scope.rows.put(Table.BENIGN, u64(entry.sequence), u16(values))
     scope.changes.benign = True
 
 

@@ -1,4 +1,4 @@
-"""The benign list: values of known good media. A row per listing says what it is; its values stand in the entry."""
+"""The benign list: values of known good media. A row per listing; its values stand in the entry that made it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def is_benign_listed(view: View, sequence: int) -> bool:
     return view.rows.get(Table.BENIGN, u64(sequence)) is not None
 
 
-def benign_rows(view: View, *, after: int = 0, limit: int) -> list[tuple[int, int]]:
-    """(id, number of its kind) of what is on the benign list, by growing id, from the first after ``after`` on."""
-    found: list[tuple[int, int]] = []
-    for key, value in view.rows.scan(Table.BENIGN, start=u64(after + 1)):
+def benign_listings(view: View, *, after: int = 0, limit: int) -> list[int]:
+    """Ids of what is on the benign list, by growing id, from the first after ``after`` on."""
+    found: list[int] = []
+    for key, _ in view.rows.scan(Table.BENIGN, start=u64(after + 1)):
         if len(found) == limit:
             break
-        found.append((int.from_bytes(key, "big"), value[0]))
+        found.append(int.from_bytes(key, "big"))
     return found
 
 
