@@ -72,6 +72,15 @@ REASONS: Final[dict[str, type[errors.ServiceError]]] = {
     "WRITE_OUTCOME_UNKNOWN": errors.UnavailableError,
     "NOT_SERVING": errors.UnavailableError,
     "DEADLINE_EXCEEDED": errors.UnavailableError,
+    "OPINION_NOT_FOUND": errors.NotFoundError,
+    "DISPUTE_NOT_FOUND": errors.NotFoundError,
+    "DISPUTE_IS_OPEN": errors.ConflictError,
+    "DISPUTE_IS_CLOSED": errors.ConflictError,
+    "VOTE_NOT_ALLOWED": errors.NotAllowedError,
+    "DAY_LIMIT_REACHED": errors.LimitExceededError,
+    "CHALLENGE_NOT_FOUND": errors.NotFoundError,
+    "CHALLENGE_IS_CLOSED": errors.ConflictError,
+    "ITEM_NOT_LIMITED": errors.ConflictError,
     "INTERNAL": errors.ServiceError,
 }
 """The class of every reason of ``ErrorReason``."""

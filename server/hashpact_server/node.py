@@ -252,7 +252,7 @@ class Node:
         self._gate.open(lambda: engine.published.roster)
         if self.replica is None:
             self._health.set_serving(serving=True)
-            clockwork = Clockwork(engine, DUE_RULES, DUTIES)
+            clockwork = Clockwork(engine, DUE_RULES, [make() for make in DUTIES])
             clockwork.start()
             undo.callback(clockwork.stop)
         else:

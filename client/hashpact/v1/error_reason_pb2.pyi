@@ -258,6 +258,51 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
     {"reason": "DECOYS_OFF", "domain": "hashpact"}
     """
+    ERROR_REASON_OPINION_NOT_FOUND: _ErrorReason.ValueType  # 90
+    """`NOT_FOUND`. The caller never gave an opinion on this item.
+
+    {"reason": "OPINION_NOT_FOUND", "domain": "hashpact", "metadata": {"item": "812"}}
+    """
+    ERROR_REASON_DISPUTE_NOT_FOUND: _ErrorReason.ValueType  # 91
+    """`NOT_FOUND`. No dispute has this id.
+
+    {"reason": "DISPUTE_NOT_FOUND", "domain": "hashpact"}
+    """
+    ERROR_REASON_DISPUTE_IS_OPEN: _ErrorReason.ValueType  # 92
+    """`FAILED_PRECONDITION`. The item has an open dispute: vote on that one.
+
+    {"reason": "DISPUTE_IS_OPEN", "domain": "hashpact", "metadata": {"dispute": "901"}}
+    """
+    ERROR_REASON_DISPUTE_IS_CLOSED: _ErrorReason.ValueType  # 93
+    """`FAILED_PRECONDITION`. The dispute was decided, has lapsed, or its item is off the list.
+
+    {"reason": "DISPUTE_IS_CLOSED", "domain": "hashpact", "metadata": {"dispute": "901"}}
+    """
+    ERROR_REASON_VOTE_NOT_ALLOWED: _ErrorReason.ValueType  # 94
+    """`PERMISSION_DENIED`. The caller is no resolver of this dispute: its group is involved or not known, or it is on trial.
+
+    {"reason": "VOTE_NOT_ALLOWED", "domain": "hashpact", "metadata": {"cause": "involved"}}
+    """
+    ERROR_REASON_DAY_LIMIT_REACHED: _ErrorReason.ValueType  # 95
+    """`RESOURCE_EXHAUSTED`, with RetryInfo. The member did as much today (UTC) as the policy in force allows.
+
+    {"reason": "DAY_LIMIT_REACHED", "domain": "hashpact", "metadata": {"limit": "member_disputes_per_day", "limit_value": "20"}}
+    """
+    ERROR_REASON_CHALLENGE_NOT_FOUND: _ErrorReason.ValueType  # 96
+    """`NOT_FOUND`. No challenge has this id.
+
+    {"reason": "CHALLENGE_NOT_FOUND", "domain": "hashpact"}
+    """
+    ERROR_REASON_CHALLENGE_IS_CLOSED: _ErrorReason.ValueType  # 97
+    """`FAILED_PRECONDITION`. The challenge was answered, or has lapsed.
+
+    {"reason": "CHALLENGE_IS_CLOSED", "domain": "hashpact"}
+    """
+    ERROR_REASON_ITEM_NOT_LIMITED: _ErrorReason.ValueType  # 98
+    """`FAILED_PRECONDITION`. The item is not limited to review: there is nothing to lift.
+
+    {"reason": "ITEM_NOT_LIMITED", "domain": "hashpact", "metadata": {"item": "812"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reason of an error, or of a refused member of a batch.
@@ -509,5 +554,50 @@ ERROR_REASON_DECOYS_OFF: ErrorReason.ValueType  # 74
 """`FAILED_PRECONDITION`. This server hands out no decoys, so that nothing can be traced.
 
 {"reason": "DECOYS_OFF", "domain": "hashpact"}
+"""
+ERROR_REASON_OPINION_NOT_FOUND: ErrorReason.ValueType  # 90
+"""`NOT_FOUND`. The caller never gave an opinion on this item.
+
+{"reason": "OPINION_NOT_FOUND", "domain": "hashpact", "metadata": {"item": "812"}}
+"""
+ERROR_REASON_DISPUTE_NOT_FOUND: ErrorReason.ValueType  # 91
+"""`NOT_FOUND`. No dispute has this id.
+
+{"reason": "DISPUTE_NOT_FOUND", "domain": "hashpact"}
+"""
+ERROR_REASON_DISPUTE_IS_OPEN: ErrorReason.ValueType  # 92
+"""`FAILED_PRECONDITION`. The item has an open dispute: vote on that one.
+
+{"reason": "DISPUTE_IS_OPEN", "domain": "hashpact", "metadata": {"dispute": "901"}}
+"""
+ERROR_REASON_DISPUTE_IS_CLOSED: ErrorReason.ValueType  # 93
+"""`FAILED_PRECONDITION`. The dispute was decided, has lapsed, or its item is off the list.
+
+{"reason": "DISPUTE_IS_CLOSED", "domain": "hashpact", "metadata": {"dispute": "901"}}
+"""
+ERROR_REASON_VOTE_NOT_ALLOWED: ErrorReason.ValueType  # 94
+"""`PERMISSION_DENIED`. The caller is no resolver of this dispute: its group is involved or not known, or it is on trial.
+
+{"reason": "VOTE_NOT_ALLOWED", "domain": "hashpact", "metadata": {"cause": "involved"}}
+"""
+ERROR_REASON_DAY_LIMIT_REACHED: ErrorReason.ValueType  # 95
+"""`RESOURCE_EXHAUSTED`, with RetryInfo. The member did as much today (UTC) as the policy in force allows.
+
+{"reason": "DAY_LIMIT_REACHED", "domain": "hashpact", "metadata": {"limit": "member_disputes_per_day", "limit_value": "20"}}
+"""
+ERROR_REASON_CHALLENGE_NOT_FOUND: ErrorReason.ValueType  # 96
+"""`NOT_FOUND`. No challenge has this id.
+
+{"reason": "CHALLENGE_NOT_FOUND", "domain": "hashpact"}
+"""
+ERROR_REASON_CHALLENGE_IS_CLOSED: ErrorReason.ValueType  # 97
+"""`FAILED_PRECONDITION`. The challenge was answered, or has lapsed.
+
+{"reason": "CHALLENGE_IS_CLOSED", "domain": "hashpact"}
+"""
+ERROR_REASON_ITEM_NOT_LIMITED: ErrorReason.ValueType  # 98
+"""`FAILED_PRECONDITION`. The item is not limited to review: there is nothing to lift.
+
+{"reason": "ITEM_NOT_LIMITED", "domain": "hashpact", "metadata": {"item": "812"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,38 +1,116 @@
-"""What an item's standing contributions add up to: its status."""
+"""Where an item stands: what its contributions, the opinions on it and its dispute add up to.
+
+CORROBORATED takes k corporate groups, each with a member that attests that a person looked: by its contribution or by
+an opinion ``agree``. The policy says what k is; it is never under two. A member whose opinion is against the item, or
+whose group was redacted, counts for none: independence that cannot be shown is not assumed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from hashpact_server.state.rows import Basis, Status
+from hashpact_server.ledger.entry import Kind
+from hashpact_server.rules.rulebook import policy_of
+from hashpact_server.state.judgement import condition, opinions
+from hashpact_server.state.judgement_rows import ConditionRow, OpinionCode, OpinionRow
+from hashpact_server.state.rows import Basis, ContributionRow, Status
+from hashpact_server.state.transitions import TRANSITIONS
 from hashpact_server.state.view import View
 
 CORROBORATING_GROUPS_MIN: Final = 2
+"""No policy asks for fewer."""
 
 
-def status_of(view: View, statements: Iterable[tuple[bytes, int]]) -> Status:
-    """The status of an item that these statements stand for.
+def status_of(
+    view: View,
+    item: int,
+    contributions: Sequence[ContributionRow],
+    *,
+    said: Iterable[OpinionRow] | None = None,
+    now: ConditionRow | None = None,
+    labels: Iterable[str] | None = None,
+    joining: bytes = b"",
+) -> Status:
+    """The status of an item that these contributions stand for.
 
-    CORROBORATED: members of at least two corporate groups each say that a person looked. INHERITED: it was only ever
-    imported. PROVISIONAL: everything else. WITHDRAWN: nobody says anything any more.
-
-    A member whose group was redacted counts for no group: independence that cannot be shown is not assumed.
+    WITHDRAWN: nobody says anything any more. DISPUTED: a dispute is open. CORROBORATED: enough groups judged it.
+    INHERITED: it was only ever imported. PROVISIONAL: everything else.
 
     Args:
-        view: to look up each member's group.
-        statements: (pseudonym, ``Basis`` number) per standing contribution.
+        view: the list, as it stands before.
+        item: its id; 0 for one that is being created.
+        contributions: as they will stand.
+        said: opinions as they will stand, where that is not as ``view`` has them.
+        now: what will hold for the item, where that is not what ``view`` has.
+        labels: the item's labels as they will be, where they do not follow from ``contributions``.
+        joining: a member whose first word on the item is among ``contributions`` and not yet in the list.
     """
-    bases = set()
-    groups = set()
-    for pseudonym, basis in statements:
-        bases.add(basis)
-        if basis == Basis.PERSON_LOOKED:
-            member = view.member(pseudonym)
-            if member is not None and member.group:
-                groups.add(member.group)
-    if not bases:
+    if not contributions:
         return Status.WITHDRAWN
+    if now is None and item:
+        now = condition(view, item)
+    if now is not None and now.dispute:
+        return Status.DISPUTED
+    if said is None:
+        said = opinions(view, item) if now is not None else ()
+    judging = _judging(view, item, contributions, list(said), now, joining)
+    groups = groups_of(view, judging)
     if len(groups) >= CORROBORATING_GROUPS_MIN:
-        return Status.CORROBORATED
-    return Status.INHERITED if bases == {Basis.IMPORT} else Status.PROVISIONAL
+        stated = view.labels_of(item, contributions) if labels is None else labels
+        if len(groups) >= policy_of(view).groups_needed(stated):
+            return Status.CORROBORATED
+    imported = all(row.basis == Basis.IMPORT for row in contributions)
+    return Status.INHERITED if imported and not judging else Status.PROVISIONAL
+
+
+def judges(view: View, item: int) -> frozenset[bytes]:
+    """Members whose human judgement counts for an item: a person of theirs looked, and nothing takes that back."""
+    now = condition(view, item)
+    said = opinions(view, item) if now is not None else []
+    return _judging(view, item, view.contributions(item), said, now, b"")
+
+
+def groups_of(view: View, members: Iterable[bytes]) -> frozenset[str]:
+    """The corporate groups of these members; one whose group was redacted has none."""
+    rows = (view.member(pseudonym) for pseudonym in members)
+    return frozenset(row.group for row in rows if row is not None and row.group)
+
+
+def _judging(
+    view: View,
+    item: int,
+    contributions: Iterable[ContributionRow],
+    said: Sequence[OpinionRow],
+    now: ConditionRow | None,
+    joining: bytes,
+) -> frozenset[bytes]:
+    looked = {row.pseudonym for row in contributions if row.basis == Basis.PERSON_LOOKED}
+    if not said and (now is None or not now.void_to):
+        return frozenset(looked)
+    void_to = now.void_to if now is not None else 0
+    if void_to:
+        looked &= _spoke_after(view, item, void_to) | {joining}
+    # Who found it through the list is not believed to have found it otherwise, however it is put: see ``raises``.
+    through = {row.pseudonym for row in contributions if row.basis == Basis.FOUND_THROUGH_LIST}
+    for row in said:
+        if not row.standing:
+            continue
+        if row.code.against:
+            looked.discard(row.pseudonym)
+        elif _looked(row) and row.sequence > void_to and row.pseudonym not in through:
+            looked.add(row.pseudonym)
+    return frozenset(looked)
+
+
+def _looked(row: OpinionRow) -> bool:
+    return row.code is OpinionCode.AGREE and row.basis == Basis.PERSON_LOOKED
+
+
+def _spoke_after(view: View, item: int, sequence: int) -> set[bytes]:
+    """Members that spoke about an item for the first time, or anew, after an entry. To amend is not to look again."""
+    later = (view.entry(each) for each in view.signal_entries(item) if each > sequence)
+    return {entry.member for entry in later if entry.kind == Kind.ITEM_CORROBORATED}
+
+
+__all__ = ["CORROBORATING_GROUPS_MIN", "TRANSITIONS", "groups_of", "judges", "status_of"]

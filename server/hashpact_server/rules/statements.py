@@ -67,7 +67,9 @@ def record_statement(
         The item, and where it stands now.
     """
     basis = said.attestation.basis
-    status = status_of(scene, [*((row.pseudonym, row.basis) for row in others), (member, basis)])
+    mine = ContributionRow(item or 0, member, scene.head.sequence + 1, basis, said.labels)
+    joining = b"" if kind is Kind.CONTRIBUTION_AMENDED else member
+    status = status_of(scene, item or 0, [*others, mine], joining=joining)
     payload = ContributionPayload(
         basis, said.attestation.observed_ms, said.attestation.observer_role, said.labels, signals
     )

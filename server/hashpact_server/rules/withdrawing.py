@@ -49,6 +49,6 @@ def withdraw(scene: Scene, member: bytes, item: int, reason: int, *, steward: bo
     left = [each for each in rows if each.pseudonym != member]
     if len(left) == len(rows):
         raise not_contributor(item)
-    status = status_of(scene, [(each.pseudonym, each.basis) for each in left])
+    status = status_of(scene, item, left)
     scene.record(Draft(Kind.CONTRIBUTION_WITHDRAWN, member, item, clear=bytes((status, reason))))
     return Withdrawal(status, len(left))

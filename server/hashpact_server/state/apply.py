@@ -24,7 +24,7 @@ from typing import Final
 
 from hashpact.signals import SIGNAL_TYPES_BY_CODE
 
-from hashpact_server.ledger.codec import Reader, u32, u64
+from hashpact_server.ledger.codec import u32, u64
 from hashpact_server.ledger.entry import FORMAT, SERVICE, Entry, Kind
 from hashpact_server.ledger.payloads import (
     CONTRIBUTING,
@@ -38,9 +38,11 @@ from hashpact_server.ledger.payloads import (
 )
 from hashpact_server.ledger.payloads_members import TokenClear
 from hashpact_server.state import apply_members, apply_steward
+from hashpact_server.state.apply_judgement import APPLY_JUDGEMENT
 from hashpact_server.state.apply_safeguards import APPLY_SAFEGUARDS
+from hashpact_server.state.effects import require_open_item, set_status, stated_status, unlist_entry, unlist_item
 from hashpact_server.state.rows import Basis, ContributionRow, ItemRow, MemberRow, Status, TokenRow, signal_id
-from hashpact_server.state.scope import ContradictionError, Scope, UnknownEntryError, signal_entries
+from hashpact_server.state.scope import ContradictionError, Scope, UnknownEntryError
 from hashpact_server.state.tables import (
     Table,
     contribution_key,
@@ -121,13 +123,13 @@ def _token_revoked(entry: Entry, scope: Scope) -> None:
 
 
 def _item_created(entry: Entry, scope: Scope) -> None:
-    _set_status(scope, entry.subject, _stated_status(entry))
+    set_status(scope, entry.subject, stated_status(entry), entry.sequence)
     _contribute(entry, scope)
 
 
 def _item_contributed(entry: Entry, scope: Scope) -> None:
-    _require_open_item(entry, scope)
-    _set_status(scope, entry.subject, _stated_status(entry))
+    require_open_item(entry, scope)
+    set_status(scope, entry.subject, stated_status(entry), entry.sequence)
     scope.rows.put(Table.ITEM_ENTRIES, item_entry_key(entry.subject, entry.sequence), b"")
     _contribute(entry, scope)
 
@@ -172,25 +174,25 @@ def _list_signals(entry: Entry, payload: ContributionPayload, scope: Scope) -> N
 
 
 def _contribution_withdrawn(entry: Entry, scope: Scope) -> None:
-    _require_open_item(entry, scope)
-    status = _stated_status(entry)
+    require_open_item(entry, scope)
+    status = stated_status(entry)
     scope.rows.delete(Table.CONTRIBUTIONS, contribution_key(entry.subject, entry.member))
-    _set_status(scope, entry.subject, status)
+    set_status(scope, entry.subject, status, entry.sequence)
     if not status.matches:
-        _unlist_item(entry.subject, scope)
+        unlist_item(entry.subject, scope)
 
 
 def _item_withdrawn(entry: Entry, scope: Scope) -> None:
-    _require_open_item(entry, scope)
-    _set_status(scope, entry.subject, Status.WITHDRAWN)
-    _unlist_item(entry.subject, scope)
+    require_open_item(entry, scope)
+    set_status(scope, entry.subject, Status.WITHDRAWN, entry.sequence)
+    unlist_item(entry.subject, scope)
 
 
 def _redacted(entry: Entry, scope: Scope) -> None:
     """Undo what the private part of an earlier entry wrote. On replay it was never there, and nothing happens."""
     target = scope.ledger.entry(entry.subject)
     if target.kind in CONTRIBUTING:
-        _unlist_entry(target, scope)
+        unlist_entry(target, scope)
         key = contribution_key(target.subject, target.member)
         value = scope.rows.get(Table.CONTRIBUTIONS, key)
         if value and ContributionRow.decode(target.subject, target.member, value).sequence == target.sequence:
@@ -224,52 +226,6 @@ def _redact_member(target: Entry, scope: Scope) -> None:
     scope.changes.people = True
 
 
-def _stated_status(entry: Entry) -> Status:
-    number = Reader(entry.clear).u8()
-    try:
-        return Status(number)
-    except ValueError as error:
-        raise UnknownEntryError(f"entry {entry.sequence} states status {number}: upgrade") from error
-
-
-def _require_open_item(entry: Entry, scope: Scope) -> None:
-    # What was unlisted stays so: an item that is closed is not opened again by somebody's speaking about it.
-    value = scope.rows.get(Table.ITEMS, u64(entry.subject))
-    if value is None or not ItemRow.decode(entry.subject, value).status.matches:
-        raise ContradictionError(f"entry {entry.sequence} is about an item that does not exist or is closed")
-
-
-def _set_status(scope: Scope, item: int, status: Status) -> None:
-    before = scope.rows.put(Table.ITEMS, u64(item), ItemRow(item, status, redacted=False).encode())
-    if before is not None and ItemRow.decode(item, before).redacted:
-        scope.rows.put(Table.ITEMS, u64(item), ItemRow(item, status, redacted=True).encode())
-
-
-def _unlist_item(item: int, scope: Scope) -> None:
-    for sequence in signal_entries(item, scope.rows):
-        _unlist_entry(scope.ledger.entry(sequence), scope)
-
-
-def _unlist_entry(entry: Entry, scope: Scope) -> None:
-    """Remove the signals that one entry listed. A digest that a later entry took over is left alone."""
-    if entry.payload is None:
-        return
-    for ordinal, signal in enumerate(ContributionPayload.decode(entry.payload).signals):
-        identity = signal_id(entry.sequence, ordinal)
-        kind = SIGNAL_TYPES_BY_CODE.get(signal.code)
-        if kind is None:
-            continue
-        if kind.exact:
-            key = digest_key(kind.code, signal.value)
-            value = scope.rows.get(Table.DIGESTS, key)
-            if value is not None and value[:8] == u64(identity):
-                scope.rows.delete(Table.DIGESTS, key)
-                scope.changes.digests.append((kind.code, signal.value, False))
-        elif scope.rows.get(Table.VALUES, value_key(kind.code, identity)) is not None:
-            scope.rows.delete(Table.VALUES, value_key(kind.code, identity))
-            scope.changes.removed.append((kind.code, identity))
-
-
 _APPLY: Final[Mapping[tuple[int, int], Callable[[Entry, Scope], None]]] = {
     (Kind.GENESIS, 1): _genesis,
     (Kind.EPOCH_STARTED, 1): _epoch_started,
@@ -286,5 +242,6 @@ _APPLY: Final[Mapping[tuple[int, int], Callable[[Entry, Scope], None]]] = {
     **apply_members.APPLY,
     **apply_steward.APPLY,
     **APPLY_SAFEGUARDS,
+    **APPLY_JUDGEMENT,
 }
 """{kind, format} -> function. Entries never change what their kind and format mean."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,8 @@ from hashpact_server.ledger.base import Head, Reading
 from hashpact_server.ledger.codec import u32, u64
 from hashpact_server.ledger.entry import Entry
 from hashpact_server.ledger.payloads import ContributionPayload, ListedSignal
+from hashpact_server.ledger.payloads_judgement import VotePayload
+from hashpact_server.state.judgement_rows import ConditionRow
 from hashpact_server.state.row_store import RowReader
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS, ContributionRow, ItemRow, MemberRow, TokenRow
 from hashpact_server.state.scope import signal_entries
@@ -114,8 +116,22 @@ class View:
         return None if value is None else ContributionRow.decode(item, pseudonym, value)
 
     def labels(self, item: int) -> tuple[str, ...]:
-        """Union of the labels that standing contributions give an item, sorted."""
-        return tuple(sorted({label for row in self.contributions(item) for label in row.labels}))
+        """Union of the labels that standing contributions give an item, sorted; see :meth:`labels_of`."""
+        return self.labels_of(item, self.contributions(item))
+
+    def labels_of(self, item: int, contributions: Iterable[ContributionRow]) -> tuple[str, ...]:
+        """The labels that these contributions give an item, sorted.
+
+        Where a dispute was decided on other labels, those take the place of all that were given before: of what was
+        recorded about that, the public classes are left after a redaction.
+        """
+        value = self._rows.get(Table.CONDITIONS, u64(item)) if item else None
+        since = 0 if value is None else ConditionRow.decode(item, value).relabelled_by
+        found = {label for row in contributions if row.sequence > since for label in row.labels}
+        if since:
+            entry = self.entry(since)
+            found.update(entry.classes if entry.payload is None else VotePayload.decode(entry.payload).labels)
+        return tuple(sorted(found))
 
     def item_signals(self, item: int) -> list[tuple[int, ListedSignal]]:
         """(sequence of the entry that listed it, signal) of a live item, oldest first; redacted ones are missing."""

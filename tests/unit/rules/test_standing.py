@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.rules.standing import status_of
-from hashpact_server.state.rows import Basis, Role, Status
+from hashpact_server.state.rows import Basis, ContributionRow, Role, Status
 
-from tests.forum import Forum
+from tests.forum import LABELS, Forum
 
 P, A, F, I, R = (  # noqa: E741 - one letter per basis keeps the table readable
     Basis.PERSON_LOOKED,
@@ -16,6 +16,10 @@ P, A, F, I, R = (  # noqa: E741 - one letter per basis keeps the table readable
     Basis.IMPORT,
     Basis.REDACTED,
 )
+
+
+def word(pseudonym: bytes, basis: Basis) -> ContributionRow:
+    return ContributionRow(0, pseudonym, 9, basis, LABELS)
 
 
 @pytest.mark.parametrize(
@@ -42,9 +46,9 @@ P, A, F, I, R = (  # noqa: E741 - one letter per basis keeps the table readable
 def test_status(forum: Forum, said: list[tuple[str, Basis]], status: Status) -> None:
     sister = forum.admit("a-sister", [Role.CONTRIBUTE], group="a")
     known = {"a": forum.a, "b": forum.b, "a-sister": sister}
-    statements = [(known[name].pseudonym if name in known else b"?" * 16, basis) for name, basis in said]
+    rows = [word(known[name].pseudonym if name in known else b"?" * 16, basis) for name, basis in said]
     with forum.engine.state.read() as view:
-        assert status_of(view, statements) is status
+        assert status_of(view, 0, rows) is status
 
 
 def test_a_group_that_was_redacted_is_not_assumed_to_be_another_one(forum: Forum) -> None:
@@ -55,5 +59,5 @@ def test_a_group_that_was_redacted_is_not_assumed_to_be_another_one(forum: Forum
     with forum.engine.state.read() as view:
         gone = [member.pseudonym for member in view.every_member() if not member.name]
         assert len(gone) == 2
-        assert status_of(view, [(gone[0], P), (gone[1], P)]) is Status.PROVISIONAL
-        assert status_of(view, [(gone[0], P), (forum.a.pseudonym, P)]) is Status.PROVISIONAL
+        assert status_of(view, 0, [word(gone[0], P), word(gone[1], P)]) is Status.PROVISIONAL
+        assert status_of(view, 0, [word(gone[0], P), word(forum.a.pseudonym, P)]) is Status.PROVISIONAL
