@@ -15,6 +15,7 @@ from typing import Final
 
 from hashpact_server import idempotency
 from hashpact_server.benign import BenignValues
+from hashpact_server.board import Board
 from hashpact_server.collector import resting
 from hashpact_server.ledger import embedded
 from hashpact_server.ledger.base import Head
@@ -52,6 +53,7 @@ class Published:
     head: Head
     roster: Roster
     benign: BenignValues
+    board: Board
 
 
 @dataclass(slots=True)
@@ -75,6 +77,7 @@ class Sealed:
     changes: Changes
     roster: Roster | None
     benign: BenignValues | None
+    board: Board | None
 
 
 def read_head(ledger: LedgerReader, rows: StoredRows) -> Head:
@@ -112,6 +115,8 @@ class Core:
         self._clock_ms = clock_ms
         self.moved = threading.Condition()
         """Notified after each commit was published."""
+        self.board_moved = threading.Condition()
+        """Notified after an incident was opened, prolonged or closed; and when those who wait for that shall look."""
         self.redacted = -1
         """Number of the newest entry that may have taken away a private part; told before it is durable, so that
         whoever reads without that part knows that what was read earlier is old."""
@@ -136,7 +141,7 @@ class Core:
             raise StoreError(f"the store is damaged ({error}): run fsck") from error
 
     def _follow(self, view: View) -> None:
-        self.published = Published(view.head, Roster.read(view), BenignValues.read(view))
+        self.published = Published(view.head, Roster.read(view), BenignValues.read(view), Board.read(view))
         self._recent = Recent(view.head.sequence)
 
     def _reload(self) -> None:
@@ -181,7 +186,8 @@ class Core:
         view = View(opened.rows, opened.ledger, head)
         roster = Roster.read(view) if changes.people else None
         benign = BenignValues.read(view) if changes.benign else None
-        return Sealed(head, tip, changes, roster, benign)
+        board = Board.read(view) if changes.incidents else None
+        return Sealed(head, tip, changes, roster, benign, board)
 
     def commit(self, opened: Opened) -> None:
         """Make the transaction durable; raises CommitUnknownError."""
@@ -195,9 +201,20 @@ class Core:
             self.published.roster = sealed.roster
         if sealed.benign is not None:
             self.published.benign = sealed.benign
+        if sealed.board is not None:
+            self.published.board = sealed.board
+        elif sealed.changes.incident_items:
+            self.published.board.add(sealed.changes.incident_items)
         self.published.head = sealed.head
         with self.moved:
             self.moved.notify_all()
+        if sealed.board is not None:
+            self.wake_board()
+
+    def wake_board(self) -> None:
+        """Let all who wait for an incident look."""
+        with self.board_moved:
+            self.board_moved.notify_all()
 
     def wait_for(self, sequence: int, timeout_s: float) -> bool:
         """Wait until an entry is published; whether it was in time."""
@@ -217,6 +234,7 @@ class Core:
         self._reload()
         with self.moved:  # the group may be there
             self.moved.notify_all()
+        self.wake_board()
 
 
 def open_store(data_dir: Path, *, store_bytes_max: int | None = None, reading: bool = False) -> Store:

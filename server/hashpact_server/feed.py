@@ -99,6 +99,7 @@ class Feed:
         self._closed = True
         with self._core.moved:
             self._core.moved.notify_all()
+        self._core.wake_board()
         with self._changed:
             self._changed.notify_all()
         self._thread.join()

@@ -19,6 +19,8 @@ HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 HOURS_TOLD_MAX: Final = 2160
 PRUNE_EVERY_S: Final = 600.0
+ITEMS_ASKED_MAX: Final = 500
+"""Items in one question: SQLite takes so many parameters, and more."""
 FILE: Final = "reports.db"
 
 _SCHEMA: Final = """
@@ -177,6 +179,34 @@ class Reports:
             if item and found:
                 found = [self._in_full(connection, found[0], such, values)]
         return found, len(rows) > items_max
+
+    def first_matches(
+        self, items: Iterable[int], start_ms: int, deadline: float = math.inf
+    ) -> list[tuple[bytes, int, int]]:
+        """Who met one of these items: pseudonym, the first hour (Unix ms), and how often in all.
+
+        Args:
+            items: these.
+            start_ms: hours that began after the hour of this time, that one included.
+            deadline: see ``Database.read``.
+
+        Raises:
+            DatabaseSlowError: the deadline passed.
+        """
+        found: dict[bytes, tuple[int, int]] = {}
+        wanted = sorted(items)
+        with self._database.read(deadline) as connection:
+            for place in range(0, len(wanted), ITEMS_ASKED_MAX):
+                part = wanted[place : place + ITEMS_ASKED_MAX]
+                rows = connection.execute(
+                    "SELECT member, MIN(hour), SUM(count) FROM reports"  # noqa: S608 - our own words
+                    f" WHERE hour >= ? AND item IN ({','.join('?' * len(part))}) GROUP BY member",
+                    (start_ms // HOUR_MS, *part),
+                )
+                for member, hour, count in rows:
+                    first, before = found.get(member, (hour, 0))
+                    found[member] = min(first, hour), before + count
+        return [(member, hour * HOUR_MS, count) for member, (hour, count) in sorted(found.items())]
 
     @staticmethod
     def _in_full(connection: Connection, found: ItemFigures, such: str, values: list[float]) -> ItemFigures:

@@ -167,6 +167,7 @@ class Scene(View):
         ledger_mark, rows_mark = self._appending.mark(), self._writable.mark()
         added, removed, people = len(self.changes.added), len(self.changes.removed), self.changes.people
         digests, benign = len(self.changes.digests), self.changes.benign
+        incidents, incident_items = self.changes.incidents, len(self.changes.incident_items)
         epoch, recent_mark = self._epoch, self._recent.mark()
         self._settled = frozenset()
         try:
@@ -176,7 +177,8 @@ class Scene(View):
             self._writable.rewind(rows_mark)
             self._recent.rewind(recent_mark)
             del self.changes.added[added:], self.changes.removed[removed:], self.changes.digests[digests:]
-            self.changes.people, self.changes.benign = people, benign
+            del self.changes.incident_items[incident_items:]
+            self.changes.people, self.changes.benign, self.changes.incidents = people, benign, incidents
             self._epoch = epoch
             if not isinstance(error, Undo):
                 raise

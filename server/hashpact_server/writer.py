@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 log: Final = logging.getLogger(__name__)
 
+SHARE_OF_OTHERS: Final = 8
+"""One act in so many of a group belongs to others when urgent ones wait."""
+
 Encode = Callable[[str], bytes]
 """Given the ``as_of`` token of the state after the write, the serialised answer."""
 
@@ -54,6 +57,7 @@ class Act:
         fingerprint: SHA-256 of the request without its request_id (32 bytes): tells a retry from a reuse.
         validate_only: decide, answer, and write nothing.
         deadline: ``time.monotonic()`` after which the act is not begun, and given up where the rule asks.
+        urgent: whether it goes before others: what is contributed under an open incident.
     """
 
     decide: Callable[[Scene], Encode]
@@ -62,6 +66,7 @@ class Act:
     fingerprint: bytes = bytes(32)
     validate_only: bool = False
     deadline: float = math.inf
+    urgent: bool = False
 
 
 @dataclass(slots=True)
@@ -113,6 +118,7 @@ class Writer:
         self._request_id_ttl_ms = request_id_ttl_s * 1000
         self._on_fatal = on_fatal
         self._waiting: deque[_Waiting] = deque()
+        self._urgent: deque[_Waiting] = deque()
         self._wake = threading.Condition()
         self._stopping = False
         self._fatal: BaseException | None = None
@@ -124,7 +130,7 @@ class Writer:
     @property
     def queue_length(self) -> int:
         """Acts that wait."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._urgent)
 
     @property
     def alive(self) -> bool:
@@ -142,14 +148,16 @@ class Writer:
         with self._wake:
             if self._stopping or self._fatal is not None:
                 raise not_serving()
-            if len(self._waiting) >= self._queue_max:
+            queue = self._urgent if act.urgent else self._waiting
+            # Each has as much room as the other: everybody's writes never keep out what an incident sends.
+            if len(queue) >= self._queue_max:
                 raise Refusal(
                     reasons.ERROR_REASON_TOO_MANY_REQUESTS,
                     "the write queue is full; try again shortly",
                     metadata={"limit": "write_queue_max", "limit_value": str(self._queue_max)},
                     retry_after_s=0.5,
                 )
-            self._waiting.append(waiting)
+            queue.append(waiting)
             self._wake.notify()
         return waiting.answer.result()
 
@@ -170,16 +178,20 @@ class Writer:
 
     def _next_group(self) -> list[_Waiting]:
         with self._wake:
-            while not self._waiting and not self._stopping:
+            while not self._waiting and not self._urgent and not self._stopping:
                 self._wake.wait()
-            size = min(len(self._waiting), self._group_max)
-            return [self._waiting.popleft() for _ in range(size)]
+            # What is urgent goes first, and leaves an eighth of each group to the others, who must not starve.
+            left = min(len(self._waiting), max(1, self._group_max // SHARE_OF_OTHERS))
+            urgent = min(len(self._urgent), max(1, self._group_max - left))
+            others = min(len(self._waiting), self._group_max - urgent)
+            return [self._urgent.popleft() for _ in range(urgent)] + [self._waiting.popleft() for _ in range(others)]
 
     def _die(self, error: BaseException) -> None:
         log.critical("the writer stops: %s", type(error).__name__, exc_info=error)
         with self._wake:
             self._fatal = error
-            left = list(self._waiting)
+            left = [*self._urgent, *self._waiting]
+            self._urgent.clear()
             self._waiting.clear()
         for waiting in left:
             waiting.answer.set_exception(not_serving())

@@ -258,6 +258,26 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
     {"reason": "DECOYS_OFF", "domain": "hashpact"}
     """
+    ERROR_REASON_INCIDENT_NOT_FOUND: _ErrorReason.ValueType  # 80
+    """`NOT_FOUND`. No incident has this id.
+
+    {"reason": "INCIDENT_NOT_FOUND", "domain": "hashpact", "metadata": {"incident": "42"}}
+    """
+    ERROR_REASON_INCIDENT_CLOSED: _ErrorReason.ValueType  # 81
+    """`FAILED_PRECONDITION`. The incident is over.
+
+    {"reason": "INCIDENT_CLOSED", "domain": "hashpact", "metadata": {"incident": "42"}}
+    """
+    ERROR_REASON_INCIDENT_EXISTS: _ErrorReason.ValueType  # 82
+    """`ALREADY_EXISTS`. An incident has this name; names are never used again.
+
+    {"reason": "INCIDENT_EXISTS", "domain": "hashpact", "metadata": {"incident": "42"}}
+    """
+    ERROR_REASON_INCIDENT_NEEDS_SECOND: _ErrorReason.ValueType  # 83
+    """`FAILED_PRECONDITION`. One steward alone may not open such an incident: propose it as a motion, or ask for less.
+
+    {"reason": "INCIDENT_NEEDS_SECOND", "domain": "hashpact", "metadata": {"field": "duration"}}
+    """
     ERROR_REASON_OPINION_NOT_FOUND: _ErrorReason.ValueType  # 90
     """`NOT_FOUND`. The caller never gave an opinion on this item.
 
@@ -554,6 +574,26 @@ ERROR_REASON_DECOYS_OFF: ErrorReason.ValueType  # 74
 """`FAILED_PRECONDITION`. This server hands out no decoys, so that nothing can be traced.
 
 {"reason": "DECOYS_OFF", "domain": "hashpact"}
+"""
+ERROR_REASON_INCIDENT_NOT_FOUND: ErrorReason.ValueType  # 80
+"""`NOT_FOUND`. No incident has this id.
+
+{"reason": "INCIDENT_NOT_FOUND", "domain": "hashpact", "metadata": {"incident": "42"}}
+"""
+ERROR_REASON_INCIDENT_CLOSED: ErrorReason.ValueType  # 81
+"""`FAILED_PRECONDITION`. The incident is over.
+
+{"reason": "INCIDENT_CLOSED", "domain": "hashpact", "metadata": {"incident": "42"}}
+"""
+ERROR_REASON_INCIDENT_EXISTS: ErrorReason.ValueType  # 82
+"""`ALREADY_EXISTS`. An incident has this name; names are never used again.
+
+{"reason": "INCIDENT_EXISTS", "domain": "hashpact", "metadata": {"incident": "42"}}
+"""
+ERROR_REASON_INCIDENT_NEEDS_SECOND: ErrorReason.ValueType  # 83
+"""`FAILED_PRECONDITION`. One steward alone may not open such an incident: propose it as a motion, or ask for less.
+
+{"reason": "INCIDENT_NEEDS_SECOND", "domain": "hashpact", "metadata": {"field": "duration"}}
 """
 ERROR_REASON_OPINION_NOT_FOUND: ErrorReason.ValueType  # 90
 """`NOT_FOUND`. The caller never gave an opinion on this item.

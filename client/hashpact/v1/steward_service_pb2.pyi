@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from hashpact.v1 import incident_pb2 as _incident_pb2
 from hashpact.v1 import item_pb2 as _item_pb2
 from hashpact.v1 import member_service_pb2 as _member_service_pb2
 from hashpact.v1 import signal_pb2 as _signal_pb2
@@ -448,38 +449,6 @@ class StewardAct(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     @_typing.final
-    class StartIncident(_message.Message):
-        """Opens an incident for longer than one steward may."""
-
-        DESCRIPTOR: _descriptor.Descriptor
-
-        NAME_FIELD_NUMBER: _builtins.int
-        TYPE_FIELD_NUMBER: _builtins.int
-        MINUTES_FIELD_NUMBER: _builtins.int
-        DRILL_FIELD_NUMBER: _builtins.int
-        name: _builtins.str
-        """Its name: 1 to 48 characters of `a-z 0-9 -`, starting with a letter or digit."""
-        type: _builtins.str
-        """Its type."""
-        minutes: _builtins.int
-        """For how long, in minutes."""
-        drill: _builtins.bool
-        """Whether it is a drill, which cannot touch the list."""
-        def __init__(
-            self,
-            *,
-            name: _builtins.str = ...,
-            type: _builtins.str = ...,
-            minutes: _builtins.int = ...,
-            drill: _builtins.bool = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["drill", b"drill", "minutes", b"minutes", "name", b"name", "type", b"type"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-    @_typing.final
     class ProlongIncident(_message.Message):
         """Lets an open incident go on."""
 
@@ -556,8 +525,8 @@ class StewardAct(_message.Message):
         """Takes media off the benign list."""
 
     @_builtins.property
-    def open_incident(self) -> Global___StewardAct.StartIncident:
-        """Opens an incident."""
+    def open_incident(self) -> _incident_pb2.IncidentPlan:
+        """Opens an incident, for longer or with laxer rules than one steward may."""
 
     @_builtins.property
     def prolong_incident(self) -> Global___StewardAct.ProlongIncident:
@@ -576,7 +545,7 @@ class StewardAct(_message.Message):
         dismiss_member: Global___StewardAct.DismissMember | None = ...,
         list_benign: Global___StewardAct.AddBenign | None = ...,
         unlist_benign: Global___StewardAct.RemoveBenign | None = ...,
-        open_incident: Global___StewardAct.StartIncident | None = ...,
+        open_incident: _incident_pb2.IncidentPlan | None = ...,
         prolong_incident: Global___StewardAct.ProlongIncident | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "adopt_policy", b"adopt_policy", "adopt_taxonomy", b"adopt_taxonomy", "amend_member", b"amend_member", "confirm_member", b"confirm_member", "dismiss_member", b"dismiss_member", "lift_limit", b"lift_limit", "list_benign", b"list_benign", "open_incident", b"open_incident", "prolong_incident", b"prolong_incident", "redact_entry", b"redact_entry", "roll_back", b"roll_back", "unlist_benign", b"unlist_benign"]  # noqa: Y015

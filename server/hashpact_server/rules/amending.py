@@ -9,6 +9,7 @@ from hashpact_server.ledger.entry import Kind
 from hashpact_server.matcher import Neighbours
 from hashpact_server.refusal import Refusal, invalid_field, over_limit
 from hashpact_server.rules.benign import check_not_benign
+from hashpact_server.rules.drills import refuse_drill
 from hashpact_server.rules.identity import look, new_signals, stated_signals
 from hashpact_server.rules.labels import clean_labels
 from hashpact_server.rules.signals import FitSignal, OfferedSignal, SignalProblem, sort_out
@@ -37,6 +38,7 @@ def check_amendment(
         raise over_limit("contribution_signals_max", limits.contribution_signals_max, len(signals))
     try:
         cleaned = clean_labels(labels, limits.labels_max) if labels else ()
+        refuse_drill(cleaned)
     except Refusal as refusal:
         raise invalid_field("labels", refusal.message) from refusal
     return cleaned, *sort_out(signals)

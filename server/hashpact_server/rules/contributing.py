@@ -30,6 +30,7 @@ from hashpact_server.refusal import Refusal
 from hashpact_server.rules.attestation import check_time, raises
 from hashpact_server.rules.benign import screened
 from hashpact_server.rules.claims import Claim, no_identity
+from hashpact_server.rules.drills import Rehearsal, of_drill, record_rehearsals, rehearse
 from hashpact_server.rules.identity import Sighting, look, near_duplicates, new_signals, stated_signals
 from hashpact_server.rules.outcomes import Outcome, Result, refused
 from hashpact_server.rules.statements import (
@@ -59,7 +60,28 @@ def contribute(
     """
     scene.settle(hint)
     claims = screened(scene, member, claims)
-    return [claim if isinstance(claim, Outcome) else _decide(scene, member, claim, limits, hint) for claim in claims]
+    rehearsals: list[Rehearsal] = []
+    outcomes: list[Outcome] = []
+    for claim in claims:
+        if isinstance(claim, Outcome):
+            outcomes.append(claim)
+        elif of_drill(claim.labels):
+            outcomes.append(_rehearse(scene, member, claim, limits, hint, rehearsals))
+        else:
+            outcomes.append(_decide(scene, member, claim, limits, hint))
+    record_rehearsals(scene, member, rehearsals)
+    return outcomes
+
+
+def _rehearse(
+    scene: Scene, member: bytes, claim: Claim, limits: Limits, hint: Neighbours | None, rehearsals: list[Rehearsal]
+) -> Outcome:
+    try:
+        outcome, done = rehearse(scene, claim, lambda: _decide(scene, member, claim, limits, hint))
+    except Refusal as refusal:
+        return refused(refusal.reason, refusal.message, claim.problems)
+    rehearsals.append(done)
+    return outcome
 
 
 def _decide(scene: Scene, member: bytes, claim: Claim, limits: Limits, hint: Neighbours | None) -> Outcome:

@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from hashpact_server.rules import motions
+from hashpact_server.rules import incidents, motions
 from hashpact_server.rules.duties import Duty, Rule
 from hashpact_server.state.tables import Due
 
 DUE_RULES: Final[Mapping[Due, Rule]] = MappingProxyType(
     {
         Due.MOTION: motions.lapse,
+        Due.INCIDENT: incidents.end_incident,
+        Due.ITEM_EXPIRY: incidents.expire_item,
     }
 )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hashpact.v1 import error_reason_pb2
 
+from hashpact_server.ledger.codec import u64
 from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.ledger.payloads import ContributionPayload, ListedSignal
 from hashpact_server.refusal import Refusal
@@ -17,6 +18,7 @@ from hashpact_server.rules.attestation import Attestation
 from hashpact_server.rules.labels import GENERIC_CLASSES, classes_of
 from hashpact_server.rules.standing import status_of
 from hashpact_server.scene import Scene
+from hashpact_server.state.incidents import open_by_label
 from hashpact_server.state.rows import ContributionRow, ItemRow, Status
 from hashpact_server.state.view import View
 
@@ -73,7 +75,9 @@ def record_statement(
     payload = ContributionPayload(
         basis, said.attestation.observed_ms, said.attestation.observer_role, said.labels, signals
     )
-    draft = Draft(kind, member, item, classes_of(said.labels), clear=bytes((status,)), payload=payload.encode())
+    # Which incidents it is under stands in clear, so that every copy knows it without reading a label.
+    under = b"".join(u64(row.incident) for row in open_by_label(scene, said.labels) if not row.drill)
+    draft = Draft(kind, member, item, classes_of(said.labels), clear=bytes((status,)) + under, payload=payload.encode())
     return scene.record(draft).subject, status
 
 

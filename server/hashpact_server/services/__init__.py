@@ -8,6 +8,7 @@ from hashpact.v1 import (
     capabilities_service_pb2_grpc,
     contribution_service_pb2_grpc,
     feed_service_pb2_grpc,
+    incident_service_pb2_grpc,
     lookup_service_pb2_grpc,
     member_service_pb2_grpc,
     report_service_pb2_grpc,
@@ -23,6 +24,7 @@ from hashpact_server.reports import Reports
 from hashpact_server.services.capabilities import CapabilitiesService
 from hashpact_server.services.contribution import ContributionService
 from hashpact_server.services.feed import FeedService
+from hashpact_server.services.incident import IncidentService
 from hashpact_server.services.lookup import LookupService
 from hashpact_server.services.member import MemberService
 from hashpact_server.services.report import ReportService
@@ -53,6 +55,7 @@ def register(
     report_service_pb2_grpc.add_ReportServiceServicer_to_server(ReportService(engine, reports, limits), server)
     safeguard_service_pb2_grpc.add_SafeguardServiceServicer_to_server(SafeguardService(engine, limits, decoys), server)
     upload_service_pb2_grpc.add_UploadServiceServicer_to_server(UploadService(engine, memory, limits), server)
+    incident_service_pb2_grpc.add_IncidentServiceServicer_to_server(IncidentService(engine, reports, limits), server)
     capabilities_service_pb2_grpc.add_CapabilitiesServiceServicer_to_server(
         CapabilitiesService(engine, limits, memory.settings if memory else None), server
     )

@@ -48,6 +48,9 @@ class ContributionService(contribution_service_pb2_grpc.ContributionServiceServi
         claims = [check(_offer(each), limits) for each in request.contributions]
         signals = [signal for claim in claims if isinstance(claim, Claim) for signal in claim.signals]
         hint = neighbours(self._engine, caller, wanted(signals))
+        board = self._engine.published.board
+        under = [board.names(claim.labels) for claim in claims if isinstance(claim, Claim)]
+        urgent = bool(under) and all(under)
 
         def decide(scene: Scene) -> Callable[[str], pb.ContributeResponse]:
             before = scene.head.sequence
@@ -57,7 +60,7 @@ class ContributionService(contribution_service_pb2_grpc.ContributionServiceServi
             encoded = [_encode_outcome(outcome) for outcome in outcomes]
             return lambda as_of: pb.ContributeResponse(outcomes=encoded, as_of=as_of)
 
-        return write(self._engine, caller, request, pb.ContributeResponse, decide)
+        return write(self._engine, caller, request, pb.ContributeResponse, decide, urgent=urgent)
 
     def Amend(self, request: pb.AmendRequest, context: Any) -> pb.AmendResponse:  # noqa: N802 - the name in the wire
         """Change the caller's word on an item."""

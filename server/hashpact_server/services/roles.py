@@ -35,6 +35,14 @@ ROLES: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "/hashpact.v1.StewardService/Second": _STEWARD,
         "/hashpact.v1.StewardService/WithdrawMotion": _STEWARD,
         "/hashpact.v1.StewardService/ListMotions": _GOVERNORS,
+        "/hashpact.v1.IncidentService/OpenIncident": frozenset({Role.STEWARD, Role.CONTRIBUTE, Role.REVIEW}),
+        "/hashpact.v1.IncidentService/SupportIncident": frozenset({Role.CONTRIBUTE, Role.REVIEW}),
+        # A steward; whoever called for it while it is only that.
+        "/hashpact.v1.IncidentService/CloseIncident": frozenset({Role.STEWARD, Role.CONTRIBUTE, Role.REVIEW}),
+        "/hashpact.v1.IncidentService/ListIncidents": ANY,
+        "/hashpact.v1.IncidentService/AcknowledgeIncident": ANY,
+        "/hashpact.v1.IncidentService/WatchIncidents": ANY,
+        "/hashpact.v1.IncidentService/GetDebrief": _READERS,
         "/hashpact.v1.FeedService/Watch": frozenset({Role.REPLICATE}),
         "/hashpact.v1.FeedService/Snapshot": frozenset({Role.REPLICATE}),
         "/hashpact.v1.CapabilitiesService/GetCapabilities": ANY,
@@ -61,6 +69,7 @@ STREAMS: Final = frozenset(
         "/hashpact.v1.FeedService/Snapshot",
         "/hashpact.v1.UploadService/WatchRetroMatches",
         "/hashpact.v1.UploadService/WatchCorrections",
+        "/hashpact.v1.IncidentService/WatchIncidents",
     }
 )
 """Methods whose calls go on for as long as the caller likes."""

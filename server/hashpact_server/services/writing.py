@@ -29,7 +29,13 @@ R = TypeVar("R", bound=Message)
 
 
 def write(
-    engine: Engine, caller: Caller, request: Message, answer: type[R], decide: Callable[[Scene], Callable[[str], R]]
+    engine: Engine,
+    caller: Caller,
+    request: Message,
+    answer: type[R],
+    decide: Callable[[Scene], Callable[[str], R]],
+    *,
+    urgent: bool = False,
 ) -> R:
     """Have a rule carried out by the writer; returns when its answer is durable.
 
@@ -39,6 +45,7 @@ def write(
         request: what it asked; its ``request_id`` and ``validate_only``, where it has them, are honoured.
         answer: the message type of the answer.
         decide: records on the scene and returns how to make the answer, given the ``as_of`` token.
+        urgent: whether it goes before others.
 
     Raises:
         Refusal: a malformed ``request_id``, what the rule refuses, and what ``Writer.submit`` does.
@@ -58,6 +65,7 @@ def write(
         fingerprint=fingerprint(request) if request_id else bytes(32),
         validate_only=getattr(request, "validate_only", False),
         deadline=caller.deadline,
+        urgent=urgent,
     )
     return answer.FromString(engine.writer.submit(act))
 

@@ -37,7 +37,7 @@ from hashpact_server.ledger.payloads import (
     TokenPayload,
 )
 from hashpact_server.ledger.payloads_members import TokenClear
-from hashpact_server.state import apply_members, apply_steward
+from hashpact_server.state import apply_incidents, apply_members, apply_steward
 from hashpact_server.state.apply_judgement import APPLY_JUDGEMENT
 from hashpact_server.state.apply_safeguards import APPLY_SAFEGUARDS
 from hashpact_server.state.effects import require_open_item, set_status, stated_status, unlist_entry, unlist_item
@@ -125,6 +125,7 @@ def _token_revoked(entry: Entry, scope: Scope) -> None:
 def _item_created(entry: Entry, scope: Scope) -> None:
     set_status(scope, entry.subject, stated_status(entry), entry.sequence)
     _contribute(entry, scope)
+    apply_incidents.note_contribution(entry, scope, created=True)
 
 
 def _item_contributed(entry: Entry, scope: Scope) -> None:
@@ -132,6 +133,7 @@ def _item_contributed(entry: Entry, scope: Scope) -> None:
     set_status(scope, entry.subject, stated_status(entry), entry.sequence)
     scope.rows.put(Table.ITEM_ENTRIES, item_entry_key(entry.subject, entry.sequence), b"")
     _contribute(entry, scope)
+    apply_incidents.note_contribution(entry, scope, created=False)
 
 
 def _contribute(entry: Entry, scope: Scope) -> None:
@@ -210,6 +212,8 @@ def _redacted(entry: Entry, scope: Scope) -> None:
         scope.changes.people = True
     elif target.kind == Kind.BENIGN_LISTED:
         scope.changes.benign = True  # its row says nothing of its values
+    elif target.kind == Kind.INCIDENT_OPENED:
+        scope.changes.incidents = True
 
 
 def _redact_member(target: Entry, scope: Scope) -> None:
@@ -243,5 +247,6 @@ _APPLY: Final[Mapping[tuple[int, int], Callable[[Entry, Scope], None]]] = {
     **apply_steward.APPLY,
     **APPLY_SAFEGUARDS,
     **APPLY_JUDGEMENT,
+    **apply_incidents.APPLY,
 }
 """{kind, format} -> function. Entries never change what their kind and format mean."""

@@ -7,6 +7,7 @@ from hashpact.signals import SIGNAL_TYPES_BY_CODE
 from hashpact_server.ledger.codec import Reader, u64
 from hashpact_server.ledger.entry import Entry
 from hashpact_server.ledger.payloads import ContributionPayload
+from hashpact_server.state.apply_incidents import settle_expiry
 from hashpact_server.state.judgement_rows import ConditionRow, DisputeOutcome, DisputeRow
 from hashpact_server.state.rows import ItemRow, Status, signal_id
 from hashpact_server.state.scope import ContradictionError, Scope, UnknownEntryError, signal_entries
@@ -53,6 +54,7 @@ def set_status(scope: Scope, item: int, status: Status, by: int) -> None:
         raise ContradictionError(f"entry {by} sends item {item} where no item may go from where it stands")
     if before is not None and before.redacted:
         scope.rows.put(Table.ITEMS, u64(item), ItemRow(item, status, redacted=True).encode())
+    settle_expiry(item, status, scope)
     if not status.matches:
         _close_dispute(scope, item, by)
 

@@ -29,6 +29,8 @@ class Changes:
         digests: (code, digest, whether it is listed now), in the order in which it happened.
         people: whether members or tokens changed.
         benign: whether the benign list changed.
+        incidents: whether an incident was opened, prolonged or closed.
+        incident_items: (incident, item) of what was put under one.
     """
 
     added: list[tuple[int, int, int, bytes]] = field(default_factory=list, repr=False)
@@ -36,6 +38,8 @@ class Changes:
     digests: list[tuple[int, bytes, bool]] = field(default_factory=list, repr=False)
     people: bool = False
     benign: bool = False
+    incidents: bool = False
+    incident_items: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
