@@ -118,3 +118,22 @@ class RollbackClear:
         since_ms, first = reader.u64(), reader.u64()
         reader.end()
         return cls(pseudonym, since_ms, first)
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedClear:
+    """Clear part of ROLLBACK_FINISHED: how many entries it undid."""
+
+    undone: int
+
+    def encode(self) -> bytes:
+        """The clear part's bytes."""
+        return u64(self.undone)
+
+    @classmethod
+    def decode(cls, clear: bytes) -> FinishedClear:
+        """Read the clear part; raises LayoutError."""
+        reader = Reader(clear)
+        undone = reader.u64()
+        reader.end()
+        return cls(undone)

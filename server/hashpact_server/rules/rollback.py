@@ -1,0 +1,163 @@
+"""Rolling back: what a member did to items since a time is undone, piece by piece, while everybody else works on.
+
+Undone are contributions, amendments and withdrawals, opinions, and, where they are still open, disputes that it opened
+and votes on others'. Signals that other standing contributors state stay. An item that nobody else speaks for leaves
+the list. What is closed stays closed. What the member does after the order is not undone: suspend it first.
+
+::
+
+    motion carried --> ROLLBACK_ORDERED --> ROLLED_BACK (bounded, the newest acts first) ... --> ROLLBACK_FINISHED
+
+A piece is looked for outside the writer (:func:`wanted`) and decided in it (:func:`carry_out_piece`). How far it is
+stands in the state, so a server that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from hashpact.v1 import error_reason_pb2
+from hashpact.v1 import steward_service_pb2 as pb
+
+from hashpact_server.ledger.entry import SERVICE, Draft, Kind
+from hashpact_server.ledger.payloads import RolledBackClear, Undone
+from hashpact_server.ledger.payloads_steward import FinishedClear, RollbackClear
+from hashpact_server.refusal import Refusal, invalid_field
+from hashpact_server.rules.members import existing_member
+from hashpact_server.rules.undoing import undone
+from hashpact_server.scene import Scene
+from hashpact_server.state.rollbacks import UNDOABLE, RollbackRow, is_undone, rollback, running
+from hashpact_server.state.view import View
+
+PIECE_ENTRIES_MAX: Final = 128
+"""Entries undone in one act: everybody's writes wait as long as that takes."""
+
+SEARCH_S_MAX: Final = 0.1
+"""Time for which the ledger is searched at a stretch, outside the writer."""
+
+
+class _Search(NamedTuple):
+    """How far the next piece was looked for: from ``upper`` down to ``reached`` there is nothing left but ``found``."""
+
+    order: bytes
+    upper: int
+    reached: int
+    found: tuple[int, ...]
+
+
+class _Memory:
+    """The newest search. It follows from the ledger and the key alone, so nothing is decided by keeping it."""
+
+    search = _Search(b"", 0, 0, ())
+
+
+def check(view: View, act: pb.StewardAct.RollBack) -> None:
+    """Whether the member is there, did anything since, and is not being rolled back already.
+
+    Raises:
+        Refusal: MEMBER_NOT_FOUND, ROLLBACK_RUNNING, FIELD_INVALID.
+    """
+    member = existing_member(view, act.member)
+    if _since_ms(act) > view.head.time_ms:
+        raise invalid_field("roll_back.since_time", "nothing was written since then")
+    if any(row.pseudonym == member.pseudonym for row in running(view.rows)):
+        raise Refusal(
+            error_reason_pb2.ERROR_REASON_ROLLBACK_RUNNING,
+            f"an earlier rollback of {act.member} still goes on: wait until it is finished",
+        )
+
+
+def carry_out(scene: Scene, actor: bytes, act: pb.StewardAct.RollBack) -> None:
+    """Order it; the work is done by the clock, piece by piece."""
+    since_ms = _since_ms(act)
+    clear = RollbackClear(existing_member(scene, act.member).pseudonym, since_ms, first_since(scene, since_ms))
+    scene.record(Draft(Kind.ROLLBACK_ORDERED, actor, clear=clear.encode()))
+
+
+def first_since(view: View, since_ms: int) -> int:
+    """Sequence of the first entry of that time or later; times never fall, so it is found by halving."""
+    low, high = 0, view.head.sequence + 1
+    while low < high:
+        middle = (low + high) // 2
+        if view.entry(middle).time_ms < since_ms:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def acts_of(view: View, pseudonym: bytes, *, first: int, upper: int) -> Iterator[int | None]:
+    """Entries below ``upper`` that can be undone, the newest first; None for each other entry that was passed."""
+    for sequence in range(upper - 1, first - 1, -1):
+        entry = view.entry(sequence)
+        mine = entry.member == pseudonym and entry.kind in UNDOABLE
+        yield sequence if mine and not is_undone(view.rows, entry.subject, sequence) else None
+
+
+def wanted(view: View, now_ms: int) -> bool:
+    """Look for the next piece, for a bounded time; whether it is there, or the end is reached."""
+    del now_ms
+    row = next(running(view.rows), None)
+    if row is None:
+        return False
+    order = view.entry(row.rollback).commitment
+    search = _Memory.search
+    if (search.order, search.upper) != (order, row.upper):
+        search = _Search(order, row.upper, row.upper, ())
+    found, reached = list(search.found), search.reached
+    until = time.monotonic() + SEARCH_S_MAX
+    for sequence in acts_of(view, row.pseudonym, first=row.first, upper=reached):
+        reached -= 1
+        if sequence is not None:
+            found.append(sequence)
+        if len(found) == PIECE_ENTRIES_MAX or time.monotonic() > until:
+            break
+    _Memory.search = _Search(order, row.upper, reached, tuple(found))
+    return len(found) == PIECE_ENTRIES_MAX or reached <= row.first
+
+
+def carry_out_piece(scene: Scene) -> bool:
+    """Undo what was found; whether there is more to do."""
+    row = next(running(scene.rows), None)
+    if row is None:
+        return False
+    search = _Memory.search
+    if (search.order, search.upper) != (scene.entry(row.rollback).commitment, row.upper):
+        return True  # found for another state of the list: the next round looks again
+    _undo(scene, row, search.found)
+    if search.reached > row.first:
+        return True
+    done = rollback(scene.rows, row.rollback)
+    clear = FinishedClear(done.undone if done else 0)
+    scene.record(Draft(Kind.ROLLBACK_FINISHED, SERVICE, row.rollback, clear=clear.encode()))
+    return next(running(scene.rows), None) is not None
+
+
+def _undo(scene: Scene, row: RollbackRow, found: Iterable[int]) -> None:
+    """Undo these entries. Each of ours undoes at most one act per item, since the next one builds on what it left."""
+    piece: dict[int, Undone] = {}
+    for sequence in found:
+        entry = scene.entry(sequence)
+        if entry.subject in piece:
+            _record(scene, row, piece)
+        piece[entry.subject] = undone(scene, entry)
+    _record(scene, row, piece)
+
+
+def _record(scene: Scene, row: RollbackRow, piece: dict[int, Undone]) -> None:
+    if piece:
+        clear = RolledBackClear(tuple(piece.values())).encode()
+        scene.record(Draft(Kind.ROLLED_BACK, SERVICE, row.rollback, clear=clear))
+    piece.clear()
+
+
+def _since_ms(act: pb.StewardAct.RollBack) -> int:
+    try:
+        asked = act.since_time.ToMilliseconds() if act.HasField("since_time") else -1
+    except ValueError:
+        asked = -1
+    if asked < 0:
+        raise invalid_field("roll_back.since_time", "say since when")
+    return asked
