@@ -17,6 +17,8 @@
     CONTRIBUTION_AMENDED     status u8                              contribution
     CONTRIBUTION_WITHDRAWN   status u8, reason u8                   -
     ITEM_WITHDRAWN           reason u8                              -
+    MOTION_..., RULEBOOK_..., ROLLBACK_ORDERED, ROLLBACK_FINISHED: see ``payloads_steward``
+    ROLLED_BACK              see ``RolledBackClear``                -
     BENIGN_LISTED            number of values u16                   note text, u16 count, signal_type u16, value blob
     BENIGN_UNLISTED          -                                      -
     ALERT_RAISED             alert u8, item u64, pseudonym (16),    note text

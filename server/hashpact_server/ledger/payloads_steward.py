@@ -1,4 +1,16 @@
-"""What the entries of stewards say: motions, rulebooks, rollbacks. Layouts as in ``payloads``."""
+"""What the entries of stewards say: motions, rulebooks, rollbacks; format 1 (``payloads`` says how to read this).
+
+::
+
+    kind                 clear                                                     payload
+    MOTION_PROPOSED      act u8, lapse_ms u64                                      act (u32 length, bytes), reason text
+    MOTION_SECONDED      -                                                         -
+    MOTION_CLOSED        how u8                                                    -
+    RULEBOOK_ADOPTED     kind u8, version u32, effect_ms u64, content (u32 length) -
+    RULEBOOK_IN_FORCE    -                                                         -
+    ROLLBACK_ORDERED     pseudonym (16), since_ms u64, first u64                   -
+    ROLLBACK_FINISHED    undone u64                                                -
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from hashpact_server.rules import incidents, motions
+from hashpact_server.rules import incidents, motions, rollback
 from hashpact_server.rules.duties import Duty, Rule
 from hashpact_server.state.tables import Due
 
@@ -18,7 +18,7 @@ DUE_RULES: Final[Mapping[Due, Rule]] = MappingProxyType(
     }
 )
 
-DUTIES: Final[tuple[Callable[[], Duty], ...]] = ()
+DUTIES: Final[tuple[Callable[[], Duty], ...]] = (rollback.duty,)
 """What makes the duties of one clockwork: a duty may remember how far it came."""
 
 __all__ = ["DUE_RULES", "DUTIES", "Duty", "Rule"]

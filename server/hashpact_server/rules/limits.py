@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hashpact.v1 import error_reason_pb2
+from hashpact.v1 import steward_service_pb2 as pb
 
 from hashpact_server.ledger.codec import text
 from hashpact_server.ledger.entry import Draft, Kind
@@ -55,6 +56,17 @@ def lift(scene: Scene, actor: bytes, item: int) -> None:
     row = open_item(scene, item)
     check_limited(scene, item)
     scene.record(Draft(Kind.ITEM_LIMIT_LIFTED, actor, item, clear=bytes((row.status,))))
+
+
+def check_lift(view: View, act: pb.StewardAct.LiftLimit) -> None:
+    """Whether a motion to lift a limit can be carried out; raises what :func:`lift` does."""
+    open_item(view, act.item)
+    check_limited(view, act.item)
+
+
+def carry_out_lift(scene: Scene, actor: bytes, act: pb.StewardAct.LiftLimit) -> None:
+    """Carry out a motion to lift a limit."""
+    lift(scene, actor, act.item)
 
 
 def check_limited(view: View, item: int) -> None:

@@ -8,8 +8,8 @@ the list. What is closed stays closed. What the member does after the order is n
 
     motion carried --> ROLLBACK_ORDERED --> ROLLED_BACK (bounded, the newest acts first) ... --> ROLLBACK_FINISHED
 
-A piece is looked for outside the writer (:func:`wanted`) and decided in it (:func:`carry_out_piece`). How far it is
-stands in the state, so a server that was killed goes on where it was.
+A piece is looked for outside the writer and decided in it. How far it is stands in the state, so a server that was
+killed goes on where it was.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from hashpact_server.ledger.entry import SERVICE, Draft, Kind
 from hashpact_server.ledger.payloads import RolledBackClear, Undone
 from hashpact_server.ledger.payloads_steward import FinishedClear, RollbackClear
 from hashpact_server.refusal import Refusal, invalid_field
+from hashpact_server.rules.duties import Duty
 from hashpact_server.rules.members import existing_member
 from hashpact_server.rules.undoing import undone
 from hashpact_server.scene import Scene
@@ -38,6 +39,10 @@ SEARCH_S_MAX: Final = 0.1
 """Time for which the ledger is searched at a stretch, outside the writer."""
 
 
+PIECE_S_MAX: Final = 0.05
+"""Time after which a piece ends, however many entries are left of it."""
+
+
 class _Search(NamedTuple):
     """How far the next piece was looked for: from ``upper`` down to ``reached`` there is nothing left but ``found``."""
 
@@ -45,12 +50,6 @@ class _Search(NamedTuple):
     upper: int
     reached: int
     found: tuple[int, ...]
-
-
-class _Memory:
-    """The newest search. It follows from the ledger and the key alone, so nothing is decided by keeping it."""
-
-    search = _Search(b"", 0, 0, ())
 
 
 def check(view: View, act: pb.StewardAct.RollBack) -> None:
@@ -96,54 +95,78 @@ def acts_of(view: View, pseudonym: bytes, *, first: int, upper: int) -> Iterator
         yield sequence if mine and not is_undone(view.rows, entry.subject, sequence) else None
 
 
-def wanted(view: View, now_ms: int) -> bool:
-    """Look for the next piece, for a bounded time; whether it is there, or the end is reached."""
-    del now_ms
-    row = next(running(view.rows), None)
-    if row is None:
-        return False
-    order = view.entry(row.rollback).commitment
-    search = _Memory.search
-    if (search.order, search.upper) != (order, row.upper):
-        search = _Search(order, row.upper, row.upper, ())
-    found, reached = list(search.found), search.reached
-    until = time.monotonic() + SEARCH_S_MAX
-    for sequence in acts_of(view, row.pseudonym, first=row.first, upper=reached):
-        reached -= 1
-        if sequence is not None:
-            found.append(sequence)
-        if len(found) == PIECE_ENTRIES_MAX or time.monotonic() > until:
-            break
-    _Memory.search = _Search(order, row.upper, reached, tuple(found))
-    return len(found) == PIECE_ENTRIES_MAX or reached <= row.first
+class RollbackDuty:
+    """Works at the oldest rollback that goes on. What it remembers follows from the ledger, and may be forgotten."""
+
+    def __init__(self) -> None:
+        self._search = _Search(b"", 0, 0, ())
+
+    def wanted(self, view: View, now_ms: int) -> bool:
+        """Look for the next piece, for a bounded time; whether it is there, or the end is reached."""
+        del now_ms
+        row = next(running(view.rows), None)
+        if row is None:
+            return False
+        search = self._search if self._found_for(view, row) else _Search(_order(view, row), row.upper, row.upper, ())
+        found, reached = list(search.found), search.reached
+        until = time.monotonic() + SEARCH_S_MAX
+        for sequence in acts_of(view, row.pseudonym, first=row.first, upper=reached):
+            reached -= 1
+            if sequence is not None:
+                found.append(sequence)
+            if len(found) >= PIECE_ENTRIES_MAX or time.monotonic() > until:
+                break
+        self._search = search._replace(reached=reached, found=tuple(found))
+        return len(found) >= PIECE_ENTRIES_MAX or reached <= row.first
+
+    def carry_out(self, scene: Scene) -> bool:
+        """Undo what was found; whether there is more to do."""
+        row = next(running(scene.rows), None)
+        if row is None:
+            return False
+        if not self._found_for(scene, row):
+            return True
+        if _undo(scene, row, self._search.found) and self._search.reached <= row.first:
+            done = rollback(scene.rows, row.rollback) or row
+            clear = FinishedClear(done.undone).encode()
+            scene.record(Draft(Kind.ROLLBACK_FINISHED, SERVICE, row.rollback, clear=clear))
+        return next(running(scene.rows), None) is not None
+
+    def _found_for(self, view: View, row: RollbackRow) -> bool:
+        """Whether what was found is still what comes next."""
+        return (self._search.order, self._search.upper) == (_order(view, row), row.upper)
 
 
-def carry_out_piece(scene: Scene) -> bool:
-    """Undo what was found; whether there is more to do."""
-    row = next(running(scene.rows), None)
-    if row is None:
-        return False
-    search = _Memory.search
-    if (search.order, search.upper) != (scene.entry(row.rollback).commitment, row.upper):
-        return True  # found for another state of the list: the next round looks again
-    _undo(scene, row, search.found)
-    if search.reached > row.first:
-        return True
-    done = rollback(scene.rows, row.rollback)
-    clear = FinishedClear(done.undone if done else 0)
-    scene.record(Draft(Kind.ROLLBACK_FINISHED, SERVICE, row.rollback, clear=clear.encode()))
-    return next(running(scene.rows), None) is not None
+def duty() -> Duty:
+    """The work at rollbacks, for one clockwork."""
+    made = RollbackDuty()
+    return Duty(made.wanted, made.carry_out)
 
 
-def _undo(scene: Scene, row: RollbackRow, found: Iterable[int]) -> None:
-    """Undo these entries. Each of ours undoes at most one act per item, since the next one builds on what it left."""
+def _order(view: View, row: RollbackRow) -> bytes:
+    """What tells this rollback from every other one, of other lists too: its commitment is salted."""
+    return view.entry(row.rollback).commitment
+
+
+def _undo(scene: Scene, row: RollbackRow, found: Iterable[int]) -> bool:
+    """Undo these entries; whether all were undone before time was up.
+
+    Each entry of ours undoes at most one act on an item, since the next one builds on what it left.
+    """
     piece: dict[int, Undone] = {}
+    until = time.monotonic() + PIECE_S_MAX
     for sequence in found:
+        if time.monotonic() > until:
+            break
         entry = scene.entry(sequence)
         if entry.subject in piece:
             _record(scene, row, piece)
         piece[entry.subject] = undone(scene, entry)
+    else:
+        _record(scene, row, piece)
+        return True
     _record(scene, row, piece)
+    return False
 
 
 def _record(scene: Scene, row: RollbackRow, piece: dict[int, Undone]) -> None:

@@ -14,6 +14,7 @@ from hashpact_server.ledger.entry import Kind
 from hashpact_server.rules.rulebook import policy_of
 from hashpact_server.state.judgement import condition, opinions
 from hashpact_server.state.judgement_rows import ConditionRow, OpinionCode, OpinionRow
+from hashpact_server.state.rollbacks import is_undone
 from hashpact_server.state.rows import Basis, ContributionRow, Status
 from hashpact_server.state.transitions import TRANSITIONS
 from hashpact_server.state.view import View
@@ -109,7 +110,11 @@ def _looked(row: OpinionRow) -> bool:
 
 def _spoke_after(view: View, item: int, sequence: int) -> set[bytes]:
     """Members that spoke about an item for the first time, or anew, after an entry. To amend is not to look again."""
-    later = (view.entry(each) for each in view.signal_entries(item) if each > sequence)
+    later = (
+        view.entry(each)
+        for each in view.signal_entries(item)
+        if each > sequence and not is_undone(view.rows, item, each)
+    )
     return {entry.member for entry in later if entry.kind == Kind.ITEM_CORROBORATED}
 
 

@@ -37,7 +37,7 @@ from hashpact_server.ledger.payloads import (
     TokenPayload,
 )
 from hashpact_server.ledger.payloads_members import TokenClear
-from hashpact_server.state import apply_incidents, apply_members, apply_steward
+from hashpact_server.state import apply_incidents, apply_members, apply_rollback, apply_steward
 from hashpact_server.state.apply_judgement import APPLY_JUDGEMENT
 from hashpact_server.state.apply_safeguards import APPLY_SAFEGUARDS
 from hashpact_server.state.effects import require_open_item, set_status, stated_status, unlist_entry, unlist_item
@@ -245,6 +245,7 @@ _APPLY: Final[Mapping[tuple[int, int], Callable[[Entry, Scope], None]]] = {
     (Kind.ITEM_WITHDRAWN, 1): _item_withdrawn,
     **apply_members.APPLY,
     **apply_steward.APPLY,
+    **apply_rollback.APPLY,
     **APPLY_SAFEGUARDS,
     **APPLY_JUDGEMENT,
     **apply_incidents.APPLY,

@@ -38,6 +38,7 @@ from hashpact_server.state.judgement_rows import (
     judgement_key,
     member_of,
 )
+from hashpact_server.state.rollbacks import remember_opinion
 from hashpact_server.state.rows import Status
 from hashpact_server.state.scope import ContradictionError, Scope
 from hashpact_server.state.tables import Due, Table
@@ -57,6 +58,7 @@ def put_opinion(scope: Scope, row: OpinionRow) -> None:
     if value is not None and OpinionRow.decode(row.item, row.pseudonym, value).judged:
         row = row._replace(judged=True)
     scope.rows.put(Table.OPINIONS, key, row.encode())
+    remember_opinion(scope, row.sequence, value)
     _keep(scope, condition_of(scope, row.item))
 
 
@@ -86,6 +88,7 @@ def _opinion_revoked(entry: Entry, scope: Scope) -> None:
         raise ContradictionError(f"entry {entry.sequence} revokes an opinion that was never given")
     row = OpinionRow.decode(entry.subject, entry.member, value)
     scope.rows.put(Table.OPINIONS, key, row._replace(sequence=entry.sequence, standing=False).encode())
+    remember_opinion(scope, entry.sequence, value)
     set_status(scope, entry.subject, stated_status(entry), entry.sequence)
 
 

@@ -11,22 +11,25 @@ from typing import Final
 
 from hashpact_server.ledger.codec import u64
 from hashpact_server.ledger.entry import Entry, Kind
-from hashpact_server.ledger.payloads import CONTRIBUTING, ContributionPayload, RolledBackClear, Undone
+from hashpact_server.ledger.payloads import CONTRIBUTING, RolledBackClear, Undone
+from hashpact_server.ledger.payloads_judgement import VoteClear
 from hashpact_server.ledger.payloads_steward import FinishedClear, RollbackClear
-from hashpact_server.state.apply_judgement import undo_dispute, undo_opinion, undo_vote
-from hashpact_server.state.effects import set_status, status_numbered, unlist_entry, unlist_item
-from hashpact_server.state.rollbacks import RollbackRow, rollback, rollback_key, running_key, undone_key, undone_value
-from hashpact_server.state.rows import Basis, ContributionRow, ItemRow
+from hashpact_server.state.apply_judgement import condition_of
+from hashpact_server.state.effects import end_dispute, set_status, status_numbered, unlist_entry, unlist_item
+from hashpact_server.state.judgement_rows import DisputeOutcome, OpinionRow, VoteRow, judgement_key
+from hashpact_server.state.rollbacks import (
+    RollbackRow,
+    contribution_stated,
+    opinion_before,
+    rollback,
+    rollback_key,
+    running_key,
+    undone_key,
+    undone_value,
+)
+from hashpact_server.state.rows import ContributionRow, ItemRow
 from hashpact_server.state.scope import ContradictionError, Scope
 from hashpact_server.state.tables import Table, contribution_key
-
-
-def contribution_stated(entry: Entry) -> ContributionRow:
-    """The row that a contributing entry states; after its redaction: who, where, and the classes of its labels."""
-    if entry.payload is None:
-        return ContributionRow(entry.subject, entry.member, entry.sequence, Basis.REDACTED, entry.classes)
-    payload = ContributionPayload.decode(entry.payload)
-    return ContributionRow(entry.subject, entry.member, entry.sequence, payload.basis, payload.labels)
 
 
 def _ordered(entry: Entry, scope: Scope) -> None:
@@ -55,17 +58,15 @@ def _undo(undone: Undone, entry: Entry, scope: Scope) -> None:
     elif target.kind == Kind.CONTRIBUTION_WITHDRAWN:
         _undo_word(target, undone.restored, scope)
     elif target.kind in (Kind.OPINION_GIVEN, Kind.OPINION_REVOKED):
-        undo_opinion(target, undone.restored, scope)
+        _undo_opinion(target, scope)
     elif target.kind == Kind.DISPUTE_OPENED:
-        undo_dispute(target, entry.sequence, scope)
+        _undo_dispute(target, entry, scope)
     elif target.kind == Kind.DISPUTE_VOTED:
-        undo_vote(target, scope)
+        _undo_vote(target, scope)
     else:
         raise ContradictionError(f"entry {entry.sequence} undoes entry {undone.sequence}, which is of another kind")
     _stand(undone, entry, scope)
-    scope.rows.put(
-        Table.ROLLBACKS, undone_key(undone.item, undone.sequence), undone_value(entry.subject, undone.kept)
-    )
+    scope.rows.put(Table.ROLLBACKS, undone_key(undone.item, undone.sequence), undone_value(entry.subject, undone.kept))
 
 
 def _undo_word(target: Entry, restored: int, scope: Scope) -> None:
@@ -79,6 +80,36 @@ def _undo_word(target: Entry, restored: int, scope: Scope) -> None:
         scope.rows.put(Table.CONTRIBUTIONS, key, contribution_stated(scope.ledger.entry(restored)).encode())
     elif stands is not None:
         scope.rows.delete(Table.CONTRIBUTIONS, key)
+
+
+def _undo_opinion(target: Entry, scope: Scope) -> None:
+    key = judgement_key(target.subject, target.member)
+    value = scope.rows.get(Table.OPINIONS, key)
+    if value is None or OpinionRow.decode(target.subject, target.member, value).sequence != target.sequence:
+        return
+    before = opinion_before(scope.rows, target)
+    if before is None:
+        scope.rows.delete(Table.OPINIONS, key)
+    else:
+        scope.rows.put(Table.OPINIONS, key, before.encode())
+
+
+def _undo_dispute(target: Entry, entry: Entry, scope: Scope) -> None:
+    """One that was decided stays so: what became of it is others' judgement."""
+    now = condition_of(scope, target.subject)
+    if now.dispute == target.sequence:
+        end_dispute(scope, target.sequence, DisputeOutcome.UNDONE, entry.sequence)
+        scope.rows.put(Table.CONDITIONS, u64(target.subject), now._replace(dispute=0).encode())
+
+
+def _undo_vote(target: Entry, scope: Scope) -> None:
+    dispute = VoteClear.decode(target.clear).dispute
+    key = judgement_key(dispute, target.member)
+    value = scope.rows.get(Table.DISPUTE_VOTES, key)
+    if value is None or VoteRow.decode(dispute, target.member, value).sequence != target.sequence:
+        return
+    if condition_of(scope, target.subject).dispute == dispute:
+        scope.rows.delete(Table.DISPUTE_VOTES, key)
 
 
 def _stand(undone: Undone, entry: Entry, scope: Scope) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from hashpact.signals import SIGNAL_TYPES_BY_CODE
 
 from hashpact_server.ledger.codec import Reader, u64
@@ -84,14 +86,17 @@ def unlist_item(item: int, scope: Scope) -> None:
         unlist_entry(scope.ledger.entry(sequence), scope)
 
 
-def unlist_entry(entry: Entry, scope: Scope) -> None:
-    """Remove the signals that one entry listed. A digest that a later entry took over is left alone."""
+def unlist_entry(entry: Entry, scope: Scope, *, keep: Collection[int] = ()) -> None:
+    """Remove the signals that one entry listed, but those at the positions ``keep``.
+
+    A digest that a later entry took over is left alone.
+    """
     if entry.payload is None:
         return
     for ordinal, signal in enumerate(ContributionPayload.decode(entry.payload).signals):
         identity = signal_id(entry.sequence, ordinal)
         kind = SIGNAL_TYPES_BY_CODE.get(signal.code)
-        if kind is None:
+        if kind is None or ordinal in keep:
             continue
         if kind.exact:
             key = digest_key(kind.code, signal.value)

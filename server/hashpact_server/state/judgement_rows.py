@@ -50,6 +50,7 @@ class DisputeOutcome(IntEnum):
     RELABELLED = 4
     LAPSED = 5
     ITEM_CLOSED = 6
+    UNDONE = 7
 
 
 class Verdict(IntEnum):

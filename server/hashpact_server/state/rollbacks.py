@@ -1,7 +1,7 @@
 """Rollbacks: which ones were ordered, how far each is, and which entries were undone.
 
-Three kinds of rows in one table, told apart by their first byte: the rollbacks; a mark for each entry that was undone, by
-the item that it was about; and the rollbacks that go on.
+Four kinds of rows in one table, told apart by their first byte: the rollbacks; a mark for each entry that was undone,
+by the item that it was about; the rollbacks that go on; and the opinions that later ones took the place of.
 """
 
 from __future__ import annotations
@@ -10,13 +10,30 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from hashpact_server.ledger.codec import Reader, u8, u16, u64
-from hashpact_server.ledger.entry import PSEUDONYM_BYTES
+from hashpact_server.ledger.entry import PSEUDONYM_BYTES, Entry, Kind
+from hashpact_server.ledger.payloads import CONTRIBUTING, ContributionPayload
+from hashpact_server.state.judgement_rows import OpinionRow
 from hashpact_server.state.row_store import RowReader
+from hashpact_server.state.rows import Basis, ContributionRow
+from hashpact_server.state.scope import Scope
 from hashpact_server.state.tables import Table
 
 _ORDERED: Final = u8(0)
 _UNDONE: Final = u8(1)
 _RUNNING: Final = u8(2)
+_REPLACED: Final = u8(3)
+
+UNDOABLE: Final = frozenset(
+    (
+        *CONTRIBUTING,
+        Kind.CONTRIBUTION_WITHDRAWN,
+        Kind.OPINION_GIVEN,
+        Kind.OPINION_REVOKED,
+        Kind.DISPUTE_OPENED,
+        Kind.DISPUTE_VOTED,
+    )
+)
+"""Kinds of acts on items that a rollback undoes."""
 
 
 class RollbackRow(NamedTuple):
@@ -108,3 +125,23 @@ def undone_entries(rows: RowReader, item: int) -> Mapping[int, tuple[int, ...]]:
 def is_undone(rows: RowReader, item: int, sequence: int) -> bool:
     """Whether an entry about an item was undone."""
     return rows.get(Table.ROLLBACKS, undone_key(item, sequence)) is not None
+
+
+def contribution_stated(entry: Entry) -> ContributionRow:
+    """The row that a contributing entry states; after its redaction: who, where, and the classes of its labels."""
+    if entry.payload is None:
+        return ContributionRow(entry.subject, entry.member, entry.sequence, Basis.REDACTED, entry.classes)
+    payload = ContributionPayload.decode(entry.payload)
+    return ContributionRow(entry.subject, entry.member, entry.sequence, payload.basis, payload.labels)
+
+
+def remember_opinion(scope: Scope, sequence: int, before: bytes | None) -> None:
+    """Keep the row that the opinion in entry ``sequence`` took the place of: it may have to come back."""
+    if before is not None:
+        scope.rows.put(Table.ROLLBACKS, _REPLACED + u64(sequence), before)
+
+
+def opinion_before(rows: RowReader, entry: Entry) -> OpinionRow | None:
+    """The member's opinion on the item before it gave, or revoked, one with this entry."""
+    value = rows.get(Table.ROLLBACKS, _REPLACED + u64(entry.sequence))
+    return None if value is None else OpinionRow.decode(entry.subject, entry.member, value)

@@ -16,6 +16,9 @@ item_entries    item u64, sequence u64                 empty: a later entry that
 digests         code u8, first 16 bytes of the digest  signal id u64, item u64, rest of the digest
 values          code u8, signal id u64                 item u64, the value
 due             due_ms u64, ``Due`` u8, subject u64    empty: what has to be decided by then (``clockwork``)
+motions         motion u64                             where it stands, its act, who, until when (``motions``)
+rulebook        0 u8, or 1 u8, kind u8, version u32    what is in force; each version (``rulebook``)
+rollbacks       0-3 u8, numbers u64                    rollbacks, and what they undid (``rollbacks``)
 pending         pending id u64                         pseudonym (16), lapses at u64
 tallies         pseudonym (16)                         of one on trial: day u32, entries, contributions, disputes u32
 member_records  pseudonym (16)                         tier u8, its record's entry u64, and more (``members``)
