@@ -63,6 +63,15 @@ class Limits:
     reports_max: int = setting(4096, "Reports in one ReportMatches.", least=1)
     member_reports_max: int = setting(1_000_000, "Reports of one member that are kept.", least=1)
     report_days_max: int = setting(90, "Time for which a report is kept, in days.", least=1, most=3650)
+    member_lookup_values_per_s: int = setting(
+        100_000, "Values that one member looks up at a hub, per second, in the long run.", least=1
+    )
+    member_contributions_per_s: int = setting(
+        100_000, "Contributions of one member, per second, in the long run.", least=1
+    )
+    member_items_per_s: int = setting(
+        100_000, "Items that one member reads with their values at a hub, per second, in the long run.", least=1
+    )
 
     def __post_init__(self) -> None:
         _check(self, "limits.")
@@ -141,6 +150,11 @@ class Config:
     )
     reports_bytes_max: int = setting(
         8 << 30, "Size of the file of members' reports, in bytes; more are refused.", least=1 << 20, most=1 << 40
+    )
+    decoys: bool = setting(
+        default=False,
+        doc="Whether a hub adds made-up digests to what it hands out with values, other ones for each member, by which"
+        " a leaked copy can be traced. Members should know that it does.",
     )
     ping_interval_s_min: float = setting(
         10.0, "Clients that ping more often than this are disconnected, in seconds.", least=0, most=86_400

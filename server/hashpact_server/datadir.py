@@ -12,6 +12,7 @@
       server.pem .key      the server's certificate and key
       numba-cache/         compiled kernels, a folder per version of them; may be deleted
       streamed/            snapshots for replicas that begin; emptied by the server
+      decoy.key            on a hub, if its operator wants decoys: the secret that tells whose they are
       reports/             how often members met which item, as they report it
       uploads/             on a replica, if its operator wants it: what is remembered of its member's uploads
       replica              its presence says that the list follows another server's, and takes no writes of its own
@@ -74,6 +75,11 @@ class DataDirectory:
     def reports(self) -> Path:
         """How often items were met."""
         return self.file("reports")
+
+    @property
+    def decoy_key(self) -> Path:
+        """The secret of the decoys, on a hub that hands some out."""
+        return self.file("decoy.key")
 
     @property
     def uploads(self) -> Path:

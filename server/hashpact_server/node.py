@@ -36,6 +36,7 @@ from hashpact_server.clockwork import Clockwork
 from hashpact_server.config import Config
 from hashpact_server.datadir import DataDirectory
 from hashpact_server.engine import Engine
+from hashpact_server.guards import Guards
 from hashpact_server.index import warm
 from hashpact_server.inflight import Kind
 from hashpact_server.interceptors import Gate, Handler, Method, Router
@@ -240,7 +241,8 @@ class Node:
         files = SnapshotFiles(self._data.path)
         undo.callback(files.close)
         reports, memory = self._open_reports(undo), self._open_memory(engine, undo)
-        services.register(collected, engine, files, self._config, reports=reports, memory=memory)
+        guards = None if self._upstream else Guards.open(self._data, self._config, engine, reports)
+        services.register(collected, engine, files, self._config, reports=reports, memory=memory, guards=guards)
         for path, handler in collected.table.items():
             self._routes.table[path] = self._gate.guard(METHODS[path], handler)
         self._metrics.read_from(self._readings)
@@ -252,7 +254,7 @@ class Node:
         self._gate.open(lambda: engine.published.roster)
         if self.replica is None:
             self._health.set_serving(serving=True)
-            clockwork = Clockwork(engine, DUE_RULES, [make() for make in DUTIES])
+            clockwork = Clockwork(engine, DUE_RULES, [*(make() for make in DUTIES), *(guards.duties if guards else ())])
             clockwork.start()
             undo.callback(clockwork.stop)
         else:

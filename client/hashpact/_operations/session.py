@@ -17,7 +17,7 @@ from hashpact.v1 import capabilities_service_pb2
 
 OnUnavailable = Literal["raise", "open", "closed"]
 
-BUSY: Final = frozenset({"TOO_MANY_REQUESTS"})
+BUSY: Final = frozenset({"TOO_MANY_REQUESTS", "QUOTA_EXCEEDED"})
 """Reasons that pass by waiting."""
 
 

@@ -261,6 +261,9 @@ class Limits(_message.Message):
     REPORTS_MAX_FIELD_NUMBER: _builtins.int
     MEMBER_REPORTS_MAX_FIELD_NUMBER: _builtins.int
     REPORT_DAYS_MAX_FIELD_NUMBER: _builtins.int
+    MEMBER_LOOKUP_VALUES_PER_S_FIELD_NUMBER: _builtins.int
+    MEMBER_CONTRIBUTIONS_PER_S_FIELD_NUMBER: _builtins.int
+    MEMBER_ITEMS_PER_S_FIELD_NUMBER: _builtins.int
     message_bytes_max: _builtins.int
     """Largest message that the server reads, in bytes. gRPC itself refuses larger ones, with `RESOURCE_EXHAUSTED`."""
     lookup_probes_max: _builtins.int
@@ -309,6 +312,14 @@ class Limits(_message.Message):
     """Reports of one member that are kept."""
     report_days_max: _builtins.int
     """Time for which a report is kept, and how old the hour of a new one may be, in days."""
+    member_lookup_values_per_s: _builtins.int
+    """Values that one member looks up at a hub, per second, in the long run; ten seconds' worth may be asked at once. Over it:
+    `QUOTA_EXCEEDED`, as for the next two. A replica has no such limits.
+    """
+    member_contributions_per_s: _builtins.int
+    """Contributions of one member, per second."""
+    member_items_per_s: _builtins.int
+    """Items that one member reads with their values (`ListItems` with `with_signals`), per second."""
     def __init__(
         self,
         *,
@@ -335,10 +346,13 @@ class Limits(_message.Message):
         reports_max: _builtins.int = ...,
         member_reports_max: _builtins.int = ...,
         report_days_max: _builtins.int = ...,
+        member_lookup_values_per_s: _builtins.int = ...,
+        member_contributions_per_s: _builtins.int = ...,
+        member_items_per_s: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contribution_signals_max", b"contribution_signals_max", "contributions_max", b"contributions_max", "deadline_s_max", b"deadline_s_max", "labels_max", b"labels_max", "lookup_probes_max", b"lookup_probes_max", "lookup_values_max", b"lookup_values_max", "matches_default", b"matches_default", "matches_max", b"matches_max", "member_reports_max", b"member_reports_max", "member_requests_max", b"member_requests_max", "member_tokens_max", b"member_tokens_max", "message_bytes_max", b"message_bytes_max", "near_duplicates_max", b"near_duplicates_max", "page_size_max", b"page_size_max", "probe_values_max", b"probe_values_max", "report_days_max", b"report_days_max", "reports_max", b"reports_max", "request_id_ttl_s", b"request_id_ttl_s", "requests_max", b"requests_max", "store_bytes_max", b"store_bytes_max", "streams_max", b"streams_max", "watch_progress_s", b"watch_progress_s", "watch_stall_s_max", b"watch_stall_s_max"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contribution_signals_max", b"contribution_signals_max", "contributions_max", b"contributions_max", "deadline_s_max", b"deadline_s_max", "labels_max", b"labels_max", "lookup_probes_max", b"lookup_probes_max", "lookup_values_max", b"lookup_values_max", "matches_default", b"matches_default", "matches_max", b"matches_max", "member_contributions_per_s", b"member_contributions_per_s", "member_items_per_s", b"member_items_per_s", "member_lookup_values_per_s", b"member_lookup_values_per_s", "member_reports_max", b"member_reports_max", "member_requests_max", b"member_requests_max", "member_tokens_max", b"member_tokens_max", "message_bytes_max", b"message_bytes_max", "near_duplicates_max", b"near_duplicates_max", "page_size_max", b"page_size_max", "probe_values_max", b"probe_values_max", "report_days_max", b"report_days_max", "reports_max", b"reports_max", "request_id_ttl_s", b"request_id_ttl_s", "requests_max", b"requests_max", "store_bytes_max", b"store_bytes_max", "streams_max", b"streams_max", "watch_progress_s", b"watch_progress_s", "watch_stall_s_max", b"watch_stall_s_max"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

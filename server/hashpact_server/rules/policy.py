@@ -36,6 +36,9 @@ class Policy:
         pending_days: time in which a colleague has to approve.
         incident_minutes_alone: time for which one steward may open an incident alone.
         incident_members_min: corporate groups that may open or prolong one without stewards.
+        flood_matches_per_hour: matches of an item in an hour from which on it may be a flood.
+        flood_factor: how many times the usual number a flood has at least.
+        contributions_alarm_per_hour: contributions of a member in an hour from which on stewards may be told.
         silent_days: time without a sign of life after which a member is called silent.
     """
 
@@ -57,6 +60,9 @@ class Policy:
     pending_days: int = 7
     incident_minutes_alone: int = 60
     incident_members_min: int = 3
+    flood_matches_per_hour: int = 1000
+    flood_factor: int = 10
+    contributions_alarm_per_hour: int = 5000
     silent_days: int = 30
 
     def groups_needed(self, labels: Iterable[str]) -> int:

@@ -18,8 +18,8 @@ from hashpact.v1 import (
 )
 
 from hashpact_server.config import Config
-from hashpact_server.decoys import Decoys
 from hashpact_server.engine import Engine
+from hashpact_server.guards import Guards
 from hashpact_server.reports import Reports
 from hashpact_server.services.capabilities import CapabilitiesService
 from hashpact_server.services.contribution import ContributionService
@@ -43,17 +43,19 @@ def register(
     *,
     reports: Reports | None,
     memory: UploadMemory | None,
-    decoys: Decoys | None = None,
+    guards: Guards | None = None,
 ) -> None:
     """Add every service of ``hashpact.v1`` to a ``grpc.Server``, or to whatever takes handlers as one does."""
     limits = config.limits
-    lookup_service_pb2_grpc.add_LookupServiceServicer_to_server(LookupService(engine, limits), server)
-    contribution_service_pb2_grpc.add_ContributionServiceServicer_to_server(ContributionService(engine, limits), server)
+    lookup_service_pb2_grpc.add_LookupServiceServicer_to_server(LookupService(engine, limits, guards), server)
+    contribution_service_pb2_grpc.add_ContributionServiceServicer_to_server(
+        ContributionService(engine, limits, guards), server
+    )
     member_service_pb2_grpc.add_MemberServiceServicer_to_server(MemberService(engine, limits), server)
     steward_service_pb2_grpc.add_StewardServiceServicer_to_server(StewardService(engine, limits), server)
     feed_service_pb2_grpc.add_FeedServiceServicer_to_server(FeedService(engine, files, limits), server)
     report_service_pb2_grpc.add_ReportServiceServicer_to_server(ReportService(engine, reports, limits), server)
-    safeguard_service_pb2_grpc.add_SafeguardServiceServicer_to_server(SafeguardService(engine, limits, decoys), server)
+    safeguard_service_pb2_grpc.add_SafeguardServiceServicer_to_server(SafeguardService(engine, limits, guards), server)
     upload_service_pb2_grpc.add_UploadServiceServicer_to_server(UploadService(engine, memory, limits), server)
     incident_service_pb2_grpc.add_IncidentServiceServicer_to_server(IncidentService(engine, reports, limits), server)
     capabilities_service_pb2_grpc.add_CapabilitiesServiceServicer_to_server(

@@ -10,6 +10,7 @@ from hashpact.v1 import contribution_service_pb2_grpc, item_pb2, signal_pb2
 
 from hashpact_server.config import Limits
 from hashpact_server.engine import Engine
+from hashpact_server.guards import Guards
 from hashpact_server.refusal import invalid_field, over_limit
 from hashpact_server.rules.amending import amend, check_amendment
 from hashpact_server.rules.attestation import Attestation
@@ -22,6 +23,7 @@ from hashpact_server.rules.statements import existing_item
 from hashpact_server.rules.withdrawing import check_reason, withdraw
 from hashpact_server.scene import Scene
 from hashpact_server.services.caller import current_caller
+from hashpact_server.services.handing_out import hand_out
 from hashpact_server.services.items import encode_item, encode_status
 from hashpact_server.services.listing import list_items
 from hashpact_server.services.reading import fresh_head, time_ms
@@ -32,9 +34,10 @@ from hashpact_server.state.rows import Role
 class ContributionService(contribution_service_pb2_grpc.ContributionServiceServicer):
     """Puts known terrorist media on the list and takes it off again."""
 
-    def __init__(self, engine: Engine, limits: Limits) -> None:
+    def __init__(self, engine: Engine, limits: Limits, guards: Guards | None = None) -> None:
         self._engine = engine
         self._limits = limits
+        self._guards = guards
 
     def Contribute(  # noqa: N802 - the name in the wire
         self, request: pb.ContributeRequest, context: Any
@@ -45,6 +48,8 @@ class ContributionService(contribution_service_pb2_grpc.ContributionServiceServi
             raise invalid_field("contributions", "give at least one contribution")
         if len(request.contributions) > limits.contributions_max:
             raise over_limit("contributions_max", limits.contributions_max, len(request.contributions))
+        if self._guards is not None:
+            self._guards.quotas.take(caller.pseudonym, Role.CONTRIBUTE, len(request.contributions))
         claims = [check(_offer(each), limits) for each in request.contributions]
         signals = [signal for claim in claims if isinstance(claim, Claim) for signal in claim.signals]
         hint = neighbours(self._engine, caller, wanted(signals))
@@ -60,7 +65,10 @@ class ContributionService(contribution_service_pb2_grpc.ContributionServiceServi
             encoded = [_encode_outcome(outcome) for outcome in outcomes]
             return lambda as_of: pb.ContributeResponse(outcomes=encoded, as_of=as_of)
 
-        return write(self._engine, caller, request, pb.ContributeResponse, decide, urgent=urgent)
+        answer = write(self._engine, caller, request, pb.ContributeResponse, decide, urgent=urgent)
+        if self._guards is not None and not request.validate_only:
+            self._guards.floods.contributed(caller.pseudonym, sum(each.item != 0 for each in answer.outcomes))
+        return answer
 
     def Amend(self, request: pb.AmendRequest, context: Any) -> pb.AmendResponse:  # noqa: N802 - the name in the wire
         """Change the caller's word on an item."""
@@ -93,9 +101,10 @@ class ContributionService(contribution_service_pb2_grpc.ContributionServiceServi
 
     def GetItem(self, request: pb.GetItemRequest, context: Any) -> pb.GetItemResponse:  # noqa: N802 - the name in the wire
         """Return one item."""
-        head = fresh_head(self._engine, request.at_least_as_fresh)
+        caller, head = current_caller(), fresh_head(self._engine, request.at_least_as_fresh)
         with self._engine.state.read() as view:
-            item = encode_item(view, existing_item(view, request.item), current_caller(), signals=True)
+            item = encode_item(view, existing_item(view, request.item), caller, signals=True)
+        hand_out([item], caller, self._guards)
         return pb.GetItemResponse(item=item, as_of=head.position().encode())
 
     def ListItems(self, request: pb.ListItemsRequest, context: Any) -> pb.ListItemsResponse:  # noqa: N802 - the name in the wire
@@ -107,6 +116,7 @@ class ContributionService(contribution_service_pb2_grpc.ContributionServiceServi
             items, next_page = list_items(
                 view, head, request, self._limits, lambda row: encode_item(view, row, caller, signals=signals)
             )
+        hand_out(items, caller, self._guards)
         return pb.ListItemsResponse(items=items, next_page_token=next_page, as_of=head.position().encode())
 
 

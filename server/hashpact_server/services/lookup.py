@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -10,22 +11,32 @@ from hashpact.v1 import error_reason_pb2, lookup_service_pb2, lookup_service_pb2
 
 from hashpact_server.config import Limits
 from hashpact_server.engine import Engine
+from hashpact_server.guards import Guards
 from hashpact_server.ledger.base import Head
 from hashpact_server.lookup import SEES_DISTANCES, Batch, Found, Match, look_up
 from hashpact_server.refusal import Reason, invalid_field, over_limit
+from hashpact_server.rules.advice import Advice
 from hashpact_server.services.caller import current_caller
 from hashpact_server.services.items import encode_advice, encode_status
 from hashpact_server.services.reading import fresh_head
+from hashpact_server.state.rows import Role
 
 _Problems = list[lookup_service_pb2.ProbeProblem]
 
 
 class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
-    """Answers whether probes are on the list."""
+    """Answers whether probes are on the list.
 
-    def __init__(self, engine: Engine, limits: Limits) -> None:
+    Args:
+        engine: the list.
+        limits: limits in force.
+        guards: what a hub watches with; None: nothing is counted.
+    """
+
+    def __init__(self, engine: Engine, limits: Limits, guards: Guards | None = None) -> None:
         self._engine = engine
         self._limits = limits
+        self._guards = guards
         head = engine.published.head
         self._as_of = head, head.position().encode()
 
@@ -36,6 +47,9 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
         caller, limits = current_caller(), self._limits
         radii = read_radii(request)
         batches, problems = gather(request, limits)
+        if self._guards is not None:
+            values = sum(len(batch.values) // batch.kind.size_bytes for batch in batches)
+            self._guards.quotas.take(caller.pseudonym, Role.CHECK, values)
         head = fresh_head(self._engine, request.at_least_as_fresh)
         found = look_up(
             self._engine,
@@ -45,6 +59,8 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
             exact_distances=caller.has(*SEES_DISTANCES),
             deadline=caller.deadline,
         )
+        if found and self._guards is not None:
+            self._guards.floods.matched(caller.pseudonym, _counted(found))
         matched = [_encode_found(each) for each in found]
         return lookup_service_pb2.LookupResponse(matched=matched, problems=problems, as_of=self._token_of(head))
 
@@ -76,6 +92,11 @@ def read_radii(request: lookup_service_pb2.LookupRequest) -> dict[int, int]:
             raise invalid_field(f"radii[{position}].radius", f"at most {kind.radius_max} for {kind.name}")
         radii[kind.code] = each.radius
     return radii
+
+
+def _counted(found: Iterable[Found]) -> Iterator[int]:
+    """Items that count as met: those that somebody shall look at. A canary is met every minute."""
+    return (match.item for each in found for match in each.matches if match.advice >= Advice.REVIEW)
 
 
 _ZERO: Final = np.zeros(1, np.int64)

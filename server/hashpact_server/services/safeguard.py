@@ -11,8 +11,9 @@ from hashpact.v1 import error_reason_pb2, safeguard_service_pb2_grpc, signal_pb2
 from hashpact.v1 import safeguard_service_pb2 as pb
 
 from hashpact_server.config import Limits
-from hashpact_server.decoys import DIGEST_BYTES, Decoys
+from hashpact_server.decoys import DIGEST_BYTES
 from hashpact_server.engine import Engine
+from hashpact_server.guards import Guards
 from hashpact_server.ledger.base import Head
 from hashpact_server.ledger.codec import u64
 from hashpact_server.ledger.payloads_safeguards import BenignPayload, decode_note
@@ -43,10 +44,10 @@ SCAN_MAX: Final = 10_000
 class SafeguardService(safeguard_service_pb2_grpc.SafeguardServiceServicer):
     """Shows stewards what was noticed."""
 
-    def __init__(self, engine: Engine, limits: Limits, decoys: Decoys | None = None) -> None:
+    def __init__(self, engine: Engine, limits: Limits, guards: Guards | None = None) -> None:
         self._engine = engine
         self._limits = limits
-        self._decoys = decoys
+        self._decoys = guards.decoys if guards else None
 
     def ListAlerts(  # noqa: N802 - the name in the wire
         self, request: pb.ListAlertsRequest, context: Any
