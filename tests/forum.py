@@ -28,6 +28,7 @@ from hashpact_server.services.capabilities import CapabilitiesService
 from hashpact_server.services.contribution import ContributionService
 from hashpact_server.services.lookup import LookupService
 from hashpact_server.services.member import MemberService
+from hashpact_server.services.opinion import OpinionService
 from hashpact_server.services.writing import neighbours
 from hashpact_server.state.rows import Basis, MemberRow, Role
 from hashpact_server.writer import Act
@@ -107,6 +108,7 @@ class Services:
         self.lookup = LookupService(engine, limits)
         self.contribution = ContributionService(engine, limits)
         self.member = MemberService(engine, limits)
+        self.opinion = OpinionService(engine, limits)
         self.capabilities = CapabilitiesService(engine, limits)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from hashpact_server.rules import incidents, motions, rollback
+from hashpact_server.rules import challenges, disputes, expiring, incidents, motions, rollback
 from hashpact_server.rules.duties import Duty, Rule
 from hashpact_server.state.tables import Due
 
@@ -15,10 +15,12 @@ DUE_RULES: Final[Mapping[Due, Rule]] = MappingProxyType(
         Due.MOTION: motions.lapse,
         Due.INCIDENT: incidents.end_incident,
         Due.ITEM_EXPIRY: incidents.expire_item,
+        Due.DISPUTE: disputes.lapse,
+        Due.CHALLENGE: challenges.lapse,
     }
 )
 
-DUTIES: Final[tuple[Callable[[], Duty], ...]] = (rollback.duty,)
+DUTIES: Final[tuple[Callable[[], Duty], ...]] = (rollback.duty, expiring.inherited_duty)
 """What makes the duties of one clockwork: a duty may remember how far it came."""
 
 __all__ = ["DUE_RULES", "DUTIES", "Duty", "Rule"]

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from hashpact_server.ledger.entry import Kind
+from hashpact_server.rules.policy import Policy
 from hashpact_server.rules.rulebook import policy_of
 from hashpact_server.state.judgement import condition, opinions
 from hashpact_server.state.judgement_rows import ConditionRow, OpinionCode, OpinionRow
 from hashpact_server.state.rollbacks import is_undone
+from hashpact_server.state.members import Tier, record_of
 from hashpact_server.state.rows import Basis, ContributionRow, Status
 from hashpact_server.state.transitions import TRANSITIONS
 from hashpact_server.state.view import View
@@ -56,13 +58,18 @@ def status_of(
     if said is None:
         said = opinions(view, item) if now is not None else ()
     judging = _judging(view, item, contributions, list(said), now, joining)
-    groups = groups_of(view, judging)
+    groups = groups_of(view, judging) if len(judging) > 1 else ()
     if len(groups) >= CORROBORATING_GROUPS_MIN:
         stated = view.labels_of(item, contributions) if labels is None else labels
-        if len(groups) >= policy_of(view).groups_needed(stated):
+        if len(groups) >= groups_wanted(policy_of(view), stated):
             return Status.CORROBORATED
     imported = all(row.basis == Basis.IMPORT for row in contributions)
     return Status.INHERITED if imported and not judging else Status.PROVISIONAL
+
+
+def groups_wanted(policy: Policy, labels: Iterable[str]) -> int:
+    """Corporate groups that it takes to corroborate an item with these labels."""
+    return max(CORROBORATING_GROUPS_MIN, policy.groups_needed(labels))
 
 
 def judges(view: View, item: int) -> frozenset[bytes]:
@@ -73,9 +80,13 @@ def judges(view: View, item: int) -> frozenset[bytes]:
 
 
 def groups_of(view: View, members: Iterable[bytes]) -> frozenset[str]:
-    """The corporate groups of these members; one whose group was redacted has none."""
+    """The corporate groups of these members; one whose group was redacted, or that left, has none."""
     rows = (view.member(pseudonym) for pseudonym in members)
-    return frozenset(row.group for row in rows if row is not None and row.group)
+    return frozenset(
+        row.group
+        for row in rows
+        if row is not None and row.group and record_of(view, row.pseudonym).tier is not Tier.LEFT
+    )
 
 
 def _judging(
@@ -118,4 +129,4 @@ def _spoke_after(view: View, item: int, sequence: int) -> set[bytes]:
     return {entry.member for entry in later if entry.kind == Kind.ITEM_CORROBORATED}
 
 
-__all__ = ["CORROBORATING_GROUPS_MIN", "TRANSITIONS", "groups_of", "judges", "status_of"]
+__all__ = ["CORROBORATING_GROUPS_MIN", "TRANSITIONS", "groups_of", "groups_wanted", "judges", "status_of"]

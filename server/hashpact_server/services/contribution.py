@@ -74,7 +74,7 @@ class ContributionService(contribution_service_pb2_grpc.ContributionServiceServi
         """Change the caller's word on an item."""
         caller = current_caller()
         labels, signals, problems = check_amendment(
-            request.labels, [_offered(signal) for signal in request.attach_signals], self._limits
+            request.labels, [offered(signal) for signal in request.attach_signals], self._limits
         )
         hint = neighbours(self._engine, caller, wanted(signals))
 
@@ -122,14 +122,15 @@ class ContributionService(contribution_service_pb2_grpc.ContributionServiceServi
 
 def _offer(sent: pb.Contribution) -> Offer:
     return Offer(
-        [_offered(signal) for signal in sent.signals],
+        [offered(signal) for signal in sent.signals],
         sent.labels,
-        _attestation(sent.attestation) if sent.HasField("attestation") else None,
+        attestation_of(sent.attestation) if sent.HasField("attestation") else None,
         sent.attach_to,
     )
 
 
-def _offered(sent: signal_pb2.Signal) -> OfferedSignal:
+def offered(sent: signal_pb2.Signal) -> OfferedSignal:
+    """A signal as sent."""
     # Empty and unset look alike: only then does it take a second look.
     value, quality = sent.value, sent.quality
     encoding = "value" if value else sent.WhichOneof("encoding")
@@ -141,7 +142,8 @@ def _offered(sent: signal_pb2.Signal) -> OfferedSignal:
     )
 
 
-def _attestation(sent: item_pb2.Attestation) -> Attestation:
+def attestation_of(sent: item_pb2.Attestation) -> Attestation:
+    """An attestation as sent; a time that is none is before 1970."""
     observed = time_ms(sent.observed_time) if sent.HasField("observed_time") else 0
     return Attestation(sent.basis, -1 if observed is None else observed, sent.observer_role)
 

@@ -15,6 +15,7 @@ _READERS: Final = frozenset({Role.CONTRIBUTE, Role.REVIEW, Role.REPLICATE, Role.
 _STEWARD: Final = frozenset({Role.STEWARD})
 _GOVERNORS: Final = frozenset({Role.STEWARD, Role.AUDIT})
 _CHECK: Final = frozenset({Role.CHECK})
+_REVIEW: Final = frozenset({Role.REVIEW})
 
 ROLES: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
     {
@@ -43,6 +44,18 @@ ROLES: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "/hashpact.v1.IncidentService/AcknowledgeIncident": ANY,
         "/hashpact.v1.IncidentService/WatchIncidents": ANY,
         "/hashpact.v1.IncidentService/GetDebrief": _READERS,
+        "/hashpact.v1.OpinionService/GiveOpinion": _REVIEW,
+        "/hashpact.v1.OpinionService/RevokeOpinion": _REVIEW,
+        "/hashpact.v1.OpinionService/ListOpinions": _READERS,
+        "/hashpact.v1.OpinionService/OpenDispute": _REVIEW,
+        "/hashpact.v1.OpinionService/VoteOnDispute": _REVIEW,
+        "/hashpact.v1.OpinionService/ListDisputes": _READERS,
+        "/hashpact.v1.OpinionService/LodgeChallenge": frozenset({Role.REVIEW, Role.STEWARD}),
+        "/hashpact.v1.OpinionService/AnswerChallenge": frozenset({Role.CONTRIBUTE}),
+        "/hashpact.v1.OpinionService/ListChallenges": frozenset(
+            {Role.CONTRIBUTE, Role.REVIEW, Role.STEWARD, Role.AUDIT}
+        ),
+        "/hashpact.v1.OpinionService/CountDisputesAndChallenges": ANY,
         "/hashpact.v1.FeedService/Watch": frozenset({Role.REPLICATE}),
         "/hashpact.v1.FeedService/Snapshot": frozenset({Role.REPLICATE}),
         "/hashpact.v1.CapabilitiesService/GetCapabilities": ANY,

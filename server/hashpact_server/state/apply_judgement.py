@@ -180,8 +180,9 @@ def _challenge_lapsed(entry: Entry, scope: Scope) -> None:
     dispute = reader.u64()
     reader.end()
     row = _open_challenge(entry, scope)
-    lapsed = row._replace(outcome=ChallengeOutcome.LAPSED, closed_by=entry.sequence, dispute=dispute)
-    _end_challenge(scope, lapsed)
+    # Without a dispute there was nothing left to dispute: the item is off the list, as the person asked.
+    outcome = ChallengeOutcome.LAPSED if dispute else ChallengeOutcome.WITHDRAWN
+    _end_challenge(scope, row._replace(outcome=outcome, closed_by=entry.sequence, dispute=dispute))
 
 
 def _open_challenge(entry: Entry, scope: Scope) -> ChallengeRow:
