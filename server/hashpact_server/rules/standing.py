@@ -15,8 +15,8 @@ from hashpact_server.rules.policy import Policy
 from hashpact_server.rules.rulebook import policy_of
 from hashpact_server.state.judgement import condition, opinions
 from hashpact_server.state.judgement_rows import ConditionRow, OpinionCode, OpinionRow
-from hashpact_server.state.rollbacks import is_undone
 from hashpact_server.state.members import Tier, record_of
+from hashpact_server.state.rollbacks import is_undone
 from hashpact_server.state.rows import Basis, ContributionRow, Status
 from hashpact_server.state.transitions import TRANSITIONS
 from hashpact_server.state.view import View
