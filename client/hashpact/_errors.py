@@ -52,6 +52,8 @@ REASONS: Final[dict[str, type[errors.ServiceError]]] = {
     "ROLLBACK_RUNNING": errors.ConflictError,
     "ENTRY_NOT_FOUND": errors.NotFoundError,
     "ITEM_CLOSED": errors.ConflictError,
+    "SIGNAL_NOT_DETACHABLE": errors.ConflictError,
+    "ITEM_NOT_MERGEABLE": errors.ConflictError,
     "SIGNAL_TAKEN": errors.ConflictError,
     "MEMBER_EXISTS": errors.ConflictError,
     "LAST_STEWARD": errors.ConflictError,

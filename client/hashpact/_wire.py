@@ -18,6 +18,7 @@ from hashpact.v1 import contribution_service_pb2 as contribution_pb2
 from hashpact.v1 import feed_service_pb2 as feed_pb2
 from hashpact.v1 import lookup_service_pb2 as lookup_pb2
 from hashpact.v1 import member_service_pb2 as member_pb2
+from hashpact.v1 import policy_service_pb2 as policy_pb2
 from hashpact.v1 import report_service_pb2 as report_pb2
 from hashpact.v1 import upload_service_pb2 as upload_pb2
 
@@ -108,6 +109,13 @@ LOOKUP: Final = Method("LookupService", "Lookup", lookup_pb2.LookupResponse, Rep
 CONTRIBUTE: Final = Method("ContributionService", "Contribute", contribution_pb2.ContributeResponse, Repeat.IDEMPOTENT)
 AMEND: Final = Method("ContributionService", "Amend", contribution_pb2.AmendResponse, Repeat.IDEMPOTENT)
 WITHDRAW: Final = Method("ContributionService", "Withdraw", contribution_pb2.WithdrawResponse, Repeat.IDEMPOTENT)
+DETACH: Final = Method("ContributionService", "Detach", contribution_pb2.DetachResponse, Repeat.IDEMPOTENT)
+MERGE_ITEMS: Final = Method("ContributionService", "MergeItems", contribution_pb2.MergeItemsResponse, Repeat.IDEMPOTENT)
+EXPLAIN: Final = Method("LookupService", "Explain", lookup_pb2.ExplainResponse, Repeat.READ)
+GET_MEMBER_POLICY: Final = Method("PolicyService", "GetMemberPolicy", policy_pb2.GetMemberPolicyResponse, Repeat.READ)
+SET_MEMBER_POLICY: Final = Method(
+    "PolicyService", "SetMemberPolicy", policy_pb2.SetMemberPolicyResponse, Repeat.IDEMPOTENT
+)
 GET_ITEM: Final = Method("ContributionService", "GetItem", contribution_pb2.GetItemResponse, Repeat.READ)
 LIST_ITEMS: Final = Method("ContributionService", "ListItems", contribution_pb2.ListItemsResponse, Repeat.READ)
 CREATE_MEMBER: Final = Method("MemberService", "CreateMember", member_pb2.CreateMemberResponse, Repeat.IDEMPOTENT)
@@ -154,6 +162,11 @@ METHODS: Final[tuple[Method[Any], ...]] = (
     CONTRIBUTE,
     AMEND,
     WITHDRAW,
+    DETACH,
+    MERGE_ITEMS,
+    EXPLAIN,
+    GET_MEMBER_POLICY,
+    SET_MEMBER_POLICY,
     GET_ITEM,
     LIST_ITEMS,
     CREATE_MEMBER,

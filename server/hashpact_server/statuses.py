@@ -70,6 +70,8 @@ CODES: Final[dict[int, int]] = {
     reasons.ERROR_REASON_INCIDENT_CLOSED: code_pb2.FAILED_PRECONDITION,
     reasons.ERROR_REASON_INCIDENT_EXISTS: code_pb2.ALREADY_EXISTS,
     reasons.ERROR_REASON_INCIDENT_NEEDS_SECOND: code_pb2.FAILED_PRECONDITION,
+    reasons.ERROR_REASON_SIGNAL_NOT_DETACHABLE: code_pb2.FAILED_PRECONDITION,
+    reasons.ERROR_REASON_ITEM_NOT_MERGEABLE: code_pb2.FAILED_PRECONDITION,
     # An outcome of Contribute, and the error of an Amend that could add nothing.
     reasons.ERROR_REASON_SIGNAL_TAKEN: code_pb2.FAILED_PRECONDITION,
 }

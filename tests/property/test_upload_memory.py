@@ -86,7 +86,7 @@ class World:
         if b % 3 == 0:
             sets.append(signal_pb2.SignalSet(signal_type="sha256", values=value("sha256", b % 4)))
         probe = lookup_service_pb2.Probe(signal_sets=sets)
-        batches, problems = gather(lookup_service_pb2.LookupRequest(probes=[probe]), self.forum.limits)
+        batches, problems = gather([probe], self.forum.limits)
         assert not problems
         self.memory.remember(member.pseudonym, [reference], batches, seen)
         (values,) = by_upload(batches, 1)
@@ -167,7 +167,7 @@ class World:
         member = self.member(a).pseudonym
         rows = self.waiting(Stream.RETRO, member)
         with self.forum.engine.state.read() as view:
-            matches = retro_matches(view, rows)
+            matches = retro_matches(view, rows, member)
         told = [(each.reference, each.match.item) for each in matches]
         assert len(told) == len(set(told))
         assert set(told) == self.model.waiting_retro(member)

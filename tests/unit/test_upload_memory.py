@@ -70,7 +70,7 @@ def remember(
 ) -> None:
     sets = [[signal_pb2.SignalSet(signal_type="pdq", values=each)] for each in uploads.values()]
     probes = [lookup_service_pb2.Probe(signal_sets=each) for each in sets]
-    batches, _ = gather(lookup_service_pb2.LookupRequest(probes=probes), Limits())
+    batches, _ = gather(probes, Limits())
     memory.remember(member, list(uploads), batches, forum.head() if seen < 0 else seen, deadline)
 
 
@@ -89,7 +89,7 @@ def waiting(memory: UploadMemory, stream: Stream) -> list[Row]:
 def told(memory: UploadMemory, forum: Forum) -> list[str]:
     assert memory.wait_for(forum.head(), WAIT_S)
     with forum.engine.state.read() as view:
-        return [each.reference for each in retro_matches(view, waiting(memory, Stream.RETRO))]
+        return [each.reference for each in retro_matches(view, waiting(memory, Stream.RETRO), MEMBER)]
 
 
 def add_copy(forum: Forum) -> None:

@@ -62,6 +62,16 @@ class ContributionServiceStub(object):
                 request_serializer=hashpact_dot_v1_dot_contribution__service__pb2.WithdrawRequest.SerializeToString,
                 response_deserializer=hashpact_dot_v1_dot_contribution__service__pb2.WithdrawResponse.FromString,
                 _registered_method=True)
+        self.Detach = channel.unary_unary(
+                '/hashpact.v1.ContributionService/Detach',
+                request_serializer=hashpact_dot_v1_dot_contribution__service__pb2.DetachRequest.SerializeToString,
+                response_deserializer=hashpact_dot_v1_dot_contribution__service__pb2.DetachResponse.FromString,
+                _registered_method=True)
+        self.MergeItems = channel.unary_unary(
+                '/hashpact.v1.ContributionService/MergeItems',
+                request_serializer=hashpact_dot_v1_dot_contribution__service__pb2.MergeItemsRequest.SerializeToString,
+                response_deserializer=hashpact_dot_v1_dot_contribution__service__pb2.MergeItemsResponse.FromString,
+                _registered_method=True)
         self.GetItem = channel.unary_unary(
                 '/hashpact.v1.ContributionService/GetItem',
                 request_serializer=hashpact_dot_v1_dot_contribution__service__pb2.GetItemRequest.SerializeToString,
@@ -141,6 +151,43 @@ class ContributionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Detach(self, request, context):
+        """Takes signals off an item that stays: those that the calling member added to it, and that no other member's standing
+        contribution confirms. What is to be taken off together with the item is `Withdraw`n.
+
+        Roles: `contribute`, and a standing contribution of the caller to the item.
+
+        Errors: as `Contribute`, and
+        * `INVALID_ARGUMENT` / `FIELD_INVALID`: no signals, or one that is malformed.
+        * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `contribution_signals_max` signals.
+        * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+        * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item.
+        * `FAILED_PRECONDITION` / `ITEM_CLOSED`: it is withdrawn or expired.
+        * `FAILED_PRECONDITION` / `SIGNAL_NOT_DETACHABLE`: a signal is not listed on the item by the caller, another member confirms
+        it, or none would be left. Nothing was written.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MergeItems(self, request, context):
+        """Makes two items one: closes an item of which the caller is the only contributor, and puts what the caller said about it, with
+        its signals, on another one. In one step: nobody sees a list on which the signals match nothing.
+
+        Roles: `contribute`.
+
+        Errors: as `Contribute`, and
+        * `INVALID_ARGUMENT` / `FIELD_INVALID`: the two items are the same.
+        * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+        * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller is not the only contributor of the item.
+        * `FAILED_PRECONDITION` / `ITEM_CLOSED`: one of the two is withdrawn or expired.
+        * `FAILED_PRECONDITION` / `ITEM_NOT_MERGEABLE`: an opinion, a dispute or a limit stands about the item: merging must not shake
+        it off; or its private part was redacted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetItem(self, request, context):
         """Returns one item, withdrawn ones too.
 
@@ -189,6 +236,16 @@ def add_ContributionServiceServicer_to_server(servicer, server):
                     servicer.Withdraw,
                     request_deserializer=hashpact_dot_v1_dot_contribution__service__pb2.WithdrawRequest.FromString,
                     response_serializer=hashpact_dot_v1_dot_contribution__service__pb2.WithdrawResponse.SerializeToString,
+            ),
+            'Detach': grpc.unary_unary_rpc_method_handler(
+                    servicer.Detach,
+                    request_deserializer=hashpact_dot_v1_dot_contribution__service__pb2.DetachRequest.FromString,
+                    response_serializer=hashpact_dot_v1_dot_contribution__service__pb2.DetachResponse.SerializeToString,
+            ),
+            'MergeItems': grpc.unary_unary_rpc_method_handler(
+                    servicer.MergeItems,
+                    request_deserializer=hashpact_dot_v1_dot_contribution__service__pb2.MergeItemsRequest.FromString,
+                    response_serializer=hashpact_dot_v1_dot_contribution__service__pb2.MergeItemsResponse.SerializeToString,
             ),
             'GetItem': grpc.unary_unary_rpc_method_handler(
                     servicer.GetItem,
@@ -295,6 +352,60 @@ class ContributionService(object):
             '/hashpact.v1.ContributionService/Withdraw',
             hashpact_dot_v1_dot_contribution__service__pb2.WithdrawRequest.SerializeToString,
             hashpact_dot_v1_dot_contribution__service__pb2.WithdrawResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Detach(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hashpact.v1.ContributionService/Detach',
+            hashpact_dot_v1_dot_contribution__service__pb2.DetachRequest.SerializeToString,
+            hashpact_dot_v1_dot_contribution__service__pb2.DetachResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MergeItems(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hashpact.v1.ContributionService/MergeItems',
+            hashpact_dot_v1_dot_contribution__service__pb2.MergeItemsRequest.SerializeToString,
+            hashpact_dot_v1_dot_contribution__service__pb2.MergeItemsResponse.FromString,
             options,
             channel_credentials,
             insecure,

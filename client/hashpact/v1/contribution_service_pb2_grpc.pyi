@@ -85,6 +85,35 @@ class ContributionServiceStub:
      * `NOT_FOUND` / `ITEM_NOT_FOUND`.
      * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item, or has none any more.
     """
+    Detach: _grpc.UnaryUnaryMultiCallable[_contribution_service_pb2.DetachRequest, _contribution_service_pb2.DetachResponse]
+    """Takes signals off an item that stays: those that the calling member added to it, and that no other member's standing
+    contribution confirms. What is to be taken off together with the item is `Withdraw`n.
+
+    Roles: `contribute`, and a standing contribution of the caller to the item.
+
+    Errors: as `Contribute`, and
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: no signals, or one that is malformed.
+     * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `contribution_signals_max` signals.
+     * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+     * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item.
+     * `FAILED_PRECONDITION` / `ITEM_CLOSED`: it is withdrawn or expired.
+     * `FAILED_PRECONDITION` / `SIGNAL_NOT_DETACHABLE`: a signal is not listed on the item by the caller, another member confirms
+       it, or none would be left. Nothing was written.
+    """
+    MergeItems: _grpc.UnaryUnaryMultiCallable[_contribution_service_pb2.MergeItemsRequest, _contribution_service_pb2.MergeItemsResponse]
+    """Makes two items one: closes an item of which the caller is the only contributor, and puts what the caller said about it, with
+    its signals, on another one. In one step: nobody sees a list on which the signals match nothing.
+
+    Roles: `contribute`.
+
+    Errors: as `Contribute`, and
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: the two items are the same.
+     * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+     * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller is not the only contributor of the item.
+     * `FAILED_PRECONDITION` / `ITEM_CLOSED`: one of the two is withdrawn or expired.
+     * `FAILED_PRECONDITION` / `ITEM_NOT_MERGEABLE`: an opinion, a dispute or a limit stands about the item: merging must not shake
+       it off; or its private part was redacted.
+    """
     GetItem: _grpc.UnaryUnaryMultiCallable[_contribution_service_pb2.GetItemRequest, _contribution_service_pb2.GetItemResponse]
     """Returns one item, withdrawn ones too.
 
@@ -165,6 +194,35 @@ class ContributionServiceAsyncStub(ContributionServiceStub):
      * `INVALID_ARGUMENT` / `FIELD_INVALID`: a reason that the server does not know.
      * `NOT_FOUND` / `ITEM_NOT_FOUND`.
      * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item, or has none any more.
+    """
+    Detach: _aio.UnaryUnaryMultiCallable[_contribution_service_pb2.DetachRequest, _contribution_service_pb2.DetachResponse]  # type: ignore[assignment]
+    """Takes signals off an item that stays: those that the calling member added to it, and that no other member's standing
+    contribution confirms. What is to be taken off together with the item is `Withdraw`n.
+
+    Roles: `contribute`, and a standing contribution of the caller to the item.
+
+    Errors: as `Contribute`, and
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: no signals, or one that is malformed.
+     * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `contribution_signals_max` signals.
+     * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+     * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item.
+     * `FAILED_PRECONDITION` / `ITEM_CLOSED`: it is withdrawn or expired.
+     * `FAILED_PRECONDITION` / `SIGNAL_NOT_DETACHABLE`: a signal is not listed on the item by the caller, another member confirms
+       it, or none would be left. Nothing was written.
+    """
+    MergeItems: _aio.UnaryUnaryMultiCallable[_contribution_service_pb2.MergeItemsRequest, _contribution_service_pb2.MergeItemsResponse]  # type: ignore[assignment]
+    """Makes two items one: closes an item of which the caller is the only contributor, and puts what the caller said about it, with
+    its signals, on another one. In one step: nobody sees a list on which the signals match nothing.
+
+    Roles: `contribute`.
+
+    Errors: as `Contribute`, and
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: the two items are the same.
+     * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+     * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller is not the only contributor of the item.
+     * `FAILED_PRECONDITION` / `ITEM_CLOSED`: one of the two is withdrawn or expired.
+     * `FAILED_PRECONDITION` / `ITEM_NOT_MERGEABLE`: an opinion, a dispute or a limit stands about the item: merging must not shake
+       it off; or its private part was redacted.
     """
     GetItem: _aio.UnaryUnaryMultiCallable[_contribution_service_pb2.GetItemRequest, _contribution_service_pb2.GetItemResponse]  # type: ignore[assignment]
     """Returns one item, withdrawn ones too.
@@ -261,6 +319,47 @@ class ContributionServiceServicer(metaclass=_abc_1.ABCMeta):
          * `INVALID_ARGUMENT` / `FIELD_INVALID`: a reason that the server does not know.
          * `NOT_FOUND` / `ITEM_NOT_FOUND`.
          * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item, or has none any more.
+        """
+
+    @_abc_1.abstractmethod
+    def Detach(
+        self,
+        request: _contribution_service_pb2.DetachRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contribution_service_pb2.DetachResponse, _abc.Awaitable[_contribution_service_pb2.DetachResponse]]:
+        """Takes signals off an item that stays: those that the calling member added to it, and that no other member's standing
+        contribution confirms. What is to be taken off together with the item is `Withdraw`n.
+
+        Roles: `contribute`, and a standing contribution of the caller to the item.
+
+        Errors: as `Contribute`, and
+         * `INVALID_ARGUMENT` / `FIELD_INVALID`: no signals, or one that is malformed.
+         * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `contribution_signals_max` signals.
+         * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+         * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item.
+         * `FAILED_PRECONDITION` / `ITEM_CLOSED`: it is withdrawn or expired.
+         * `FAILED_PRECONDITION` / `SIGNAL_NOT_DETACHABLE`: a signal is not listed on the item by the caller, another member confirms
+           it, or none would be left. Nothing was written.
+        """
+
+    @_abc_1.abstractmethod
+    def MergeItems(
+        self,
+        request: _contribution_service_pb2.MergeItemsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contribution_service_pb2.MergeItemsResponse, _abc.Awaitable[_contribution_service_pb2.MergeItemsResponse]]:
+        """Makes two items one: closes an item of which the caller is the only contributor, and puts what the caller said about it, with
+        its signals, on another one. In one step: nobody sees a list on which the signals match nothing.
+
+        Roles: `contribute`.
+
+        Errors: as `Contribute`, and
+         * `INVALID_ARGUMENT` / `FIELD_INVALID`: the two items are the same.
+         * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+         * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller is not the only contributor of the item.
+         * `FAILED_PRECONDITION` / `ITEM_CLOSED`: one of the two is withdrawn or expired.
+         * `FAILED_PRECONDITION` / `ITEM_NOT_MERGEABLE`: an opinion, a dispute or a limit stands about the item: merging must not shake
+           it off; or its private part was redacted.
         """
 
     @_abc_1.abstractmethod

@@ -163,6 +163,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
     {"reason": "UPLOADS_NOT_REMEMBERED", "domain": "hashpact"}
     """
+    ERROR_REASON_SIGNAL_NOT_DETACHABLE: _ErrorReason.ValueType  # 52
+    """`FAILED_PRECONDITION`. A signal cannot be taken off an item: the caller does not list it there, another member confirms it,
+    or the item would have none left.
+
+    {"reason": "SIGNAL_NOT_DETACHABLE", "domain": "hashpact", "metadata": {"item": "4711"}}
+    """
+    ERROR_REASON_ITEM_NOT_MERGEABLE: _ErrorReason.ValueType  # 53
+    """`FAILED_PRECONDITION`. An item cannot become part of another one: an opinion, a dispute or a limit stands about it, or its
+    private part was redacted.
+
+    {"reason": "ITEM_NOT_MERGEABLE", "domain": "hashpact", "metadata": {"item": "4711"}}
+    """
     ERROR_REASON_SIGNAL_TYPE_UNKNOWN: _ErrorReason.ValueType  # 40
     """Outcome. This server does not know the signal type; Capabilities lists those it knows."""
     ERROR_REASON_SIGNAL_MALFORMED: _ErrorReason.ValueType  # 41
@@ -479,6 +491,18 @@ ERROR_REASON_UPLOADS_NOT_REMEMBERED: ErrorReason.ValueType  # 27
 switch it on.
 
 {"reason": "UPLOADS_NOT_REMEMBERED", "domain": "hashpact"}
+"""
+ERROR_REASON_SIGNAL_NOT_DETACHABLE: ErrorReason.ValueType  # 52
+"""`FAILED_PRECONDITION`. A signal cannot be taken off an item: the caller does not list it there, another member confirms it,
+or the item would have none left.
+
+{"reason": "SIGNAL_NOT_DETACHABLE", "domain": "hashpact", "metadata": {"item": "4711"}}
+"""
+ERROR_REASON_ITEM_NOT_MERGEABLE: ErrorReason.ValueType  # 53
+"""`FAILED_PRECONDITION`. An item cannot become part of another one: an opinion, a dispute or a limit stands about it, or its
+private part was redacted.
+
+{"reason": "ITEM_NOT_MERGEABLE", "domain": "hashpact", "metadata": {"item": "4711"}}
 """
 ERROR_REASON_SIGNAL_TYPE_UNKNOWN: ErrorReason.ValueType  # 40
 """Outcome. This server does not know the signal type; Capabilities lists those it knows."""

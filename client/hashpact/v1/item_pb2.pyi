@@ -181,6 +181,7 @@ class ItemSignal(_message.Message):
     VALUE_FIELD_NUMBER: _builtins.int
     QUALITY_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
+    VOUCHING_GROUPS_FIELD_NUMBER: _builtins.int
     signal_type: _builtins.str
     """Name of its signal type."""
     value: _builtins.bytes
@@ -191,6 +192,8 @@ class ItemSignal(_message.Message):
     """Quality, 0 to 100, where the algorithm states one."""
     sequence: _builtins.int
     """Sequence of the ledger entry that listed it."""
+    vouching_groups: _builtins.int
+    """Corporate groups that vouch for it: see `Agreement.vouching_groups`."""
     def __init__(
         self,
         *,
@@ -198,10 +201,11 @@ class ItemSignal(_message.Message):
         value: _builtins.bytes = ...,
         quality: _builtins.int | None = ...,
         sequence: _builtins.int = ...,
+        vouching_groups: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "quality", b"quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "quality", b"quality", "sequence", b"sequence", "signal_type", b"signal_type", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "quality", b"quality", "sequence", b"sequence", "signal_type", b"signal_type", "value", b"value", "vouching_groups", b"vouching_groups"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__quality: _TypeAlias = _typing.Literal["quality"]  # noqa: Y015
     _WhichOneofArgType__quality: _TypeAlias = _typing.Literal["_quality", b"_quality"]  # noqa: Y015
@@ -223,12 +227,13 @@ class Item(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     ADVICE_FIELD_NUMBER: _builtins.int
     REDACTED_FIELD_NUMBER: _builtins.int
+    REVIEW_TIME_FIELD_NUMBER: _builtins.int
     item: _builtins.int
     """Its id: the sequence of the ledger entry that created it. Never reused."""
     status: Global___ItemStatus.ValueType
     """Where it stands."""
     advice: _signal_pb2.Advice.ValueType
-    """What a match with it means for the calling member today."""
+    """What a match with it means for the calling member today, if all signals that enough groups vouch for agree."""
     redacted: _builtins.bool
     """True when the private part of one of its entries was redacted: signals or labels may be missing."""
     @_builtins.property
@@ -249,6 +254,12 @@ class Item(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was created."""
 
+    @_builtins.property
+    def review_time(self) -> _timestamp_pb2.Timestamp:
+        """When a person should look again: the newest look of a person that stands (`Attestation.observed_time`, or when it was
+        recorded) and `review_days` of the forum's policy. Absent where nobody looked.
+        """
+
     def __init__(
         self,
         *,
@@ -260,10 +271,11 @@ class Item(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         advice: _signal_pb2.Advice.ValueType = ...,
         redacted: _builtins.bool = ...,
+        review_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "review_time", b"review_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "contributions", b"contributions", "create_time", b"create_time", "item", b"item", "labels", b"labels", "redacted", b"redacted", "signals", b"signals", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "contributions", b"contributions", "create_time", b"create_time", "item", b"item", "labels", b"labels", "redacted", b"redacted", "review_time", b"review_time", "signals", b"signals", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,7 +27,7 @@ from hashpact.v1 import item_pb2 as hashpact_dot_v1_dot_item__pb2
 from hashpact.v1 import signal_pb2 as hashpact_dot_v1_dot_signal__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hashpact/v1/lookup_service.proto\x12\x0bhashpact.v1\x1a\x1ehashpact/v1/error_reason.proto\x1a\x16hashpact/v1/item.proto\x1a\x18hashpact/v1/signal.proto\"\x87\x01\n\rLookupRequest\x12\"\n\x06probes\x18\x01 \x03(\x0b\x32\x12.hashpact.v1.Probe\x12\"\n\x05radii\x18\x02 \x03(\x0b\x32\x13.hashpact.v1.Radius\x12\x13\n\x0bmatches_max\x18\x03 \x01(\r\x12\x19\n\x11\x61t_least_as_fresh\x18\x04 \x01(\t\"4\n\x05Probe\x12+\n\x0bsignal_sets\x18\x01 \x03(\x0b\x32\x16.hashpact.v1.SignalSet\"-\n\x06Radius\x12\x13\n\x0bsignal_type\x18\x01 \x01(\t\x12\x0e\n\x06radius\x18\x02 \x01(\r\"x\n\x0eLookupResponse\x12*\n\x07matched\x18\x01 \x03(\x0b\x32\x19.hashpact.v1.ProbeMatches\x12+\n\x08problems\x18\x02 \x03(\x0b\x32\x19.hashpact.v1.ProbeProblem\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"[\n\x0cProbeMatches\x12\x13\n\x0bprobe_index\x18\x01 \x01(\r\x12#\n\x07matches\x18\x02 \x03(\x0b\x32\x12.hashpact.v1.Match\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"\x9f\x01\n\x05Match\x12\x0c\n\x04item\x18\x01 \x01(\x04\x12\'\n\x06status\x18\x02 \x01(\x0e\x32\x17.hashpact.v1.ItemStatus\x12\x0e\n\x06labels\x18\x03 \x03(\t\x12#\n\x06\x61\x64vice\x18\x04 \x01(\x0e\x32\x13.hashpact.v1.Advice\x12*\n\nagreements\x18\x05 \x03(\x0b\x32\x16.hashpact.v1.Agreement\"b\n\tAgreement\x12\x13\n\x0bsignal_type\x18\x01 \x01(\t\x12\x13\n\x0bvalue_index\x18\x02 \x01(\r\x12\x10\n\x08\x64istance\x18\x03 \x01(\r\x12\x19\n\x11\x64istance_is_bound\x18\x04 \x01(\x08\"x\n\x0cProbeProblem\x12\x13\n\x0bprobe_index\x18\x01 \x01(\r\x12\x18\n\x10signal_set_index\x18\x02 \x01(\r\x12(\n\x06reason\x18\x03 \x01(\x0e\x32\x18.hashpact.v1.ErrorReason\x12\x0f\n\x07message\x18\x04 \x01(\t2R\n\rLookupService\x12\x41\n\x06Lookup\x12\x1a.hashpact.v1.LookupRequest\x1a\x1b.hashpact.v1.LookupResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hashpact/v1/lookup_service.proto\x12\x0bhashpact.v1\x1a\x1ehashpact/v1/error_reason.proto\x1a\x16hashpact/v1/item.proto\x1a\x18hashpact/v1/signal.proto\"\x94\x01\n\rLookupRequest\x12\"\n\x06probes\x18\x01 \x03(\x0b\x32\x12.hashpact.v1.Probe\x12\"\n\x05radii\x18\x02 \x03(\x0b\x32\x13.hashpact.v1.Radius\x12\x13\n\x0bmatches_max\x18\x03 \x01(\r\x12\x19\n\x11\x61t_least_as_fresh\x18\x04 \x01(\t\x12\x0b\n\x03use\x18\x05 \x01(\t\"4\n\x05Probe\x12+\n\x0bsignal_sets\x18\x01 \x03(\x0b\x32\x16.hashpact.v1.SignalSet\"-\n\x06Radius\x12\x13\n\x0bsignal_type\x18\x01 \x01(\t\x12\x0e\n\x06radius\x18\x02 \x01(\r\"x\n\x0eLookupResponse\x12*\n\x07matched\x18\x01 \x03(\x0b\x32\x19.hashpact.v1.ProbeMatches\x12+\n\x08problems\x18\x02 \x03(\x0b\x32\x19.hashpact.v1.ProbeProblem\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"[\n\x0cProbeMatches\x12\x13\n\x0bprobe_index\x18\x01 \x01(\r\x12#\n\x07matches\x18\x02 \x03(\x0b\x32\x12.hashpact.v1.Match\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"\x86\x02\n\x05Match\x12\x0c\n\x04item\x18\x01 \x01(\x04\x12\'\n\x06status\x18\x02 \x01(\x0e\x32\x17.hashpact.v1.ItemStatus\x12\x0e\n\x06labels\x18\x03 \x03(\t\x12#\n\x06\x61\x64vice\x18\x04 \x01(\x0e\x32\x13.hashpact.v1.Advice\x12*\n\nagreements\x18\x05 \x03(\x0b\x32\x16.hashpact.v1.Agreement\x12\x17\n\x0fvouching_groups\x18\x06 \x01(\r\x12\x16\n\x0eweakly_vouched\x18\x07 \x01(\x08\x12\x0f\n\x07members\x18\x08 \x03(\t\x12\x11\n\tincidents\x18\t \x03(\t\x12\x10\n\x08sequence\x18\n \x01(\x04\"\x8d\x01\n\tAgreement\x12\x13\n\x0bsignal_type\x18\x01 \x01(\t\x12\x13\n\x0bvalue_index\x18\x02 \x01(\r\x12\x10\n\x08\x64istance\x18\x03 \x01(\r\x12\x19\n\x11\x64istance_is_bound\x18\x04 \x01(\x08\x12\x10\n\x08sequence\x18\x05 \x01(\x04\x12\x17\n\x0fvouching_groups\x18\x06 \x01(\r\"\x8d\x01\n\x0e\x45xplainRequest\x12!\n\x05probe\x18\x01 \x01(\x0b\x32\x12.hashpact.v1.Probe\x12\x0c\n\x04item\x18\x02 \x01(\x04\x12\"\n\x05radii\x18\x03 \x03(\x0b\x32\x13.hashpact.v1.Radius\x12\x0b\n\x03use\x18\x04 \x01(\t\x12\x19\n\x11\x61t_least_as_fresh\x18\x05 \x01(\t\"\x9e\x02\n\x0f\x45xplainResponse\x12\'\n\x06status\x18\x01 \x01(\x0e\x32\x17.hashpact.v1.ItemStatus\x12!\n\x05match\x18\x02 \x01(\x0b\x32\x12.hashpact.v1.Match\x12#\n\x06\x61\x64vice\x18\x03 \x01(\x0e\x32\x13.hashpact.v1.Advice\x12/\n\x07signals\x18\x04 \x03(\x0b\x32\x1e.hashpact.v1.SignalExplanation\x12-\n\nconditions\x18\x05 \x03(\x0b\x32\x19.hashpact.v1.ActCondition\x12+\n\x08problems\x18\x06 \x03(\x0b\x32\x19.hashpact.v1.ProbeProblem\x12\r\n\x05\x61s_of\x18\x07 \x01(\t\"\xda\x01\n\x11SignalExplanation\x12\x13\n\x0bsignal_type\x18\x01 \x01(\t\x12\x0e\n\x06radius\x18\x02 \x01(\r\x12\x0e\n\x06\x61grees\x18\x03 \x01(\x08\x12\x15\n\x08\x64istance\x18\x04 \x01(\rH\x00\x88\x01\x01\x12\x19\n\x11\x64istance_is_bound\x18\x05 \x01(\x08\x12\x0e\n\x06listed\x18\x06 \x01(\r\x12\x10\n\x08sequence\x18\x07 \x01(\x04\x12\x17\n\x0fvouching_groups\x18\x08 \x01(\r\x12\x16\n\x0e\x63ounts_for_act\x18\t \x01(\x08\x42\x0b\n\t_distance\"\xbf\x02\n\x0c\x41\x63tCondition\x12\x36\n\tcondition\x18\x01 \x01(\x0e\x32#.hashpact.v1.ActCondition.Condition\x12\r\n\x05holds\x18\x02 \x01(\x08\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xd6\x01\n\tCondition\x12\x19\n\x15\x43ONDITION_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43ONDITION_FORUM_POLICY\x10\x01\x12\x1b\n\x17\x43ONDITION_MEMBER_POLICY\x10\x02\x12\x14\n\x10\x43ONDITION_STATUS\x10\x03\x12\x14\n\x10\x43ONDITION_GROUPS\x10\x04\x12\x15\n\x11\x43ONDITION_CONTEXT\x10\x05\x12\x19\n\x15\x43ONDITION_NOT_STOPPED\x10\x06\x12\x17\n\x13\x43ONDITION_AGREEMENT\x10\x07\"x\n\x0cProbeProblem\x12\x13\n\x0bprobe_index\x18\x01 \x01(\r\x12\x18\n\x10signal_set_index\x18\x02 \x01(\r\x12(\n\x06reason\x18\x03 \x01(\x0e\x32\x18.hashpact.v1.ErrorReason\x12\x0f\n\x07message\x18\x04 \x01(\t2\x98\x01\n\rLookupService\x12\x41\n\x06Lookup\x12\x1a.hashpact.v1.LookupRequest\x1a\x1b.hashpact.v1.LookupResponse\x12\x44\n\x07\x45xplain\x12\x1b.hashpact.v1.ExplainRequest\x1a\x1c.hashpact.v1.ExplainResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,21 +35,31 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hashpact.v1.lookup_service_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LOOKUPREQUEST']._serialized_start=132
-  _globals['_LOOKUPREQUEST']._serialized_end=267
-  _globals['_PROBE']._serialized_start=269
-  _globals['_PROBE']._serialized_end=321
-  _globals['_RADIUS']._serialized_start=323
-  _globals['_RADIUS']._serialized_end=368
-  _globals['_LOOKUPRESPONSE']._serialized_start=370
-  _globals['_LOOKUPRESPONSE']._serialized_end=490
-  _globals['_PROBEMATCHES']._serialized_start=492
-  _globals['_PROBEMATCHES']._serialized_end=583
-  _globals['_MATCH']._serialized_start=586
-  _globals['_MATCH']._serialized_end=745
-  _globals['_AGREEMENT']._serialized_start=747
-  _globals['_AGREEMENT']._serialized_end=845
-  _globals['_PROBEPROBLEM']._serialized_start=847
-  _globals['_PROBEPROBLEM']._serialized_end=967
-  _globals['_LOOKUPSERVICE']._serialized_start=969
-  _globals['_LOOKUPSERVICE']._serialized_end=1051
+  _globals['_LOOKUPREQUEST']._serialized_end=280
+  _globals['_PROBE']._serialized_start=282
+  _globals['_PROBE']._serialized_end=334
+  _globals['_RADIUS']._serialized_start=336
+  _globals['_RADIUS']._serialized_end=381
+  _globals['_LOOKUPRESPONSE']._serialized_start=383
+  _globals['_LOOKUPRESPONSE']._serialized_end=503
+  _globals['_PROBEMATCHES']._serialized_start=505
+  _globals['_PROBEMATCHES']._serialized_end=596
+  _globals['_MATCH']._serialized_start=599
+  _globals['_MATCH']._serialized_end=861
+  _globals['_AGREEMENT']._serialized_start=864
+  _globals['_AGREEMENT']._serialized_end=1005
+  _globals['_EXPLAINREQUEST']._serialized_start=1008
+  _globals['_EXPLAINREQUEST']._serialized_end=1149
+  _globals['_EXPLAINRESPONSE']._serialized_start=1152
+  _globals['_EXPLAINRESPONSE']._serialized_end=1438
+  _globals['_SIGNALEXPLANATION']._serialized_start=1441
+  _globals['_SIGNALEXPLANATION']._serialized_end=1659
+  _globals['_ACTCONDITION']._serialized_start=1662
+  _globals['_ACTCONDITION']._serialized_end=1981
+  _globals['_ACTCONDITION_CONDITION']._serialized_start=1767
+  _globals['_ACTCONDITION_CONDITION']._serialized_end=1981
+  _globals['_PROBEPROBLEM']._serialized_start=1983
+  _globals['_PROBEPROBLEM']._serialized_end=2103
+  _globals['_LOOKUPSERVICE']._serialized_start=2106
+  _globals['_LOOKUPSERVICE']._serialized_end=2258
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from hashpact.v1 import error_reason_pb2 as _error_reason_pb2
 from hashpact.v1 import item_pb2 as _item_pb2
 from hashpact.v1 import signal_pb2 as _signal_pb2
@@ -31,6 +32,7 @@ class LookupRequest(_message.Message):
     RADII_FIELD_NUMBER: _builtins.int
     MATCHES_MAX_FIELD_NUMBER: _builtins.int
     AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    USE_FIELD_NUMBER: _builtins.int
     matches_max: _builtins.int
     """Largest number of items to return per probe. 0 means the server's default, `matches_default`; larger values
     than `matches_max` are treated as `matches_max`. One answer names 40960 items at most: when they are used up, each
@@ -39,6 +41,10 @@ class LookupRequest(_message.Message):
     at_least_as_fresh: _builtins.str
     """A token from an earlier answer: the answer is then at least as fresh as that one. Optional.
     A token of another history, or from the future of this one, is an error and never a wait.
+    """
+    use: _builtins.str
+    """Name of a use in the calling member's policy (`PolicyService`): its radii hold where `radii` says nothing, and its mode.
+    Empty: none.
     """
     @_builtins.property
     def probes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Probe]:
@@ -55,10 +61,11 @@ class LookupRequest(_message.Message):
         radii: _abc.Iterable[Global___Radius] | None = ...,
         matches_max: _builtins.int = ...,
         at_least_as_fresh: _builtins.str = ...,
+        use: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "matches_max", b"matches_max", "probes", b"probes", "radii", b"radii"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "matches_max", b"matches_max", "probes", b"probes", "radii", b"radii", "use", b"use"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -101,7 +108,11 @@ class Radius(_message.Message):
     signal_type: _builtins.str
     """Name of a perceptual signal type."""
     radius: _builtins.int
-    """Largest Hamming distance in bits that counts as a match, inclusive. At most `SignalTypeInfo.radius_max`."""
+    """Largest Hamming distance in bits that counts as a match, inclusive. At most `SignalTypeInfo.radius_max`.
+
+    Callers without one of the roles `review`, `contribute` and `replicate` cannot walk a boundary with it: for them half of
+    the default, the default or `radius_max` holds, whichever is the first that is not below what they ask for.
+    """
     def __init__(
         self,
         *,
@@ -195,12 +206,25 @@ class Match(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     ADVICE_FIELD_NUMBER: _builtins.int
     AGREEMENTS_FIELD_NUMBER: _builtins.int
+    VOUCHING_GROUPS_FIELD_NUMBER: _builtins.int
+    WEAKLY_VOUCHED_FIELD_NUMBER: _builtins.int
+    MEMBERS_FIELD_NUMBER: _builtins.int
+    INCIDENTS_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
     item: _builtins.int
     """Id of the item."""
     status: _item_pb2.ItemStatus.ValueType
     """Where it stands. Never withdrawn or expired."""
     advice: _signal_pb2.Advice.ValueType
     """What the match means for the asking member."""
+    vouching_groups: _builtins.int
+    """The largest `Agreement.vouching_groups`."""
+    weakly_vouched: _builtins.bool
+    """True when fewer groups vouch for each of the signals that agreed than it takes to corroborate an item with these labels:
+    what `status` and `labels` say of the item was then not said of what matched. Such a match is never advised `act`.
+    """
+    sequence: _builtins.int
+    """Sequence of the newest ledger entry by which a member speaks for the item."""
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Its labels, sorted."""
@@ -211,6 +235,14 @@ class Match(_message.Message):
         Capabilities names the types.
         """
 
+    @_builtins.property
+    def members(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the members that speak for the item, sorted: its contributors."""
+
+    @_builtins.property
+    def incidents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the incidents that the item belongs to: its labels `incident:NAME`, without the prefix."""
+
     def __init__(
         self,
         *,
@@ -219,10 +251,15 @@ class Match(_message.Message):
         labels: _abc.Iterable[_builtins.str] | None = ...,
         advice: _signal_pb2.Advice.ValueType = ...,
         agreements: _abc.Iterable[Global___Agreement] | None = ...,
+        vouching_groups: _builtins.int = ...,
+        weakly_vouched: _builtins.bool = ...,
+        members: _abc.Iterable[_builtins.str] | None = ...,
+        incidents: _abc.Iterable[_builtins.str] | None = ...,
+        sequence: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "agreements", b"agreements", "item", b"item", "labels", b"labels", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "agreements", b"agreements", "incidents", b"incidents", "item", b"item", "labels", b"labels", "members", b"members", "sequence", b"sequence", "status", b"status", "vouching_groups", b"vouching_groups", "weakly_vouched", b"weakly_vouched"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -238,6 +275,8 @@ class Agreement(_message.Message):
     VALUE_INDEX_FIELD_NUMBER: _builtins.int
     DISTANCE_FIELD_NUMBER: _builtins.int
     DISTANCE_IS_BOUND_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    VOUCHING_GROUPS_FIELD_NUMBER: _builtins.int
     signal_type: _builtins.str
     """Name of the signal type."""
     value_index: _builtins.int
@@ -249,6 +288,12 @@ class Agreement(_message.Message):
     then 0 for an equal value, else half of the radius or the radius, whichever is not below the real one.
     Exact distances go to members with the role `review`, `contribute` or `replicate`.
     """
+    sequence: _builtins.int
+    """Sequence of the ledger entry that listed the signal that agreed; of several equally close, the first."""
+    vouching_groups: _builtins.int
+    """Corporate groups of which a full member vouches for that signal: it contributed it or confirmed it, and says that a person
+    of it looked. Members that one steward admitted alone, and those suspended, do not count.
+    """
     def __init__(
         self,
         *,
@@ -256,14 +301,243 @@ class Agreement(_message.Message):
         value_index: _builtins.int = ...,
         distance: _builtins.int = ...,
         distance_is_bound: _builtins.bool = ...,
+        sequence: _builtins.int = ...,
+        vouching_groups: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["distance", b"distance", "distance_is_bound", b"distance_is_bound", "signal_type", b"signal_type", "value_index", b"value_index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["distance", b"distance", "distance_is_bound", b"distance_is_bound", "sequence", b"sequence", "signal_type", b"signal_type", "value_index", b"value_index", "vouching_groups", b"vouching_groups"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Agreement: _TypeAlias = Agreement  # noqa: Y015
+
+@_typing.final
+class ExplainRequest(_message.Message):
+    """Asks why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROBE_FIELD_NUMBER: _builtins.int
+    ITEM_FIELD_NUMBER: _builtins.int
+    RADII_FIELD_NUMBER: _builtins.int
+    USE_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    item: _builtins.int
+    """Id of the item."""
+    use: _builtins.str
+    """As `LookupRequest.use`."""
+    at_least_as_fresh: _builtins.str
+    """As `LookupRequest.at_least_as_fresh`."""
+    @_builtins.property
+    def probe(self) -> Global___Probe:
+        """The upload."""
+
+    @_builtins.property
+    def radii(self) -> _containers.RepeatedCompositeFieldContainer[Global___Radius]:
+        """As `LookupRequest.radii`."""
+
+    def __init__(
+        self,
+        *,
+        probe: Global___Probe | None = ...,
+        item: _builtins.int = ...,
+        radii: _abc.Iterable[Global___Radius] | None = ...,
+        use: _builtins.str = ...,
+        at_least_as_fresh: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["probe", b"probe"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "item", b"item", "probe", b"probe", "radii", b"radii", "use", b"use"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainRequest: _TypeAlias = ExplainRequest  # noqa: Y015
+
+@_typing.final
+class ExplainResponse(_message.Message):
+    """Why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    MATCH_FIELD_NUMBER: _builtins.int
+    ADVICE_FIELD_NUMBER: _builtins.int
+    SIGNALS_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    PROBLEMS_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    status: _item_pb2.ItemStatus.ValueType
+    """Where the item stands."""
+    advice: _signal_pb2.Advice.ValueType
+    """What a match means for the calling member; `ADVICE_NONE` without one."""
+    as_of: _builtins.str
+    """Position in the list's history that this answer reflects at least. Opaque."""
+    @_builtins.property
+    def match(self) -> Global___Match:
+        """What a look-up answers about the item; absent when the probe does not match it."""
+
+    @_builtins.property
+    def signals(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignalExplanation]:
+        """Per signal type that the probe and the item both have, in the order in which Capabilities names the types."""
+
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ActCondition]:
+        """The conditions of the advice `act`, all of which have to hold."""
+
+    @_builtins.property
+    def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProbeProblem]:
+        """Signal sets that could not be looked up."""
+
+    def __init__(
+        self,
+        *,
+        status: _item_pb2.ItemStatus.ValueType = ...,
+        match: Global___Match | None = ...,
+        advice: _signal_pb2.Advice.ValueType = ...,
+        signals: _abc.Iterable[Global___SignalExplanation] | None = ...,
+        conditions: _abc.Iterable[Global___ActCondition] | None = ...,
+        problems: _abc.Iterable[Global___ProbeProblem] | None = ...,
+        as_of: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["match", b"match"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "as_of", b"as_of", "conditions", b"conditions", "match", b"match", "problems", b"problems", "signals", b"signals", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainResponse: _TypeAlias = ExplainResponse  # noqa: Y015
+
+@_typing.final
+class SignalExplanation(_message.Message):
+    """How near a probe is to an item by one signal type."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNAL_TYPE_FIELD_NUMBER: _builtins.int
+    RADIUS_FIELD_NUMBER: _builtins.int
+    AGREES_FIELD_NUMBER: _builtins.int
+    DISTANCE_FIELD_NUMBER: _builtins.int
+    DISTANCE_IS_BOUND_FIELD_NUMBER: _builtins.int
+    LISTED_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    VOUCHING_GROUPS_FIELD_NUMBER: _builtins.int
+    COUNTS_FOR_ACT_FIELD_NUMBER: _builtins.int
+    signal_type: _builtins.str
+    """Name of the signal type."""
+    radius: _builtins.int
+    """The radius in force, in bits; 0 for digests."""
+    agrees: _builtins.bool
+    """Whether it agrees."""
+    distance: _builtins.int
+    """Distance of the nearest pair, in bits. Absent for callers that may not see distances where it is over the radius, and for
+    digests that differ.
+    """
+    distance_is_bound: _builtins.bool
+    """See `Agreement.distance_is_bound`."""
+    listed: _builtins.int
+    """Signals of this type that the item has."""
+    sequence: _builtins.int
+    """Sequence of the ledger entry that listed the nearest one; 0 where `distance` is absent."""
+    vouching_groups: _builtins.int
+    """Corporate groups that vouch for the nearest one; 0 where `distance` is absent."""
+    counts_for_act: _builtins.bool
+    """Whether it agrees with a signal that enough groups vouch for, within the type's default radius: only this counts for `act`."""
+    def __init__(
+        self,
+        *,
+        signal_type: _builtins.str = ...,
+        radius: _builtins.int = ...,
+        agrees: _builtins.bool = ...,
+        distance: _builtins.int | None = ...,
+        distance_is_bound: _builtins.bool = ...,
+        listed: _builtins.int = ...,
+        sequence: _builtins.int = ...,
+        vouching_groups: _builtins.int = ...,
+        counts_for_act: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_distance", b"_distance", "distance", b"distance"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_distance", b"_distance", "agrees", b"agrees", "counts_for_act", b"counts_for_act", "distance", b"distance", "distance_is_bound", b"distance_is_bound", "listed", b"listed", "radius", b"radius", "sequence", b"sequence", "signal_type", b"signal_type", "vouching_groups", b"vouching_groups"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__distance: _TypeAlias = _typing.Literal["distance"]  # noqa: Y015
+    _WhichOneofArgType__distance: _TypeAlias = _typing.Literal["_distance", b"_distance"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__distance) -> _WhichOneofReturnType__distance | None: ...
+
+Global___SignalExplanation: _TypeAlias = SignalExplanation  # noqa: Y015
+
+@_typing.final
+class ActCondition(_message.Message):
+    """One condition of the advice `act`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Condition:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ConditionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ActCondition._Condition.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        CONDITION_UNSPECIFIED: ActCondition._Condition.ValueType  # 0
+        """Never sent by a server."""
+        CONDITION_FORUM_POLICY: ActCondition._Condition.ValueType  # 1
+        """The forum's policy lets members be advised to act."""
+        CONDITION_MEMBER_POLICY: ActCondition._Condition.ValueType  # 2
+        """The member's own policy says `act` for all of the item's labels, and for the use."""
+        CONDITION_STATUS: ActCondition._Condition.ValueType  # 3
+        """The item is corroborated."""
+        CONDITION_GROUPS: ActCondition._Condition.ValueType  # 4
+        """Full members of enough corporate groups attest that a person looked."""
+        CONDITION_CONTEXT: ActCondition._Condition.ValueType  # 5
+        """No label says that the content may be lawful where it appears."""
+        CONDITION_NOT_STOPPED: ActCondition._Condition.ValueType  # 6
+        """No opinion, dispute, limit or benign look-alike stops it."""
+        CONDITION_AGREEMENT: ActCondition._Condition.ValueType  # 7
+        """A SHA-256 digest agrees, or two other signal types do, counting only signals that enough groups vouch for."""
+
+    class Condition(_Condition, metaclass=_ConditionEnumTypeWrapper):
+        """What is asked for."""
+
+    CONDITION_UNSPECIFIED: ActCondition.Condition.ValueType  # 0
+    """Never sent by a server."""
+    CONDITION_FORUM_POLICY: ActCondition.Condition.ValueType  # 1
+    """The forum's policy lets members be advised to act."""
+    CONDITION_MEMBER_POLICY: ActCondition.Condition.ValueType  # 2
+    """The member's own policy says `act` for all of the item's labels, and for the use."""
+    CONDITION_STATUS: ActCondition.Condition.ValueType  # 3
+    """The item is corroborated."""
+    CONDITION_GROUPS: ActCondition.Condition.ValueType  # 4
+    """Full members of enough corporate groups attest that a person looked."""
+    CONDITION_CONTEXT: ActCondition.Condition.ValueType  # 5
+    """No label says that the content may be lawful where it appears."""
+    CONDITION_NOT_STOPPED: ActCondition.Condition.ValueType  # 6
+    """No opinion, dispute, limit or benign look-alike stops it."""
+    CONDITION_AGREEMENT: ActCondition.Condition.ValueType  # 7
+    """A SHA-256 digest agrees, or two other signal types do, counting only signals that enough groups vouch for."""
+
+    CONDITION_FIELD_NUMBER: _builtins.int
+    HOLDS_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    condition: Global___ActCondition.Condition.ValueType
+    """Which one."""
+    holds: _builtins.bool
+    """Whether it holds."""
+    message: _builtins.str
+    """One sentence for people."""
+    def __init__(
+        self,
+        *,
+        condition: Global___ActCondition.Condition.ValueType = ...,
+        holds: _builtins.bool = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "holds", b"holds", "message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActCondition: _TypeAlias = ActCondition  # noqa: Y015
 
 @_typing.final
 class ProbeProblem(_message.Message):

@@ -51,6 +51,11 @@ class LookupServiceStub(object):
                 request_serializer=hashpact_dot_v1_dot_lookup__service__pb2.LookupRequest.SerializeToString,
                 response_deserializer=hashpact_dot_v1_dot_lookup__service__pb2.LookupResponse.FromString,
                 _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/hashpact.v1.LookupService/Explain',
+                request_serializer=hashpact_dot_v1_dot_lookup__service__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=hashpact_dot_v1_dot_lookup__service__pb2.ExplainResponse.FromString,
+                _registered_method=True)
 
 
 class LookupServiceServicer(object):
@@ -76,13 +81,33 @@ class LookupServiceServicer(object):
         Roles: `check`.
 
         Errors:
-        * `INVALID_ARGUMENT` / `FIELD_INVALID`: no probes; a radius named twice, for an unknown or exact type, or over `radius_max`.
+        * `INVALID_ARGUMENT` / `FIELD_INVALID`: no probes; a radius named twice, for an unknown or exact type, or over `radius_max`; a use that
+        the member's policy does not name.
         * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `lookup_probes_max` probes, `probe_values_max` values in one
         probe, or `lookup_values_max` values in all.
         * `RESOURCE_EXHAUSTED` / `TOO_MANY_REQUESTS`: `requests_max` or `member_requests_max` calls in flight; carries
         `RetryInfo`.
         * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
         `at_least_as_fresh`.
+        * what `ErrorReason` names for every call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Explain(self, request, context):
+        """Says why a probe matches an item, or why not: per signal type how near it is and who vouches for what it is near to, and
+        each condition of the advice `act`.
+
+        Idempotent and free of side effects.
+
+        Roles: `check`.
+
+        Errors:
+        * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+        * `INVALID_ARGUMENT` / `FIELD_INVALID`, `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: as `Lookup`.
+        * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
+        `LookupRequest.at_least_as_fresh`.
         * what `ErrorReason` names for every call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -96,6 +121,11 @@ def add_LookupServiceServicer_to_server(servicer, server):
                     servicer.Lookup,
                     request_deserializer=hashpact_dot_v1_dot_lookup__service__pb2.LookupRequest.FromString,
                     response_serializer=hashpact_dot_v1_dot_lookup__service__pb2.LookupResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=hashpact_dot_v1_dot_lookup__service__pb2.ExplainRequest.FromString,
+                    response_serializer=hashpact_dot_v1_dot_lookup__service__pb2.ExplainResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -137,6 +167,33 @@ class LookupService(object):
             '/hashpact.v1.LookupService/Lookup',
             hashpact_dot_v1_dot_lookup__service__pb2.LookupRequest.SerializeToString,
             hashpact_dot_v1_dot_lookup__service__pb2.LookupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hashpact.v1.LookupService/Explain',
+            hashpact_dot_v1_dot_lookup__service__pb2.ExplainRequest.SerializeToString,
+            hashpact_dot_v1_dot_lookup__service__pb2.ExplainResponse.FromString,
             options,
             channel_credentials,
             insecure,

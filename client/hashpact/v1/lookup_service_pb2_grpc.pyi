@@ -53,13 +53,29 @@ class LookupServiceStub:
     Roles: `check`.
 
     Errors:
-     * `INVALID_ARGUMENT` / `FIELD_INVALID`: no probes; a radius named twice, for an unknown or exact type, or over `radius_max`.
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: no probes; a radius named twice, for an unknown or exact type, or over `radius_max`; a use that
+       the member's policy does not name.
      * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `lookup_probes_max` probes, `probe_values_max` values in one
        probe, or `lookup_values_max` values in all.
      * `RESOURCE_EXHAUSTED` / `TOO_MANY_REQUESTS`: `requests_max` or `member_requests_max` calls in flight; carries
        `RetryInfo`.
      * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
        `at_least_as_fresh`.
+     * what `ErrorReason` names for every call.
+    """
+    Explain: _grpc.UnaryUnaryMultiCallable[_lookup_service_pb2.ExplainRequest, _lookup_service_pb2.ExplainResponse]
+    """Says why a probe matches an item, or why not: per signal type how near it is and who vouches for what it is near to, and
+    each condition of the advice `act`.
+
+    Idempotent and free of side effects.
+
+    Roles: `check`.
+
+    Errors:
+     * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`, `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: as `Lookup`.
+     * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
+       `LookupRequest.at_least_as_fresh`.
      * what `ErrorReason` names for every call.
     """
 
@@ -88,13 +104,29 @@ class LookupServiceAsyncStub(LookupServiceStub):
     Roles: `check`.
 
     Errors:
-     * `INVALID_ARGUMENT` / `FIELD_INVALID`: no probes; a radius named twice, for an unknown or exact type, or over `radius_max`.
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: no probes; a radius named twice, for an unknown or exact type, or over `radius_max`; a use that
+       the member's policy does not name.
      * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `lookup_probes_max` probes, `probe_values_max` values in one
        probe, or `lookup_values_max` values in all.
      * `RESOURCE_EXHAUSTED` / `TOO_MANY_REQUESTS`: `requests_max` or `member_requests_max` calls in flight; carries
        `RetryInfo`.
      * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
        `at_least_as_fresh`.
+     * what `ErrorReason` names for every call.
+    """
+    Explain: _aio.UnaryUnaryMultiCallable[_lookup_service_pb2.ExplainRequest, _lookup_service_pb2.ExplainResponse]  # type: ignore[assignment]
+    """Says why a probe matches an item, or why not: per signal type how near it is and who vouches for what it is near to, and
+    each condition of the advice `act`.
+
+    Idempotent and free of side effects.
+
+    Roles: `check`.
+
+    Errors:
+     * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`, `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: as `Lookup`.
+     * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
+       `LookupRequest.at_least_as_fresh`.
      * what `ErrorReason` names for every call.
     """
 
@@ -126,13 +158,35 @@ class LookupServiceServicer(metaclass=_abc_1.ABCMeta):
         Roles: `check`.
 
         Errors:
-         * `INVALID_ARGUMENT` / `FIELD_INVALID`: no probes; a radius named twice, for an unknown or exact type, or over `radius_max`.
+         * `INVALID_ARGUMENT` / `FIELD_INVALID`: no probes; a radius named twice, for an unknown or exact type, or over `radius_max`; a use that
+           the member's policy does not name.
          * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `lookup_probes_max` probes, `probe_values_max` values in one
            probe, or `lookup_values_max` values in all.
          * `RESOURCE_EXHAUSTED` / `TOO_MANY_REQUESTS`: `requests_max` or `member_requests_max` calls in flight; carries
            `RetryInfo`.
          * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
            `at_least_as_fresh`.
+         * what `ErrorReason` names for every call.
+        """
+
+    @_abc_1.abstractmethod
+    def Explain(
+        self,
+        request: _lookup_service_pb2.ExplainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lookup_service_pb2.ExplainResponse, _abc.Awaitable[_lookup_service_pb2.ExplainResponse]]:
+        """Says why a probe matches an item, or why not: per signal type how near it is and who vouches for what it is near to, and
+        each condition of the advice `act`.
+
+        Idempotent and free of side effects.
+
+        Roles: `check`.
+
+        Errors:
+         * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+         * `INVALID_ARGUMENT` / `FIELD_INVALID`, `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: as `Lookup`.
+         * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
+           `LookupRequest.at_least_as_fresh`.
          * what `ErrorReason` names for every call.
         """
 

@@ -29,7 +29,7 @@
 
     contribution: basis u8, observed_ms u64 (0: not said), observer_role text,
                   labels texts, signals u16 count, each signal_type u16, [name text if signal_type is 0],
-                  part u8 (1: adds it, 2: confirms it), quality u8 (255: none), value blob
+                  part u8 (1: adds it, 2: confirms it, 3: adds it unseen), quality u8 (255: none), value blob
 
 Effects that followers and auditors must see after a redaction (status, roles, who) are in clear; what could reveal
 media or people (values, labels beyond their class, names) is private. A contribution states the acting member's
@@ -52,6 +52,7 @@ _SIGNAL: Final = struct.Struct(">HBBH")
 
 ADDS: Final = 1
 CONFIRMS: Final = 2
+ADDS_UNSEEN: Final = 3
 
 CONTRIBUTING: Final = (Kind.ITEM_CREATED, Kind.ITEM_CORROBORATED, Kind.CONTRIBUTION_AMENDED)
 """Kinds whose payload is a contribution."""
@@ -90,6 +91,7 @@ class ListedSignal(NamedTuple):
         name: the type's name where the code is ``OPAQUE``, else "".
         confirms: the item has it already, and this member says that it belongs there. Such a signal changes no row; it
             is kept so that it can be told which members vouch for which signals.
+        unseen: added by a member that says of the item that a person looked, and of this signal that nobody did.
     """
 
     code: int
@@ -97,6 +99,7 @@ class ListedSignal(NamedTuple):
     quality: int | None = None
     name: str = ""
     confirms: bool = False
+    unseen: bool = False
 
     def __repr__(self) -> str:
         return f"ListedSignal(code={self.code}, quality={self.quality}, name={self.name!r}, confirms={self.confirms})"
@@ -123,9 +126,9 @@ class ContributionPayload(NamedTuple):
         """The payload's bytes."""
         pieces = [_HEAD.pack(self.basis, self.observed_ms), text(self.observer_role), texts(self.labels)]
         pieces.append(u16(len(self.signals)))
-        for code, value, stated, name, confirms in self.signals:
+        for code, value, stated, name, confirms, unseen in self.signals:
             quality = QUALITY_NONE if stated is None else stated
-            part = CONFIRMS if confirms else ADDS
+            part = CONFIRMS if confirms else ADDS_UNSEEN if unseen else ADDS
             if code == OPAQUE:
                 pieces += (u16(OPAQUE), text(name), u8(part), u8(quality), blob(value))
             else:
@@ -167,12 +170,12 @@ class ContributionPayload(NamedTuple):
                 name, at = _text_at(payload, at + 2)
                 at -= 2  # from here on as if the name had not been there
                 _, part, quality, size = _SIGNAL.unpack_from(payload, at)
-            if part not in (ADDS, CONFIRMS):
+            if part not in (ADDS, CONFIRMS, ADDS_UNSEEN):
                 raise LayoutError(f"a signal has part {part}: upgrade")
             start = at + _SIGNAL.size
             at = start + size
             stated = None if quality == QUALITY_NONE else quality
-            signals.append(ListedSignal(code, payload[start:at], stated, name, part == CONFIRMS))
+            signals.append(ListedSignal(code, payload[start:at], stated, name, part == CONFIRMS, part == ADDS_UNSEEN))
         return cls(basis, observed_ms, role, tuple(labels), tuple(signals)), at
 
 

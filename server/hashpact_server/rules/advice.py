@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from enum import IntEnum
 from typing import Final
 
-from hashpact.signals import SIGNAL_TYPES
-
-from hashpact_server.rules.labels import is_context
 from hashpact_server.state.rows import Status
 
 COARSE: Final = frozenset({"phash"})
@@ -26,10 +23,10 @@ class Advice(IntEnum):
 
 def advise(
     status: Status,
-    labels: Iterable[str],
     agreed: Collection[str] | None,
     *,
-    act_allowed: bool = False,
+    may_act: bool = False,
+    ceiling: Advice = Advice.ACT,
     canary: bool = False,
 ) -> Advice:
     """What a match means.
@@ -45,25 +42,20 @@ def advise(
     * Everything else: REVIEW. A digest, PDQ (chance odds 3e-38 at 31 bits) or the 256-bit pHash (3e-26 at 47) does
       not agree by chance. Where it agrees wrongly, it is on a look-alike (a text card, a logo, the same news still),
       and a person can tell.
-    * ACT takes all of: a corroborated item; no context label (journalism, documentation, counter-speech, research,
-      education, art); a digest or two perceptual hashes that agree; and the asking member's policy. Members cannot
-      state a policy so far, so nobody passes ``act_allowed`` and nobody is advised to act.
+    * ACT takes all that :mod:`hashpact_server.rules.acting` names.
 
     Context labels cap the advice at REVIEW, and not lower: whether *this* upload is the report or the propaganda
     is what a person has to see. If they hid matches, one such label would be enough to blind everybody.
 
     Args:
         status: where the item stands.
-        labels: the item's labels.
         agreed: names of the signal types that agreed; None when no match is at hand, for what a full match would mean.
-        act_allowed: whether the asking member's policy lets it act at once.
+        may_act: whether all conditions of acting hold.
+        ceiling: the strongest advice that the asking member wants.
         canary: whether the item is a canary (:func:`hashpact_server.rules.canaries.is_canary`).
     """
     if not status.matches:
         return Advice.NONE
     if canary or (agreed is not None and COARSE.issuperset(agreed)):
         return Advice.OBSERVE
-    certain = agreed is None or len(agreed) > 1 or any(SIGNAL_TYPES[name].exact for name in agreed)
-    if act_allowed and certain and status is Status.CORROBORATED and not any(map(is_context, labels)):
-        return Advice.ACT
-    return Advice.REVIEW
+    return min(Advice.ACT if may_act else Advice.REVIEW, ceiling)

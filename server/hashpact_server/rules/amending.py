@@ -10,7 +10,7 @@ from hashpact_server.matcher import Neighbours
 from hashpact_server.refusal import Refusal, invalid_field, over_limit
 from hashpact_server.rules.benign import check_not_benign
 from hashpact_server.rules.drills import refuse_drill
-from hashpact_server.rules.identity import look, new_signals, stated_signals
+from hashpact_server.rules.identity import look, stated_signals
 from hashpact_server.rules.labels import clean_labels
 from hashpact_server.rules.signals import FitSignal, OfferedSignal, SignalProblem, sort_out
 from hashpact_server.rules.statements import (
@@ -19,6 +19,7 @@ from hashpact_server.rules.statements import (
     open_item,
     record_statement,
     standing_statement,
+    unsaid_signals,
 )
 from hashpact_server.scene import Scene
 
@@ -70,8 +71,8 @@ def amend(
         fields = [f"attach_signals[{sighting.signal.signal_index}]" for sighting in taken]
         violations = [(name, "identifies another item") for name in fields]
         raise Refusal(problem.reason, f"{fields[0]}: {problem.message}", violations=violations)
-    added = new_signals(stated_signals(sightings, item))
     before = standing_statement(scene, mine)
+    added = unsaid_signals(scene, mine, stated_signals(sightings, item), before.attestation, before.attestation)
     said = Statement(before.attestation, labels or before.labels)
     if added or said != before:
         others = [row for row in rows if row.pseudonym != member]

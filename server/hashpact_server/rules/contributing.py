@@ -31,7 +31,7 @@ from hashpact_server.rules.attestation import check_time, raises
 from hashpact_server.rules.benign import screened
 from hashpact_server.rules.claims import Claim, no_identity
 from hashpact_server.rules.drills import Rehearsal, of_drill, record_rehearsals, rehearse
-from hashpact_server.rules.identity import Sighting, look, near_duplicates, new_signals, stated_signals
+from hashpact_server.rules.identity import Sighting, look, near_duplicates, stated_signals
 from hashpact_server.rules.outcomes import Outcome, Result, refused
 from hashpact_server.rules.statements import (
     Statement,
@@ -39,6 +39,7 @@ from hashpact_server.rules.statements import (
     open_item,
     record_statement,
     standing_statement,
+    unsaid_signals,
 )
 from hashpact_server.scene import Scene
 from hashpact_server.state.rows import ContributionRow
@@ -152,24 +153,28 @@ def _add(
     if mine is None:
         kind, result, said = Kind.ITEM_CORROBORATED, Result.CORROBORATED, Statement(claim.attestation, claim.labels)
     else:
-        # What this member says of the signals that are there stands in its first word on the item.
-        signals = new_signals(signals)
-        kind, result, said = Kind.CONTRIBUTION_AMENDED, Result.ATTACHED, _merged(scene, mine, claim, limits)
+        kind, result = Kind.CONTRIBUTION_AMENDED, Result.ATTACHED
+        said = merged_statement(scene, mine, Statement(claim.attestation, claim.labels), limits)
+        signals = unsaid_signals(scene, mine, signals, claim.attestation, said.attestation)
         if not signals and said == standing_statement(scene, mine):
             return Outcome(Result.UNCHANGED, item, existing_item(scene, item).status, problems=claim.problems)
     _, status = record_statement(scene, kind, member, item, said, signals=signals, others=others)
     return Outcome(result, item, status, problems=claim.problems)
 
 
-def _merged(scene: Scene, mine: ContributionRow, claim: Claim, limits: Limits) -> Statement:
-    """What the member says now and said before, together: all labels, and the stronger attestation."""
+def merged_statement(scene: Scene, mine: ContributionRow, now: Statement, limits: Limits) -> Statement:
+    """What the member says now and said before, together: all labels, and the stronger attestation.
+
+    Raises:
+        Refusal: LABELS_INVALID.
+    """
     before = standing_statement(scene, mine)
-    labels = tuple(sorted({*before.labels, *claim.labels}))
+    labels = tuple(sorted({*before.labels, *now.labels}))
     if len(labels) > limits.labels_max:
         raise Refusal(
             error_reason_pb2.ERROR_REASON_LABELS_INVALID,
             f"with these the item would have {len(labels)} labels from this member, over labels_max="
             f"{limits.labels_max}; replace them with Amend",
         )
-    stronger = raises(before.attestation.basis, claim.attestation.basis)
-    return Statement(claim.attestation if stronger else before.attestation, labels)
+    stronger = raises(before.attestation.basis, now.attestation.basis)
+    return Statement(now.attestation if stronger else before.attestation, labels)

@@ -88,6 +88,17 @@ def sort_out(offered: Sequence[OfferedSignal]) -> tuple[tuple[FitSignal, ...], t
     return tuple(fit.values()), tuple(problems)
 
 
+def parsed(signal: OfferedSignal) -> tuple[tuple[int, bytes] | None, str]:
+    """Code of the type and value of a signal that need not be fit to be listed; or None, and what is wrong with it."""
+    kind = SIGNAL_TYPES.get(signal.signal_type.strip())
+    if kind is None:
+        return None, "this server does not know the signal type"
+    try:
+        return (kind.code, _value(kind, signal)), ""
+    except _UnfitError as error:
+        return None, error.message
+
+
 def _check(position: int, signal: OfferedSignal) -> FitSignal:
     kind = SIGNAL_TYPES.get(signal.signal_type.strip())
     if kind is None:

@@ -15,12 +15,14 @@ from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.ledger.payloads import ContributionPayload, ListedSignal
 from hashpact_server.refusal import Refusal
 from hashpact_server.rules.attestation import Attestation
+from hashpact_server.rules.identity import new_signals
 from hashpact_server.rules.labels import GENERIC_CLASSES, classes_of
 from hashpact_server.rules.standing import status_of
 from hashpact_server.scene import Scene
 from hashpact_server.state.incidents import open_by_label
-from hashpact_server.state.rows import ContributionRow, ItemRow, Status
+from hashpact_server.state.rows import Basis, ContributionRow, ItemRow, Status
 from hashpact_server.state.view import View
+from hashpact_server.state.vouches import not_vouched_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,31 @@ def record_statement(
     under = b"".join(u64(row.incident) for row in open_by_label(scene, said.labels) if not row.drill)
     draft = Draft(kind, member, item, classes_of(said.labels), clear=bytes((status,)) + under, payload=payload.encode())
     return scene.record(draft).subject, status
+
+
+def unsaid_signals(
+    view: View, mine: ContributionRow, signals: Iterable[ListedSignal], now: Attestation, said: Attestation
+) -> tuple[ListedSignal, ...]:
+    """Of the signals that a member states about an item once more, those that its entry has to say.
+
+    Those that are new; and where a person looked, those that the member did not vouch for before. What comes without a
+    look to an item at which a person looked before is marked: nobody vouches for it.
+
+    Args:
+        view: where the item stands.
+        mine: the member's contribution until now.
+        signals: what it states; those that the item has are marked as confirmed.
+        now: how it knows, this time.
+        said: the attestation that stands from now on.
+    """
+    signals = tuple(signals)
+    if said.basis != Basis.PERSON_LOOKED:
+        return new_signals(signals)
+    if now.basis != Basis.PERSON_LOOKED:
+        return tuple(signal._replace(unseen=True) for signal in new_signals(signals))
+    confirmed = [(signal.code, signal.value) for signal in signals if signal.confirms]
+    fresh = not_vouched_for(view, mine, confirmed) if confirmed else frozenset()
+    return tuple(signal for signal in signals if not signal.confirms or (signal.code, signal.value) in fresh)
 
 
 def existing_item(view: View, item: int) -> ItemRow:

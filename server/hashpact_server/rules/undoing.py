@@ -81,11 +81,11 @@ def _kept(view: View, entry: Entry, others: Collection[bytes]) -> tuple[int, ...
         other = view.entry(sequence)
         if other.member not in others or other.payload is None or is_undone(view.rows, entry.subject, sequence):
             continue
-        stated.update((code, name, value) for code, value, _, name, _ in _signals(other.payload))
+        stated.update((each.code, each.name, each.value) for each in _signals(other.payload))
     return tuple(
         place
-        for place, (code, value, _, name, confirms) in enumerate(_signals(entry.payload))
-        if not confirms and (code, name, value) in stated
+        for place, each in enumerate(_signals(entry.payload))
+        if not each.confirms and (each.code, each.name, each.value) in stated
     )
 
 

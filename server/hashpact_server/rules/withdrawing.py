@@ -9,6 +9,7 @@ from hashpact.v1 import contribution_service_pb2
 
 from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.refusal import invalid_field
+from hashpact_server.rules.detaching import detach_leftovers
 from hashpact_server.rules.standing import status_of
 from hashpact_server.rules.statements import existing_item, not_contributor
 from hashpact_server.scene import Scene
@@ -51,4 +52,6 @@ def withdraw(scene: Scene, member: bytes, item: int, reason: int, *, steward: bo
         raise not_contributor(item)
     status = status_of(scene, item, left)
     scene.record(Draft(Kind.CONTRIBUTION_WITHDRAWN, member, item, clear=bytes((status, reason))))
+    if left:
+        detach_leftovers(scene, member, item)
     return Withdrawal(status, len(left))

@@ -12,6 +12,7 @@ from hashpact.v1 import (
     lookup_service_pb2_grpc,
     member_service_pb2_grpc,
     opinion_service_pb2_grpc,
+    policy_service_pb2_grpc,
     report_service_pb2_grpc,
     safeguard_service_pb2_grpc,
     steward_service_pb2_grpc,
@@ -29,6 +30,7 @@ from hashpact_server.services.incident import IncidentService
 from hashpact_server.services.lookup import LookupService
 from hashpact_server.services.member import MemberService
 from hashpact_server.services.opinion import OpinionService
+from hashpact_server.services.policy import PolicyService
 from hashpact_server.services.report import ReportService
 from hashpact_server.services.safeguard import SafeguardService
 from hashpact_server.services.steward import StewardService
@@ -57,6 +59,7 @@ def register(
     steward_service_pb2_grpc.add_StewardServiceServicer_to_server(StewardService(engine, limits), server)
     opinion_service_pb2_grpc.add_OpinionServiceServicer_to_server(OpinionService(engine, limits), server)
     feed_service_pb2_grpc.add_FeedServiceServicer_to_server(FeedService(engine, files, limits), server)
+    policy_service_pb2_grpc.add_PolicyServiceServicer_to_server(PolicyService(engine), server)
     report_service_pb2_grpc.add_ReportServiceServicer_to_server(ReportService(engine, reports, limits), server)
     safeguard_service_pb2_grpc.add_SafeguardServiceServicer_to_server(SafeguardService(engine, limits, guards), server)
     upload_service_pb2_grpc.add_UploadServiceServicer_to_server(UploadService(engine, memory, limits), server)

@@ -16,7 +16,9 @@ from hashpact_server.rules.amending import amend, check_amendment
 from hashpact_server.rules.attestation import Attestation
 from hashpact_server.rules.claims import Claim, Offer, check
 from hashpact_server.rules.contributing import contribute
+from hashpact_server.rules.detaching import check_detachment, detach
 from hashpact_server.rules.identity import wanted
+from hashpact_server.rules.merging import merge
 from hashpact_server.rules.outcomes import Outcome, hide_unwritten
 from hashpact_server.rules.signals import OfferedSignal, SignalProblem
 from hashpact_server.rules.statements import existing_item
@@ -98,6 +100,31 @@ class ContributionService(contribution_service_pb2_grpc.ContributionServiceServi
             )
 
         return write(self._engine, caller, request, pb.WithdrawResponse, decide)
+
+    def Detach(self, request: pb.DetachRequest, context: Any) -> pb.DetachResponse:  # noqa: N802 - the name in the wire
+        """Take signals off an item."""
+        caller = current_caller()
+        values = check_detachment([offered(signal) for signal in request.signals], self._limits)
+
+        def decide(scene: Scene) -> Callable[[str], pb.DetachResponse]:
+            detach(scene, caller.pseudonym, request.item, values)
+            item = encode_item(scene, existing_item(scene, request.item), caller)
+            return lambda as_of: pb.DetachResponse(item=item, as_of=as_of)
+
+        return write(self._engine, caller, request, pb.DetachResponse, decide)
+
+    def MergeItems(  # noqa: N802 - the name in the wire
+        self, request: pb.MergeItemsRequest, context: Any
+    ) -> pb.MergeItemsResponse:
+        """Make two items one."""
+        caller = current_caller()
+
+        def decide(scene: Scene) -> Callable[[str], pb.MergeItemsResponse]:
+            merge(scene, caller.pseudonym, request.item, request.into_item, self._limits)
+            item = encode_item(scene, existing_item(scene, request.into_item), caller)
+            return lambda as_of: pb.MergeItemsResponse(item=item, as_of=as_of)
+
+        return write(self._engine, caller, request, pb.MergeItemsResponse, decide)
 
     def GetItem(self, request: pb.GetItemRequest, context: Any) -> pb.GetItemResponse:  # noqa: N802 - the name in the wire
         """Return one item."""

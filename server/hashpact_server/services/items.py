@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from hashpact.signals import SIGNAL_TYPES_BY_CODE
 from hashpact.v1 import item_pb2, signal_pb2
 
 from hashpact_server.ledger.payloads import OPAQUE
-from hashpact_server.rules.advice import advise
-from hashpact_server.rules.canaries import is_canary
+from hashpact_server.matches import Advisor
+from hashpact_server.rules.grounds import Ground
 from hashpact_server.rules.statements import standing_statement
 from hashpact_server.services.caller import Caller
-from hashpact_server.services.reading import timestamp
-from hashpact_server.state.rows import ContributionRow, ItemRow, Role, Status
+from hashpact_server.services.reading import TIME_MS_MAX, timestamp
+from hashpact_server.state.rows import Basis, ContributionRow, ItemRow, Role, Status
 from hashpact_server.state.view import View
+
+DAY_MS: Final = 86_400_000
 
 
 def encode_item(view: View, row: ItemRow, caller: Caller, *, signals: bool = False) -> item_pb2.Item:
@@ -24,17 +28,20 @@ def encode_item(view: View, row: ItemRow, caller: Caller, *, signals: bool = Fal
         caller: signal values go to the role ``replicate`` and to members that contribute to the item.
         signals: whether to name its signals.
     """
-    contributions = sorted(view.contributions(row.item), key=lambda each: each.sequence)
-    labels = sorted({label for each in contributions for label in each.labels})
+    ground = Ground(view, row, view.contributions(row.item))
+    contributions = sorted(ground.rows, key=lambda each: each.sequence)
     item = item_pb2.Item(
         item=row.item,
         status=encode_status(row.status),
-        labels=labels,
+        labels=ground.labels,
         contributions=[_encode_contribution(view, each) for each in contributions],
         create_time=timestamp(view.entry(row.item).time_ms),
-        advice=encode_advice(advise(row.status, labels, None, canary=is_canary(view, row.item, labels))),
+        advice=encode_advice(Advisor(view, caller.pseudonym).of_item(ground)),
         redacted=row.redacted,
     )
+    looked_ms = max((_looked_ms(view, each) for each in contributions), default=0)
+    if looked_ms:
+        item.review_time.CopyFrom(timestamp(min(TIME_MS_MAX, looked_ms + ground.forum.review_days * DAY_MS)))
     if signals:
         contributes = any(each.pseudonym == caller.pseudonym for each in contributions)
         values = contributes or caller.has(Role.REPLICATE)
@@ -44,10 +51,18 @@ def encode_item(view: View, row: ItemRow, caller: Caller, *, signals: bool = Fal
                 value=signal.value if values else b"",
                 quality=signal.quality,
                 sequence=sequence,
+                vouching_groups=ground.vouching(identity),
             )
-            for sequence, signal in view.item_signals(row.item)
+            for identity, (_, sequence, signal, _, _) in ground.signals.items()
         )
     return item
+
+
+def _looked_ms(view: View, row: ContributionRow) -> int:
+    """When a person of a contributor looked; 0: none did."""
+    if row.basis != Basis.PERSON_LOOKED:
+        return 0
+    return standing_statement(view, row).attestation.observed_ms or view.entry(row.sequence).time_ms
 
 
 def encode_status(status: Status) -> item_pb2.ItemStatus.ValueType:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
-from hashpact.signals import SIGNAL_TYPES, SignalType
+from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE, SignalType
 from hashpact.v1 import error_reason_pb2, lookup_service_pb2, lookup_service_pb2_grpc
 
 from hashpact_server.config import Limits
 from hashpact_server.engine import Engine
 from hashpact_server.guards import Guards
 from hashpact_server.ledger.base import Head
-from hashpact_server.lookup import SEES_DISTANCES, Batch, Found, Match, look_up
+from hashpact_server.lookup import look_up
+from hashpact_server.matches import SEES_DISTANCES, Advisor, Batch, Found, Match
 from hashpact_server.refusal import Reason, invalid_field, over_limit
 from hashpact_server.rules.advice import Advice
-from hashpact_server.services.caller import current_caller
+from hashpact_server.rules.grounds import Ground
+from hashpact_server.rules.member_policy import member_policy
+from hashpact_server.rules.statements import existing_item
+from hashpact_server.services.caller import Caller, current_caller
+from hashpact_server.services.explaining import Explaining
 from hashpact_server.services.items import encode_advice, encode_status
 from hashpact_server.services.reading import fresh_head
 from hashpact_server.state.rows import Role
@@ -45,12 +50,10 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
     ) -> lookup_service_pb2.LookupResponse:
         """Look up a batch of probes."""
         caller, limits = current_caller(), self._limits
-        radii = read_radii(request)
-        batches, problems = gather(request, limits)
-        if self._guards is not None:
-            values = sum(len(batch.values) // batch.kind.size_bytes for batch in batches)
-            self._guards.quotas.take(caller.pseudonym, Role.CHECK, values)
+        batches, problems = gather(request.probes, limits)
+        self._spend(caller, batches)
         head = fresh_head(self._engine, request.at_least_as_fresh)
+        radii = self._radii(request)
         found = look_up(
             self._engine,
             batches,
@@ -58,11 +61,61 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
             matches_max=min(request.matches_max or limits.matches_default, limits.matches_max),
             exact_distances=caller.has(*SEES_DISTANCES),
             deadline=caller.deadline,
+            member=caller.pseudonym,
+            use=request.use,
         )
         if found and self._guards is not None:
             self._guards.floods.matched(caller.pseudonym, _counted(found))
         matched = [_encode_found(each) for each in found]
         return lookup_service_pb2.LookupResponse(matched=matched, problems=problems, as_of=self._token_of(head))
+
+    def Explain(  # noqa: N802 - the name in the wire
+        self, request: lookup_service_pb2.ExplainRequest, context: Any
+    ) -> lookup_service_pb2.ExplainResponse:
+        """Say why a probe matches an item, or why not."""
+        caller = current_caller()
+        batches, problems = gather([request.probe], self._limits)
+        self._spend(caller, batches)
+        head = fresh_head(self._engine, request.at_least_as_fresh)
+        radii = self._radii(request)
+        with self._engine.state.read() as view:
+            row = existing_item(view, request.item)
+            ground = Ground(view, row, view.contributions(row.item))
+            exact = caller.has(*SEES_DISTANCES)
+            advisor = Advisor(view, caller.pseudonym, request.use)
+            explaining = Explaining(advisor, ground, batches, radii, exact_distances=exact)
+            signals, match = explaining.signals(), explaining.match()
+            return lookup_service_pb2.ExplainResponse(
+                status=encode_status(ground.status),
+                match=encode_match(match) if match else None,
+                advice=encode_advice(match.advice if match else Advice.NONE),
+                signals=signals,
+                conditions=explaining.conditions(),
+                problems=problems,
+                as_of=head.position().encode(),
+            )
+
+    def _spend(self, caller: Caller, batches: Sequence[Batch]) -> None:
+        """Take what is asked about out of the member's quota. Raises :class:`Refusal` QUOTA_EXCEEDED."""
+        if self._guards is not None:
+            values = sum(len(batch.values) // batch.kind.size_bytes for batch in batches)
+            self._guards.quotas.take(caller.pseudonym, Role.CHECK, values)
+
+    def _radii(self, request: lookup_service_pb2.LookupRequest | lookup_service_pb2.ExplainRequest) -> dict[int, int]:
+        """Signal type code -> radius in bits: those asked for, else those of the use, as the caller may choose them."""
+        radii = read_radii(request.radii)
+        if not request.use and not radii:
+            return radii
+        caller = current_caller()
+        if request.use:
+            with self._engine.state.read() as view:
+                use = member_policy(view, caller.pseudonym)[0].uses.get(request.use)
+            if use is None:
+                raise invalid_field("use", "the member's policy names no such use; SetMemberPolicy adds it")
+            radii = {SIGNAL_TYPES[name].code: radius for name, radius in use.radii.items()} | radii
+        if caller.has(*SEES_DISTANCES):
+            return radii
+        return {code: snapped_radius(SIGNAL_TYPES_BY_CODE[code], radius) for code, radius in radii.items()}
 
     def _token_of(self, head: Head) -> str:
         """The head's token, made once for all answers until the list changes."""
@@ -73,16 +126,19 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
         return token
 
 
-def read_radii(request: lookup_service_pb2.LookupRequest) -> dict[int, int]:
+def snapped_radius(kind: SignalType, radius: int) -> int:
+    """The radius for a caller that cannot choose it freely: the first of a few that is not below what it asks for."""
+    return next(each for each in (kind.radius_default // 2, kind.radius_default, kind.radius_max) if each >= radius)
+
+
+def read_radii(sent: Sequence[lookup_service_pb2.Radius]) -> dict[int, int]:
     """Signal type code -> radius in bits.
 
     Raises:
         Refusal: FIELD_INVALID: unknown or exact type, named twice, over the type's ``radius_max``.
     """
     radii: dict[int, int] = {}
-    if not request.radii:
-        return radii
-    for position, each in enumerate(request.radii):
+    for position, each in enumerate(sent):
         kind = SIGNAL_TYPES.get(each.signal_type)
         if kind is None or kind.exact:
             raise invalid_field(f"radii[{position}].signal_type", "not a perceptual signal type of this server")
@@ -123,13 +179,12 @@ class _Column:
         return Batch(self.kind, b"".join(self.sets), np.array(self.probes), np.array(self.starts))
 
 
-def gather(request: lookup_service_pb2.LookupRequest, limits: Limits) -> tuple[list[Batch], _Problems]:
+def gather(probes: Sequence[lookup_service_pb2.Probe], limits: Limits) -> tuple[list[Batch], _Problems]:
     """All values of a call, by signal type; and the signal sets that cannot be looked up.
 
     Raises:
         Refusal: FIELD_INVALID for no probes, LIMIT_EXCEEDED.
     """
-    probes = request.probes
     if not probes:
         raise invalid_field("probes", "give at least one probe")
     if len(probes) > limits.lookup_probes_max:
@@ -196,7 +251,14 @@ def encode_match(match: Match) -> lookup_service_pb2.Match:
                 value_index=agreement.value_index,
                 distance=agreement.distance,
                 distance_is_bound=agreement.is_bound,
+                sequence=agreement.sequence,
+                vouching_groups=groups,
             )
-            for agreement in match.agreements
+            for agreement, groups in zip(match.agreements, match.vouching, strict=True)
         ],
+        vouching_groups=max(match.vouching, default=0),
+        weakly_vouched=match.weakly_vouched,
+        members=match.members,
+        incidents=match.incidents,
+        sequence=match.sequence,
     )

@@ -20,9 +20,12 @@ _REVIEW: Final = frozenset({Role.REVIEW})
 ROLES: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
     {
         "/hashpact.v1.LookupService/Lookup": _CHECK,
+        "/hashpact.v1.LookupService/Explain": _CHECK,
         "/hashpact.v1.ContributionService/Contribute": frozenset({Role.CONTRIBUTE}),
         "/hashpact.v1.ContributionService/Amend": frozenset({Role.CONTRIBUTE}),
         "/hashpact.v1.ContributionService/Withdraw": frozenset({Role.CONTRIBUTE, Role.STEWARD}),
+        "/hashpact.v1.ContributionService/Detach": frozenset({Role.CONTRIBUTE}),
+        "/hashpact.v1.ContributionService/MergeItems": frozenset({Role.CONTRIBUTE}),
         "/hashpact.v1.ContributionService/GetItem": _READERS | {Role.CHECK},
         "/hashpact.v1.ContributionService/ListItems": _READERS,
         "/hashpact.v1.MemberService/CreateMember": _STEWARD,
@@ -56,6 +59,8 @@ ROLES: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
             {Role.CONTRIBUTE, Role.REVIEW, Role.STEWARD, Role.AUDIT}
         ),
         "/hashpact.v1.OpinionService/CountDisputesAndChallenges": ANY,
+        "/hashpact.v1.PolicyService/GetMemberPolicy": ANY,
+        "/hashpact.v1.PolicyService/SetMemberPolicy": frozenset({Role.APPROVE}),
         "/hashpact.v1.FeedService/Watch": frozenset({Role.REPLICATE}),
         "/hashpact.v1.FeedService/Snapshot": frozenset({Role.REPLICATE}),
         "/hashpact.v1.CapabilitiesService/GetCapabilities": ANY,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 from hashpact.v1 import error_reason_pb2 as reasons
-from hashpact.v1 import item_pb2, lookup_service_pb2, report_service_pb2, upload_service_pb2_grpc
+from hashpact.v1 import item_pb2, report_service_pb2, upload_service_pb2_grpc
 from hashpact.v1 import upload_service_pb2 as pb
 
 from hashpact_server.config import Limits
@@ -65,7 +65,7 @@ class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
         if not request.as_of:
             raise invalid_field("as_of", "give the as_of of the answer in which these uploads were looked up")
         probes = [each.probe for each in request.uploads]
-        batches, unread = gather(lookup_service_pb2.LookupRequest(probes=probes), self._limits)
+        batches, unread = gather(probes, self._limits)
         problems = [
             pb.UploadProblem(index=each.probe_index, reason=each.reason, message=each.message) for each in unread
         ]
@@ -127,7 +127,9 @@ class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
 
         def answer(outbox: Outbox, rows: Sequence[Row]) -> pb.WatchRetroMatchesResponse:
             with self._engine.state.read() as view:
-                matches = [_encode_retro(outbox, each) for each in retro_matches(view, rows)]
+                matches = [
+                    _encode_retro(outbox, each) for each in retro_matches(view, rows, current_caller().pseudonym)
+                ]
             return pb.WatchRetroMatchesResponse(matches=matches, as_of=outbox.as_of, dropped=outbox.dropped())
 
         yield from self._watch(Stream.RETRO, request.after, context, answer)

@@ -40,6 +40,7 @@ from hashpact_server.ledger.payloads_members import TokenClear
 from hashpact_server.state import apply_incidents, apply_members, apply_rollback, apply_steward
 from hashpact_server.state.apply_judgement import APPLY_JUDGEMENT
 from hashpact_server.state.apply_safeguards import APPLY_SAFEGUARDS
+from hashpact_server.state.apply_signals import APPLY_SIGNALS
 from hashpact_server.state.effects import require_open_item, set_status, stated_status, unlist_entry, unlist_item
 from hashpact_server.state.rows import Basis, ContributionRow, ItemRow, MemberRow, Status, TokenRow, signal_id
 from hashpact_server.state.scope import ContradictionError, Scope, UnknownEntryError
@@ -155,7 +156,7 @@ def _redacted_row(entry: Entry) -> ContributionRow:
 def _list_signals(entry: Entry, payload: ContributionPayload, scope: Scope) -> None:
     put, added = scope.rows.put, scope.changes.added.append
     item, first = entry.subject, signal_id(entry.sequence, 0)
-    for identity, (code, value, _, _, confirms) in enumerate(payload.signals, first):
+    for identity, (code, value, _, _, confirms, _) in enumerate(payload.signals, first):
         if confirms or code == OPAQUE:
             continue
         exact, size = _SIGNAL_FORMS.get(code, (False, -1))
@@ -247,6 +248,7 @@ _APPLY: Final[Mapping[tuple[int, int], Callable[[Entry, Scope], None]]] = {
     **apply_steward.APPLY,
     **apply_rollback.APPLY,
     **APPLY_SAFEGUARDS,
+    **APPLY_SIGNALS,
     **APPLY_JUDGEMENT,
     **apply_incidents.APPLY,
 }

@@ -86,8 +86,10 @@ def unlist_item(item: int, scope: Scope) -> None:
         unlist_entry(scope.ledger.entry(sequence), scope)
 
 
-def unlist_entry(entry: Entry, scope: Scope, *, keep: Collection[int] = ()) -> None:
-    """Remove the signals that one entry listed, but those at the positions ``keep``.
+def unlist_entry(
+    entry: Entry, scope: Scope, *, keep: Collection[int] = (), only: Collection[int] | None = None
+) -> None:
+    """Remove the signals that one entry listed, but those at the positions ``keep``; or ``only`` those at some.
 
     A digest that a later entry took over is left alone.
     """
@@ -96,7 +98,7 @@ def unlist_entry(entry: Entry, scope: Scope, *, keep: Collection[int] = ()) -> N
     for ordinal, signal in enumerate(ContributionPayload.decode(entry.payload).signals):
         identity = signal_id(entry.sequence, ordinal)
         kind = SIGNAL_TYPES_BY_CODE.get(signal.code)
-        if kind is None or ordinal in keep:
+        if kind is None or ordinal in keep or (only is not None and ordinal not in only):
             continue
         if kind.exact:
             key = digest_key(kind.code, signal.value)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
+from hashpact.signals import SIGNAL_TYPES_BY_CODE
 from numpy.typing import NDArray
 
 from hashpact_server.ledger.base import Head, Reading
@@ -17,7 +18,13 @@ from hashpact_server.ledger.payloads import ContributionPayload, ListedSignal
 from hashpact_server.ledger.payloads_judgement import VotePayload
 from hashpact_server.state.judgement_rows import ConditionRow
 from hashpact_server.state.row_store import RowReader
-from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS, ContributionRow, ItemRow, MemberRow, TokenRow
+from hashpact_server.state.rows import (
+    ContributionRow,
+    ItemRow,
+    MemberRow,
+    TokenRow,
+    signal_id,
+)
 from hashpact_server.state.scope import signal_entries
 from hashpact_server.state.tables import DIGEST_KEY_BYTES, Due, Table, contribution_key, digest_key, value_key
 
@@ -142,9 +149,23 @@ class View:
         for sequence in signal_entries(item, self._rows):
             payload = self.entry(sequence).payload
             if payload is not None:
-                signals = ContributionPayload.decode(payload).signals
-                found.extend((sequence, signal) for signal in signals if not signal.confirms)
+                signals = enumerate(ContributionPayload.decode(payload).signals)
+                found.extend(
+                    (sequence, signal)
+                    for place, signal in signals
+                    if not signal.confirms and self.lists_signal(signal_id(sequence, place), signal)
+                )
         return found
+
+    def lists_signal(self, identity: int, signal: ListedSignal) -> bool:
+        """Whether a signal that an entry added is still listed; one that is kept and not searched always is."""
+        kind = SIGNAL_TYPES_BY_CODE.get(signal.code)
+        if kind is None:
+            return True
+        if not kind.exact:
+            return self.lists(kind.code, identity)
+        row = self._rows.get(Table.DIGESTS, digest_key(kind.code, signal.value))
+        return row is not None and row[:8] == u64(identity)
 
     def item_by_digest(self, code: int, value: bytes) -> int | None:
         """The item that lists this digest. Only items that can match list any."""
@@ -160,11 +181,11 @@ class View:
         return int.from_bytes(row[8:16], "big"), False
 
     def listed_digest(self, code: int, value: bytes) -> tuple[int, int] | None:
-        """The item that lists this digest, and the sequence of the entry that added it."""
+        """The item that lists this digest, and its signal id there."""
         row = self._rows.get(Table.DIGESTS, digest_key(code, value))
         if row is None or row[16:] != value[DIGEST_KEY_BYTES:]:
             return None
-        return int.from_bytes(row[8:16], "big"), int.from_bytes(row[:8], "big") >> SIGNAL_ORDINAL_BITS
+        return int.from_bytes(row[8:16], "big"), int.from_bytes(row[:8], "big")
 
     def lists(self, code: int, signal: int) -> bool:
         """Whether this perceptual signal is listed."""

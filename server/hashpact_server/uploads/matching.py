@@ -18,13 +18,18 @@ from numpy.typing import NDArray
 from hashpact_server.engine import Engine
 from hashpact_server.ledger.entry import Entry
 from hashpact_server.ledger.payloads import CONTRIBUTING, ContributionPayload
-from hashpact_server.lookup import Agreement, Batch, agreement_of, check_deadline
+from hashpact_server.lookup import check_deadline
+from hashpact_server.matches import Agreement, Batch, agreement_of
+from hashpact_server.rules.grounds import ground_of
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS
 from hashpact_server.state.view import View
 from hashpact_server.uploads.values import VALUE_BITS, Values, Window
 
 Candidates = dict[int, dict[int, int]]
 """Upload -> item -> sequence of the newest entry that may have added what matches."""
+
+Listed = dict[int, list[tuple[int, bytes]]]
+"""Signal type code -> (signal id, value) pairs."""
 
 Pairs = NDArray[np.uint64]
 """(position of an entry, upload) pairs, each in one number; in order, each once."""
@@ -104,8 +109,11 @@ def of_list(
             check_deadline(deadline)
             for row in engine.matcher.may_list(batch.kind.code, batch.values, size).tolist():
                 listed = view.listed_digest(batch.kind.code, batch.values[row * size : (row + 1) * size])
-                if listed is not None and after < listed[1] <= until:
-                    _note(found, _upload_of(batch, row), *listed)
+                if listed is None:
+                    continue
+                item, identity = listed
+                if after < identity >> SIGNAL_ORDINAL_BITS <= until:
+                    _note(found, _upload_of(batch, row), item, identity >> SIGNAL_ORDINAL_BITS)
             continue
         queries = np.frombuffer(batch.values, np.uint8).reshape(-1, size)
         for start in range(0, len(queries), VALUES_AT_ONCE):
@@ -147,25 +155,27 @@ def _note(found: Candidates, upload: int, item: int, sequence: int) -> None:
     items[item] = max(sequence, items.get(item, 0))
 
 
-def listed_values(view: View, item: int) -> dict[int, list[bytes]]:
-    """The values that an item has now, by signal type code; none when it is off the list."""
-    listed: dict[int, list[bytes]] = {}
-    for _, signal in view.item_signals(item):
-        listed.setdefault(signal.code, []).append(signal.value)
+def listed_values(view: View, item: int) -> Listed:
+    """The values that an item has now; none when it is off the list."""
+    ground = ground_of(view, item)
+    listed: Listed = {}
+    for each in ground.signals.values() if ground else ():
+        listed.setdefault(each.signal.code, []).append((each.identity, each.signal.value))
     return listed
 
 
-def agreements(listed: Mapping[int, Sequence[bytes]], values: Values, *, exact_distances: bool) -> list[Agreement]:
+def agreements(listed: Listed, values: Values, *, exact_distances: bool) -> list[Agreement]:
     """How an upload agrees with the values of an item; empty when it does not."""
     found: list[Agreement] = []
     for kind in SIGNAL_TYPES.values():
         packed, there = values.get(kind.code, b""), listed.get(kind.code, ())
         mine = [packed[at : at + kind.size_bytes] for at in range(0, len(packed), kind.size_bytes)]
         if kind.exact:
-            equal = next((place for place, value in enumerate(mine) if value in there), None)
-            agreed = None if equal is None else Agreement(kind.name, equal, 0, is_bound=False)
+            equal = ((mine.index(value), identity) for identity, value in there if value in mine)
+            place, identity = next(equal, (-1, 0))
+            agreed = None if place < 0 else Agreement(kind.name, place, 0, is_bound=False, signal=identity)
         else:
-            agreed = agreement_of(kind, mine, there, kind.radius_default, exact_distances) if mine else None
+            agreed = agreement_of(kind, mine, there, kind.radius_default, exact_distances)
         if agreed is not None:
             found.append(agreed)
     return found
@@ -173,7 +183,9 @@ def agreements(listed: Mapping[int, Sequence[bytes]], values: Values, *, exact_d
 
 def encode(agreed: Iterable[Agreement]) -> str:
     """As they are stored."""
-    return json.dumps([(each.signal_type, each.value_index, each.distance, each.is_bound) for each in agreed])
+    return json.dumps(
+        [(each.signal_type, each.value_index, each.distance, each.is_bound, each.signal) for each in agreed]
+    )
 
 
 def decode(stored: str) -> tuple[Agreement, ...]:

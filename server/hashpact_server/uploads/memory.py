@@ -26,7 +26,7 @@ from hashpact_server.database import Connection, Database
 from hashpact_server.engine import Engine
 from hashpact_server.ledger.entry import Entry
 from hashpact_server.logs import event, where
-from hashpact_server.lookup import Batch
+from hashpact_server.matches import Batch
 from hashpact_server.state.view import View
 from hashpact_server.uploads import bounds, journal, matching, noting
 from hashpact_server.uploads.tables import (

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from hashpact_server.database import Connection
-from hashpact_server.lookup import SEES_DISTANCES
+from hashpact_server.matches import SEES_DISTANCES
 from hashpact_server.state.view import View
 from hashpact_server.uploads import bounds, matching
 from hashpact_server.uploads.values import unpack
@@ -60,7 +60,7 @@ class _Compared:
     def __init__(self, view: View) -> None:
         self._view = view
         self._exact: dict[bytes, bool] = {}
-        self._listed: dict[int, dict[int, list[bytes]]] = {}
+        self._listed: dict[int, matching.Listed] = {}
         self._agreed: dict[tuple[bytes, int, bool], str] = {}
 
     def agreements(self, member: bytes, probe: bytes, item: int) -> str:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from hashpact_server.database import Connection
-from hashpact_server.lookup import Match, listed_now
-from hashpact_server.rules.advice import advise
+from hashpact_server.matches import Advisor, Match
 from hashpact_server.state.view import View
 from hashpact_server.uploads import matching
 from hashpact_server.uploads.journal import Standing
@@ -110,17 +109,15 @@ class Outbox:
         return 0 if row is None else int(row[0])
 
 
-def retro_matches(view: View, rows: Sequence[Row]) -> list[RetroMatch]:
-    """Rows of the stream RETRO as matches; without those whose item is off the list by now."""
+def retro_matches(view: View, rows: Sequence[Row], member: bytes) -> list[RetroMatch]:
+    """Rows of the stream RETRO as matches for a member; without those whose item is off the list by now."""
+    advisor = Advisor(view, member)
     found = []
     for event, reference, item, sequence, upload_ms, stored in rows:
-        standing = listed_now(view, item)
-        if standing is None:
-            continue
-        agreed, (status, labels, canary) = matching.decode(stored), standing
-        advice = advise(status, labels, [each.signal_type for each in agreed], canary=canary)
-        match = Match(item, status, labels, advice, agreed)
-        found.append(RetroMatch(event, reference, match, sequence, upload_ms))
+        ground = advisor.ground(item)
+        if ground is not None:
+            match = advisor.match(ground, matching.decode(stored), None)
+            found.append(RetroMatch(event, reference, match, sequence, upload_ms))
     return found
 
 

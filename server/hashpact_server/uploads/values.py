@@ -11,7 +11,7 @@ from hashpact.signals import SIGNAL_TYPES_BY_CODE
 from numpy.typing import NDArray
 
 from hashpact_server.index import Index, MultiIndex
-from hashpact_server.lookup import Batch
+from hashpact_server.matches import Batch
 
 Values = Mapping[int, bytes]
 """Signal type code -> the values of one upload, one after the other."""

@@ -17,6 +17,7 @@ from hashpact.v1 import (
     contribution_service_pb2,
     lookup_service_pb2,
     member_service_pb2,
+    policy_service_pb2,
     report_service_pb2,
     upload_service_pb2,
 )
@@ -53,6 +54,7 @@ def test_every_rpc_of_the_wire_is_reachable() -> None:
         contribution_service_pb2,
         lookup_service_pb2,
         member_service_pb2,
+        policy_service_pb2,
         report_service_pb2,
         upload_service_pb2,
     )

@@ -62,7 +62,7 @@ def test_nothing_hides_in_a_canarys_item(forum: Forum, stowaway: OfferedSignal) 
 def test_advice_of_a_canary() -> None:
     for status in Status:
         expected = Advice.OBSERVE if status.matches else Advice.NONE
-        assert advise(status, (LABEL,), {"sha256", "pdq"}, act_allowed=True, canary=True) is expected
+        assert advise(status, {"sha256", "pdq"}, may_act=True, canary=True) is expected
 
 
 def test_the_class_is_public() -> None:

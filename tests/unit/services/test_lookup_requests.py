@@ -21,7 +21,7 @@ def test_one_block_per_type() -> None:
     a, b, c = (value("pdq", n) for n in range(3))
     md5 = value("md5", 1)
     request = pb.LookupRequest(probes=[probe(("pdq", a)), probe(), probe(("md5", md5), ("pdq", b + c))])
-    batches, problems = gather(request, Limits())
+    batches, problems = gather(request.probes, Limits())
     assert problems == []
     assert {batch.kind.name: batch.values for batch in batches} == {"md5": md5, "pdq": a + b + c}
     pdq = next(batch for batch in batches if batch.kind.name == "pdq")
@@ -37,7 +37,7 @@ def test_problems_leave_the_rest_alone() -> None:
             probe(("pdq", good), ("pdq", good)),
         ]
     )
-    batches, problems = gather(request, Limits())
+    batches, problems = gather(request.probes, Limits())
     assert [(each.probe_index, each.signal_set_index, each.reason) for each in problems] == [
         (0, 0, reasons.ERROR_REASON_SIGNAL_TYPE_UNKNOWN),
         (1, 0, reasons.ERROR_REASON_SIGNAL_MALFORMED),
@@ -51,7 +51,7 @@ def test_problems_leave_the_rest_alone() -> None:
 
 def test_no_probes() -> None:
     with pytest.raises(Refusal) as refused:
-        gather(pb.LookupRequest(), Limits())
+        gather([], Limits())
     assert refused.value.reason == reasons.ERROR_REASON_FIELD_INVALID
 
 
@@ -67,7 +67,7 @@ def test_limits(limits: Limits, name: str, found: str) -> None:
     good = value("pdq", 1)
     request = pb.LookupRequest(probes=[probe(("pdq", good)), probe(("pdq", good)), probe(("pdq", good * 3))])
     with pytest.raises(Refusal) as refused:
-        gather(request, limits)
+        gather(request.probes, limits)
     assert refused.value.reason == reasons.ERROR_REASON_LIMIT_EXCEEDED
     assert refused.value.metadata["limit"] == name
     assert refused.value.metadata["value"] == found
@@ -75,12 +75,12 @@ def test_limits(limits: Limits, name: str, found: str) -> None:
 
 def test_unreadable_sets_are_not_free() -> None:
     with pytest.raises(Refusal):
-        gather(pb.LookupRequest(probes=[probe(*[("?", b"")] * 5)]), Limits(probe_values_max=4))
+        gather([probe(*[("?", b"")] * 5)], Limits(probe_values_max=4))
 
 
 def test_radii() -> None:
     radii = [pb.Radius(signal_type="pdq", radius=63), pb.Radius(signal_type="phash", radius=0)]
-    assert read_radii(pb.LookupRequest(radii=radii)) == {16: 63, 17: 0}
+    assert read_radii(radii) == {16: 63, 17: 0}
 
 
 @pytest.mark.parametrize(
@@ -96,5 +96,5 @@ def test_radii() -> None:
 def test_bad_radii(radii: list[tuple[str, int]], field: str) -> None:
     request = pb.LookupRequest(radii=[pb.Radius(signal_type=name, radius=radius) for name, radius in radii])
     with pytest.raises(Refusal) as refused:
-        read_radii(request)
+        read_radii(request.radii)
     assert [name for name, _ in refused.value.violations] == [field]

@@ -1,0 +1,266 @@
+"""Matches: what is told of an item that a probe agrees with, and what that means for the member that asks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE, SignalType, hamming
+from numpy.typing import NDArray
+
+from hashpact_server.rules.acting import may_act, types_of
+from hashpact_server.rules.advice import Advice, advise
+from hashpact_server.rules.grounds import Ground, ground_of
+from hashpact_server.rules.member_policy import member_policy
+from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS, Role, Status
+from hashpact_server.state.view import View
+from hashpact_server.state.vouches import Vouched
+
+SEES_DISTANCES: Final = (Role.REVIEW, Role.CONTRIBUTE, Role.REPLICATE)
+"""Roles, any of which lets a caller see exact distances."""
+
+_PAIRS_FEW: Final = 32
+"""Pairs of values that are sooner compared one by one."""
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """All values of one signal type of all probes of a call.
+
+    Attributes:
+        kind: the signal type.
+        values: the values, one after the other.
+        probes: int64 [sets], the probe that each signal set belongs to.
+        starts: int64 [sets], the position of each set's first value.
+    """
+
+    kind: SignalType
+    values: bytes = field(repr=False)
+    probes: Numbers
+    starts: Numbers
+
+    def values_of(self, probe: int) -> list[bytes]:
+        """The values of one probe; none when it has none of this type."""
+        at = int(np.searchsorted(self.probes, probe))
+        if at == len(self.probes) or self.probes[at] != probe:
+            return []
+        size = self.kind.size_bytes
+        end = int(self.starts[at + 1]) * size if at + 1 < len(self.starts) else len(self.values)
+        return [self.values[place : place + size] for place in range(int(self.starts[at]) * size, end, size)]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """One signal type that agreed. ``distance`` in bits; an upper bound where ``is_bound``.
+
+    ``signal`` is the id of the listed signal that agreed; of several equally close, the first.
+    """
+
+    signal_type: str
+    value_index: int
+    distance: int
+    is_bound: bool
+    signal: int = 0
+
+    @property
+    def sequence(self) -> int:
+        """The entry that listed the signal."""
+        return self.signal >> SIGNAL_ORDINAL_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One item that a probe matched.
+
+    Attributes:
+        item: its id.
+        status: where it stands.
+        labels: its labels, sorted.
+        advice: what the match means for whoever asked.
+        agreements: the closest signal per type.
+        vouching: per agreement, how many corporate groups vouch for its signal.
+        weakly_vouched: whether too few groups vouch for each of the signals that agree to corroborate such an item.
+        members: names of the members that speak for the item.
+        incidents: names of the incidents that it belongs to.
+        sequence: the newest entry by which a member speaks for it.
+    """
+
+    item: int
+    status: Status
+    labels: tuple[str, ...]
+    advice: Advice
+    agreements: tuple[Agreement, ...]
+    vouching: tuple[int, ...]
+    weakly_vouched: bool
+    members: tuple[str, ...]
+    incidents: tuple[str, ...]
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one probe matched: closest first; ``truncated`` when there was more than asked for."""
+
+    probe: int
+    matches: tuple[Match, ...]
+    truncated: bool
+
+
+class Probe:
+    """The values of one probe of a call, for what is compared once more.
+
+    Args:
+        batches: all values of the call.
+        index: which probe.
+        radii: signal type code -> radius in bits, where it differs from the type's default.
+    """
+
+    def __init__(self, batches: Sequence[Batch], index: int, radii: Mapping[int, int]) -> None:
+        self._batches = batches
+        self._index = index
+        self._radii = radii
+
+    def values(self, code: int) -> list[bytes]:
+        """Its values of a signal type."""
+        batch = next((each for each in self._batches if each.kind.code == code), None)
+        return [] if batch is None else batch.values_of(self._index)
+
+    def agreed(self, signals: Collection[Vouched]) -> frozenset[str]:
+        """Names of the types by which it agrees with some signals, within the radius and the type's default both.
+
+        A member may look as far as it likes; what it is advised to act upon is no farther than chance excludes.
+        """
+        found = set()
+        by_code: dict[int, list[bytes]] = {}
+        for each in signals:
+            by_code.setdefault(each.signal.code, []).append(each.signal.value)
+        for code, listed in by_code.items():
+            kind = SIGNAL_TYPES_BY_CODE.get(code)
+            if kind is None or not (mine := self.values(code)):
+                continue
+            if kind.exact:
+                agrees = not set(mine).isdisjoint(listed)
+            else:
+                radius = min(self._radii.get(code, kind.radius_default), kind.radius_default)
+                agrees = int(distances_of(mine, listed).min()) <= radius
+            if agrees:
+                found.add(kind.name)
+        return frozenset(found)
+
+
+class Advisor:
+    """Says what matches mean for one member. Reads of an item what is asked for, and once.
+
+    Args:
+        view: the list.
+        pseudonym: the member.
+        use: for which of its uses; "": none.
+    """
+
+    def __init__(self, view: View, pseudonym: bytes, use: str = "") -> None:
+        self._view = view
+        self.use = use
+        self._grounds: dict[int, Ground | None] = {}
+        self.wish, _ = member_policy(view, pseudonym)
+
+    def ground(self, item: int) -> Ground | None:
+        """What the list says about an item; None: it is not listed."""
+        if item not in self._grounds:
+            self._grounds[item] = ground_of(self._view, item)
+        return self._grounds[item]
+
+    def needed(self, ground: Ground) -> int:
+        """Groups that have to vouch before the member is advised to act."""
+        return max(ground.needed, self.wish.groups_min)
+
+    def of_item(self, ground: Ground) -> Advice:
+        """What a match with an item means, if all of its signals agree."""
+        return advise(
+            ground.status,
+            None,
+            may_act=may_act(ground, self.wish, self.use, types_of),
+            ceiling=self.wish.mode_for(ground.labels, self.use),
+            canary=ground.canary,
+        )
+
+    def match(self, ground: Ground, agreements: Iterable[Agreement], probe: Probe | None) -> Match:
+        """What is told of an item that agrees.
+
+        Args:
+            ground: the item.
+            agreements: how it agrees.
+            probe: what was looked up; None: it is not at hand, and the agreements tell.
+        """
+        agreements = tuple(agreements)
+        vouching = tuple(ground.vouching(each.signal) for each in agreements)
+
+        def agreed(signals: Collection[Vouched]) -> Collection[str]:
+            if not signals:
+                return ()
+            if probe is not None:
+                return probe.agreed(signals)
+            named = {each.identity for each in signals}
+            return [each.signal_type for each in agreements if each.signal in named and _is_near(each)]
+
+        advice = advise(
+            ground.status,
+            [each.signal_type for each in agreements],
+            may_act=may_act(ground, self.wish, self.use, agreed),
+            ceiling=self.wish.mode_for(ground.labels, self.use),
+            canary=ground.canary,
+        )
+        weakly = max(vouching, default=0) < ground.needed and not agreed(ground.vouched_by(ground.needed))
+        return Match(
+            ground.item,
+            ground.status,
+            ground.labels,
+            advice,
+            agreements,
+            vouching,
+            weakly,
+            ground.members,
+            ground.incidents,
+            ground.sequence,
+        )
+
+
+def _is_near(agreement: Agreement) -> bool:
+    kind = SIGNAL_TYPES[agreement.signal_type]
+    return kind.exact or agreement.distance <= kind.radius_default
+
+
+def shown_distances(distances: Numbers, radius: int) -> Numbers:
+    """Distances as callers see them who may not know them: 0, half of the radius, or the radius."""
+    half = radius // 2
+    return np.where(distances == 0, 0, np.where(distances <= half, half, radius))
+
+
+def agreement_of(
+    kind: SignalType,
+    mine: Sequence[bytes],
+    listed: Sequence[tuple[int, bytes]],
+    radius: int,
+    exact_distances: bool,
+) -> Agreement | None:
+    """How values of a perceptual type agree with (signal id, value) pairs: the closest pair, of several the first."""
+    if not mine or not listed:
+        return None
+    distances = distances_of(mine, [value for _, value in listed])
+    shown = distances if exact_distances else shown_distances(distances, radius)
+    shown = np.where(distances <= radius, shown, np.iinfo(np.int64).max)
+    best, at = divmod(int(np.argmin(shown)), len(listed))
+    if distances[best, at] > radius:
+        return None
+    return Agreement(kind.name, best, int(shown[best, at]), not exact_distances, listed[at][0])
+
+
+def distances_of(mine: Sequence[bytes], listed: Sequence[bytes]) -> Numbers:
+    """Hamming distances between all pairs of values of one type, in bits: int64 [len(mine), len(listed)]."""
+    if len(mine) * len(listed) <= _PAIRS_FEW:
+        return np.array([[hamming(one, other) for other in listed] for one in mine])
+    left, right = (np.frombuffer(b"".join(each), np.uint64).reshape(len(each), -1) for each in (mine, listed))
+    return np.stack([np.bitwise_count(one ^ right).sum(axis=1, dtype=np.int64) for one in left])

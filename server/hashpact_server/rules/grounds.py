@@ -1,0 +1,120 @@
+"""Grounds: what the list says about an item, as far as it matters for what a match means. Read once per answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from hashpact_server.rules.canaries import is_canary
+from hashpact_server.rules.policy import Policy
+from hashpact_server.rules.rulebook import policy_of
+from hashpact_server.rules.standing import judges
+from hashpact_server.rules.tiers import is_full
+from hashpact_server.state.judgement import act_stopped, condition, opinions
+from hashpact_server.state.judgement_rows import OpinionCode, OpinionRow
+from hashpact_server.state.rows import ContributionRow, ItemRow, Status
+from hashpact_server.state.view import View
+from hashpact_server.state.vouches import Vouched, vouched_signals
+
+INCIDENT_PREFIX = "incident:"
+
+
+class Ground:
+    """What the list says about an item. What only some ask for is read when they do.
+
+    Args:
+        view: where it stands.
+        row: the item.
+        rows: its standing contributions.
+    """
+
+    def __init__(self, view: View, row: ItemRow, rows: list[ContributionRow]) -> None:
+        self._view = view
+        self.item: int = row.item
+        self.status: Status = row.status
+        self.rows = rows
+        self.labels: tuple[str, ...] = view.labels_of(row.item, rows)
+        self.canary = row.status.matches and is_canary(view, row.item, self.labels)
+
+    @cached_property
+    def forum(self) -> Policy:
+        """The forum's policy."""
+        return policy_of(self._view)
+
+    @property
+    def needed(self) -> int:
+        """Groups that corroborate an item with these labels."""
+        return self.forum.groups_needed(self.labels)
+
+    @cached_property
+    def members(self) -> tuple[str, ...]:
+        """Names of the members that speak for it, sorted: they contributed to it, or agree."""
+        speaking = {row.pseudonym for row in self.rows} | {row.pseudonym for row in self._agreeing}
+        known = (self._view.member(pseudonym) for pseudonym in speaking)
+        return tuple(sorted(member.name for member in known if member is not None and member.name))
+
+    @cached_property
+    def _agreeing(self) -> list[OpinionRow]:
+        if condition(self._view, self.item) is None:
+            return []  # nearly always: nobody ever gave an opinion on it
+        return [row for row in opinions(self._view, self.item) if row.standing and row.code is OpinionCode.AGREE]
+
+    @property
+    def incidents(self) -> tuple[str, ...]:
+        """Names of the incidents that it belongs to."""
+        return tuple(label[len(INCIDENT_PREFIX) :] for label in self.labels if label.startswith(INCIDENT_PREFIX))
+
+    @property
+    def sequence(self) -> int:
+        """The newest entry by which a member speaks for it; 0: none does."""
+        said = [row.sequence for row in self.rows] + [row.sequence for row in self._agreeing]
+        return max(said, default=0)
+
+    @cached_property
+    def stopped(self) -> bool:
+        """Whether an opinion, a dispute or a limit keeps everybody from being advised to act."""
+        return act_stopped(self._view, self.item)
+
+    @cached_property
+    def signals(self) -> Mapping[int, Vouched]:
+        """Its signals, by signal id."""
+        if not self.status.matches:
+            return {}
+        return {each.identity: each for each in vouched_signals(self._view, self.item, self.rows)}
+
+    @cached_property
+    def groups(self) -> Mapping[int, frozenset[str]]:
+        """Signal id -> corporate groups of which a full member vouches for the signal."""
+        return {identity: self._groups_of(each.voices & self._judges) for identity, each in self.signals.items()}
+
+    @cached_property
+    def judging(self) -> frozenset[str]:
+        """Corporate groups of which a full member's human judgement counts for the item."""
+        return self._groups_of(self._judges)
+
+    @cached_property
+    def _judges(self) -> frozenset[bytes]:
+        return judges(self._view, self.item)
+
+    def vouching(self, identity: int) -> int:
+        """How many groups vouch for a signal."""
+        return len(self.groups.get(identity, ()))
+
+    def vouched_by(self, groups_min: int) -> list[Vouched]:
+        """Signals that so many groups vouch for."""
+        return [each for identity, each in self.signals.items() if len(self.groups[identity]) >= groups_min]
+
+    def _groups_of(self, voices: frozenset[bytes]) -> frozenset[str]:
+        return frozenset(group for voice in voices if (group := self._group(voice)))
+
+    def _group(self, pseudonym: bytes) -> str:
+        member = self._view.member(pseudonym)
+        return member.group if member is not None and member.group and is_full(self._view, pseudonym) else ""
+
+
+def ground_of(view: View, item: int) -> Ground | None:
+    """What the list says about an item; None: it is not listed."""
+    row = view.item(item)
+    if row is None or not row.status.matches:
+        return None
+    return Ground(view, row, view.contributions(item))

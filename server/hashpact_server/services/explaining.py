@@ -1,0 +1,94 @@
+"""Why a probe matches an item, or why not: how near it is by each signal type, and each condition of acting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hashpact.signals import SIGNAL_TYPES, SignalType
+from hashpact.v1 import lookup_service_pb2 as pb
+
+from hashpact_server.matches import Advisor, Agreement, Batch, Match, Probe, distances_of, shown_distances
+from hashpact_server.rules.acting import findings
+from hashpact_server.rules.grounds import Ground
+from hashpact_server.state.vouches import Vouched
+
+
+class Explaining:
+    """One probe held against one item.
+
+    Args:
+        advisor: of the member that asks.
+        ground: the item.
+        batches: the values of the probe, which is the only one.
+        radii: signal type code -> radius in bits, where it differs from the type's default.
+        exact_distances: whether the caller may see distances.
+    """
+
+    def __init__(
+        self,
+        advisor: Advisor,
+        ground: Ground,
+        batches: Sequence[Batch],
+        radii: Mapping[int, int],
+        *,
+        exact_distances: bool,
+    ) -> None:
+        self._advisor = advisor
+        self._ground = ground
+        self._probe = Probe(batches, 0, radii)
+        self._radii = radii
+        self._exact_distances = exact_distances
+        self._agreements: list[Agreement] = []
+
+    def signals(self) -> list[pb.SignalExplanation]:
+        """How near the probe is, by each type that both have."""
+        counted = self._probe.agreed(self._ground.vouched_by(self._advisor.needed(self._ground)))
+        told = []
+        for kind in SIGNAL_TYPES.values():
+            mine = self._probe.values(kind.code)
+            listed = [each for each in self._ground.signals.values() if each.signal.code == kind.code]
+            if mine and listed:
+                explained = self._signal(kind, mine, listed)
+                explained.counts_for_act = kind.name in counted
+                told.append(explained)
+        return told
+
+    def _signal(self, kind: SignalType, mine: Sequence[bytes], listed: Sequence[Vouched]) -> pb.SignalExplanation:
+        values = [each.signal.value for each in listed]
+        told = pb.SignalExplanation(signal_type=kind.name, listed=len(listed))
+        if kind.exact:
+            place = next((place for place, value in enumerate(values) if value in mine), None)
+            if place is not None:
+                told.agrees, told.distance = True, 0
+                self._found(told, Agreement(kind.name, mine.index(values[place]), 0, False, listed[place].identity))
+            return told
+        told.radius = self._radii.get(kind.code, kind.radius_default)
+        distances = distances_of(mine, values)
+        value, place = divmod(int(distances.argmin()), len(listed))
+        told.agrees = bool(distances[value, place] <= told.radius)
+        shown = distances if self._exact_distances else shown_distances(distances, told.radius)
+        if told.agrees or self._exact_distances:
+            told.distance = int(shown[value, place])
+            told.distance_is_bound = not self._exact_distances
+            nearest = Agreement(kind.name, value, told.distance, told.distance_is_bound, listed[place].identity)
+            self._found(told, nearest)
+        return told
+
+    def _found(self, told: pb.SignalExplanation, nearest: Agreement) -> None:
+        told.sequence, told.vouching_groups = nearest.sequence, self._ground.vouching(nearest.signal)
+        if told.agrees:
+            self._agreements.append(nearest)
+
+    def match(self) -> Match | None:
+        """What a look-up tells of the item; None: it does not match. After :meth:`signals`."""
+        return self._advisor.match(self._ground, self._agreements, self._probe) if self._agreements else None
+
+    def conditions(self) -> list[pb.ActCondition]:
+        """Each condition of acting."""
+        found = findings(self._ground, self._advisor.wish, self._advisor.use, self._probe.agreed)
+        return [
+            pb.ActCondition(
+                condition=pb.ActCondition.Condition.ValueType(each.condition), holds=each.holds, message=each.message
+            )
+            for each in found
+        ]
