@@ -11,7 +11,8 @@ from hashpact_server.refusal import Refusal, invalid_field, over_limit
 from hashpact_server.rules.benign import check_not_benign
 from hashpact_server.rules.drills import refuse_drill
 from hashpact_server.rules.identity import look, stated_signals
-from hashpact_server.rules.labels import clean_labels
+from hashpact_server.rules.labels import check_known, clean_labels
+from hashpact_server.rules.rulebook import taxonomy_of
 from hashpact_server.rules.signals import FitSignal, OfferedSignal, SignalProblem, sort_out
 from hashpact_server.rules.statements import (
     Statement,
@@ -59,6 +60,7 @@ def amend(
         Refusal: ITEM_NOT_FOUND, ITEM_CLOSED, NOT_CONTRIBUTOR, SIGNAL_TAKEN, SIGNAL_BENIGN; nothing was written.
     """
     open_item(scene, item)
+    check_known(labels, taxonomy_of(scene))
     rows = scene.contributions(item)
     mine = next((row for row in rows if row.pseudonym == member), None)
     if mine is None:

@@ -32,7 +32,9 @@ from hashpact_server.rules.benign import screened
 from hashpact_server.rules.claims import Claim, no_identity
 from hashpact_server.rules.drills import Rehearsal, of_drill, record_rehearsals, rehearse
 from hashpact_server.rules.identity import Sighting, look, near_duplicates, stated_signals
+from hashpact_server.rules.labels import check_known
 from hashpact_server.rules.outcomes import Outcome, Result, refused
+from hashpact_server.rules.rulebook import taxonomy_of
 from hashpact_server.rules.statements import (
     Statement,
     existing_item,
@@ -89,6 +91,7 @@ def _decide(scene: Scene, member: bytes, claim: Claim, limits: Limits, hint: Nei
     sightings = look(scene, claim.signals, hint)
     try:
         check_time(claim.attestation, scene.now_ms)
+        check_known(claim.labels, taxonomy_of(scene))
         outcome = (_attach if claim.attach_to else _identify)(scene, member, claim, sightings, limits)
     except Refusal as refusal:
         # Rules refuse before they record: what is refused here has left nothing behind.

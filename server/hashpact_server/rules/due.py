@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from hashpact_server.rules import challenges, disputes, expiring, incidents, motions, rollback
+from hashpact_server.rules import challenges, disputes, expiring, incidents, motions, rollback, rulebook
 from hashpact_server.rules.duties import Duty, Rule
 from hashpact_server.state.tables import Due
 
 DUE_RULES: Final[Mapping[Due, Rule]] = MappingProxyType(
     {
         Due.MOTION: motions.lapse,
+        Due.RULEBOOK: rulebook.take_effect,
         Due.INCIDENT: incidents.end_incident,
         Due.ITEM_EXPIRY: incidents.expire_item,
         Due.DISPUTE: disputes.lapse,

@@ -28,7 +28,7 @@ from hashpact_server.ledger.payloads_incidents import (
 from hashpact_server.refusal import Refusal, over_limit
 from hashpact_server.rules.incident_plans import GROUPS_MIN, Plan
 from hashpact_server.rules.policy import Policy
-from hashpact_server.rules.rulebook import policy_of
+from hashpact_server.rules.rulebook import policy_of, taxonomy_of
 from hashpact_server.rules.tiers import is_full
 from hashpact_server.scene import Scene
 from hashpact_server.state import incidents
@@ -58,6 +58,9 @@ def open_incident(scene: Scene, actor: bytes, plan: Plan, *, steward: bool, seco
             LIMIT_EXCEEDED.
     """
     check_free(scene, plan.name)
+    taxonomy = taxonomy_of(scene)
+    if not taxonomy.open and plan.type not in taxonomy.incident_types:
+        raise invalid_field("plan.type", f"the taxonomy has {', '.join(taxonomy.incident_types) or 'no types'}")
     policy = policy_of(scene)
     if steward and not seconded:
         _check_alone(plan, policy)

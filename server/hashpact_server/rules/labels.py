@@ -1,57 +1,21 @@
-"""Labels: their shape, and the public class that stands for each one in the ledger.
-
-A label is a member's free word; its *class* is what the public part of an entry may say about it. Only the terms of
-the taxonomy below are their own class, because they tell what kind of thing was listed and nothing about the media or
-the people in it. Everything else is ``other``, every incident is ``incident``, and ``canary`` is itself, so that who
-counts what is listed can leave test pictures out.
-"""
+"""Labels: their shape, whether the taxonomy in force takes them, and what the ledger says of them in public."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from types import MappingProxyType
 from typing import Final
 
-from hashpact.canary.published import LABEL as CANARY
 from hashpact.v1 import error_reason_pb2
 
 from hashpact_server.refusal import Refusal
+from hashpact_server.rules.taxonomy import BUILT_IN, CONTEXT, INCIDENT, OTHER, Taxonomy
 
 CHARACTERS_MAX: Final = 64
 
-AXES: Final = MappingProxyType(
-    {
-        "producer": (
-            "un_listed_entity",
-            "other_listed_entity",
-            "attack_perpetrator_or_accomplice",
-            "manifesto_author",
-            "branded_publication",
-        ),
-        "behaviour": (
-            "imminent_credible_threat",
-            "graphic_violence_against_defenseless_people",
-            "glorification_of_terrorist_acts",
-            "recruitment_and_instruction",
-        ),
-        "context": ("journalism", "documentation", "counter_speech", "research", "education", "art"),
-        "list": ("un", "eu", "uk", "us"),
-        "media": ("image", "video", "pdf", "url", "text"),
-    }
-)
-"""The taxonomy: axis to terms. ``documentation`` is that of rights abuses; lists are those of designated entities."""
-
-OTHER: Final = "other"
-INCIDENT: Final = "incident"
 GENERIC_CLASSES: Final = frozenset({OTHER, INCIDENT})
 
 _LABEL: Final = re.compile(r"[a-z0-9][a-z0-9_\-.:/]{0,63}")
-_TERMS: Final = MappingProxyType(
-    {f"{axis}:{term}": f"{axis}:{term}" for axis, terms in AXES.items() for term in terms}
-    # The names of lists are two letters: as bare words they could mean anything.
-    | {term: f"{axis}:{term}" for axis, terms in AXES.items() if axis != "list" for term in terms}
-)
 
 
 def clean_label(raw: str) -> str | None:
@@ -94,27 +58,31 @@ def clean_labels(raw: Sequence[str], labels_max: int) -> tuple[str, ...]:
     return tuple(sorted(cleaned))
 
 
-def class_of(label: str) -> str:
-    """The public class of a stored label.
+def check_known(labels: Iterable[str], taxonomy: Taxonomy) -> None:
+    """Whether an item may be given these labels.
 
-    A term of the taxonomy may be written bare (``journalism``) or with its axis (``context:journalism``), with ``-`` or
-    ``_`` between words; both are the class ``context:journalism``.
+    Raises:
+        Refusal: LABELS_INVALID: the taxonomy in force is closed and lacks one. The message does not say the word.
     """
-    if label.startswith("incident:"):
-        return INCIDENT
-    if label == CANARY:
-        return CANARY
-    return _TERMS.get(label.replace("-", "_"), OTHER)
+    if not taxonomy.open and not all(map(taxonomy.takes, labels)):
+        raise _invalid(
+            "a label is not in the taxonomy in force, which takes no others: see `hashpact rulebook show taxonomy`"
+        )
 
 
-def classes_of(labels: Iterable[str]) -> tuple[str, ...]:
+def class_of(label: str, taxonomy: Taxonomy = BUILT_IN) -> str:
+    """The public class of a stored label."""
+    return taxonomy.class_of(label)
+
+
+def classes_of(labels: Iterable[str], taxonomy: Taxonomy = BUILT_IN) -> tuple[str, ...]:
     """The public classes of stored labels: sorted, each one once."""
-    return tuple(sorted({class_of(label) for label in labels}))
+    return tuple(sorted({taxonomy.class_of(label) for label in labels}))
 
 
-def is_context(label: str) -> bool:
+def is_context(label: str, taxonomy: Taxonomy = BUILT_IN) -> bool:
     """Whether the label says that the content may be lawful where it appears (journalism, research, art...)."""
-    return class_of(label).startswith("context:")
+    return taxonomy.class_of(label).startswith(f"{CONTEXT}:")
 
 
 def _invalid(message: str) -> Refusal:

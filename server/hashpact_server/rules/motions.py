@@ -24,7 +24,7 @@ from hashpact_server.ledger.codec import u8
 from hashpact_server.ledger.entry import SERVICE, Draft, Kind
 from hashpact_server.ledger.payloads_steward import MotionClear, MotionEnd, MotionPayload
 from hashpact_server.refusal import Refusal, invalid_field
-from hashpact_server.rules import benign, incident_motions, limits, redacting, rollback
+from hashpact_server.rules import benign, incident_motions, limits, redacting, rollback, rulebook
 from hashpact_server.rules.rulebook import policy_of
 from hashpact_server.rules.tiers import is_full
 from hashpact_server.scene import Scene
@@ -52,6 +52,8 @@ MOTION_ACTS: Final[Mapping[str, MotionAct]] = MappingProxyType(
     {
         "list_benign": MotionAct(benign.check_listing, benign.carry_out_listing),
         "unlist_benign": MotionAct(benign.check_unlisting, benign.carry_out_unlisting),
+        "adopt_taxonomy": MotionAct(rulebook.check_taxonomy, rulebook.adopt_taxonomy),
+        "adopt_policy": MotionAct(rulebook.check_policy, rulebook.adopt_policy),
         "lift_limit": MotionAct(limits.check_lift, limits.carry_out_lift),
         "roll_back": MotionAct(rollback.check, rollback.carry_out),
         "redact_entry": MotionAct(redacting.check, redacting.carry_out),

@@ -5,10 +5,13 @@ This page has its shape and what holds until a forum adopts one; ``rulebook`` te
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
+
+from hashpact_server.rules.json_content import Fault, members_of, parse
 
 NO_LABELS: Final[Mapping[str, int]] = MappingProxyType({})
 
@@ -72,3 +75,78 @@ class Policy:
 
 DEFAULT: Final = Policy()
 """What holds until a forum adopts a policy. Nobody is advised to act."""
+
+_GROUPS_MAX: Final = 100
+_LABELS_MAX: Final = 100
+_LABEL: Final = re.compile(r"[a-z0-9][a-z0-9_\-.:/]{0,63}")
+
+RANGES: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
+    {
+        "notice_days": (0, 365),
+        "groups_min": (2, _GROUPS_MAX),
+        "review_days": (1, 3650),
+        "inherited_days": (1, 3650),
+        "dispute_days": (1, 365),
+        "resolvers_min": (2, _GROUPS_MAX),
+        "member_disputes_per_day": (1, 10_000),
+        "disputes_alarm_per_day": (1, 100_000),
+        "challenge_days": (1, 365),
+        "motion_days": (1, 365),
+        "trial_items_per_day": (0, 1_000_000),
+        "trial_disputes_per_day": (0, 10_000),
+        "pending_days": (1, 365),
+        "incident_minutes_alone": (0, 1440),
+        "incident_members_min": (2, _GROUPS_MAX),
+        "silent_days": (1, 3650),
+    }
+)
+"""The smallest and the largest value of each number of a policy."""
+
+_WIDER_WHEN_LARGER: Final = ("review_days", "inherited_days", "trial_items_per_day", "incident_minutes_alone")
+_WIDER_WHEN_SMALLER: Final = ("notice_days", "groups_min", "resolvers_min", "incident_members_min")
+
+
+def policy_from(content: str) -> Policy:
+    """Read a policy.
+
+    Raises:
+        Fault: it breaks its format; names the field.
+    """
+    members = members_of("policy", parse("policy", content), [each.name for each in fields(Policy)])
+    return Policy(**{name: _value(name, found) for name, found in members.items()})
+
+
+def widens(old: Policy, new: Policy) -> bool:
+    """Whether more is listed, acted on, or decided by fewer people than before. A shorter notice counts too."""
+    labels = {*old.label_groups_min, *new.label_groups_min}
+    return (
+        (new.act and not old.act)
+        or (old.four_eyes and not new.four_eyes)
+        or any(getattr(new, name) > getattr(old, name) for name in _WIDER_WHEN_LARGER)
+        or any(getattr(new, name) < getattr(old, name) for name in _WIDER_WHEN_SMALLER)
+        or any(new.groups_needed((label,)) < old.groups_needed((label,)) for label in labels)
+    )
+
+
+def _value(name: str, found: Any) -> Any:
+    where = f"policy.{name}"
+    if name == "label_groups_min":
+        if len(members_of(where, found)) > _LABELS_MAX:
+            raise Fault(where, f"at most {_LABELS_MAX} labels")
+        for label in found:
+            if not _LABEL.fullmatch(label):
+                raise Fault(where, "a label has 1 to 64 characters of a-z 0-9 _ - . : /")
+        return MappingProxyType(
+            {label: _number(f"{where}.{label}", each, 2, _GROUPS_MAX) for label, each in found.items()}
+        )
+    if name in RANGES:
+        return _number(where, found, *RANGES[name])
+    if not isinstance(found, bool):
+        raise Fault(where, "true or false")
+    return found
+
+
+def _number(where: str, found: Any, least: int, most: int) -> int:
+    if isinstance(found, bool) or not isinstance(found, int) or not least <= found <= most:
+        raise Fault(where, f"a number from {least} to {most}")
+    return found

@@ -17,6 +17,7 @@ from hashpact_server.refusal import Refusal
 from hashpact_server.rules.attestation import Attestation
 from hashpact_server.rules.identity import new_signals
 from hashpact_server.rules.labels import GENERIC_CLASSES, classes_of
+from hashpact_server.rules.rulebook import taxonomy_of
 from hashpact_server.rules.standing import status_of
 from hashpact_server.scene import Scene
 from hashpact_server.state.incidents import open_by_label
@@ -79,7 +80,14 @@ def record_statement(
     )
     # Which incidents it is under stands in clear, so that every copy knows it without reading a label.
     under = b"".join(u64(row.incident) for row in open_by_label(scene, said.labels) if not row.drill)
-    draft = Draft(kind, member, item, classes_of(said.labels), clear=bytes((status,)) + under, payload=payload.encode())
+    draft = Draft(
+        kind,
+        member,
+        item,
+        classes_of(said.labels, taxonomy_of(scene)),
+        clear=bytes((status,)) + under,
+        payload=payload.encode(),
+    )
     return scene.record(draft).subject, status
 
 

@@ -37,7 +37,7 @@ from hashpact_server.ledger.payloads import (
     TokenPayload,
 )
 from hashpact_server.ledger.payloads_members import TokenClear
-from hashpact_server.state import apply_incidents, apply_members, apply_rollback, apply_steward
+from hashpact_server.state import apply_incidents, apply_members, apply_rollback, apply_rulebook, apply_steward
 from hashpact_server.state.apply_judgement import APPLY_JUDGEMENT
 from hashpact_server.state.apply_safeguards import APPLY_SAFEGUARDS
 from hashpact_server.state.apply_signals import APPLY_SIGNALS
@@ -247,6 +247,7 @@ _APPLY: Final[Mapping[tuple[int, int], Callable[[Entry, Scope], None]]] = {
     **apply_members.APPLY,
     **apply_steward.APPLY,
     **apply_rollback.APPLY,
+    **apply_rulebook.APPLY,
     **APPLY_SAFEGUARDS,
     **APPLY_SIGNALS,
     **APPLY_JUDGEMENT,

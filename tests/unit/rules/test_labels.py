@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from hashpact.v1 import error_reason_pb2
 from hashpact_server.refusal import Refusal
-from hashpact_server.rules.labels import AXES, class_of, classes_of, clean_label, clean_labels, is_context
+from hashpact_server.rules.labels import class_of, classes_of, clean_label, clean_labels, is_context
+from hashpact_server.rules.taxonomy import BUILT_IN
 
 
 @pytest.mark.parametrize(
@@ -89,16 +90,18 @@ def test_classes(label: str, expected: str) -> None:
 
 
 def test_classes_reveal_only_the_taxonomy() -> None:
-    terms = {f"{axis}:{term}" for axis, all_terms in AXES.items() for term in all_terms}
+    terms = {f"{axis}:{term}" for axis, all_terms in BUILT_IN.axes.items() for term in all_terms}
     given = ["incident:secret", "name-of-a-person", "art", "context:art", "pdf"]
     assert classes_of(given) == ("context:art", "incident", "media:pdf", "other")
     assert set(classes_of(given)) <= terms | {"incident", "other"}
 
 
 def test_bare_terms_are_unambiguous_and_valid_labels() -> None:
-    bare = [term for axis, terms in AXES.items() if axis != "list" for term in terms]
+    bare = [term for axis, terms in BUILT_IN.axes.items() if axis != "list" for term in terms]
     assert len(bare) == len(set(bare))
-    assert all(clean_label(f"{axis}:{term}") == f"{axis}:{term}" for axis, terms in AXES.items() for term in terms)
+    assert all(
+        clean_label(f"{axis}:{term}") == f"{axis}:{term}" for axis, terms in BUILT_IN.axes.items() for term in terms
+    )
 
 
 def test_context_labels() -> None:
