@@ -25,7 +25,7 @@ from hashpact_server.ledger.payloads_incidents import (
     IncidentPayload,
     Receiver,
 )
-from hashpact_server.refusal import Refusal, over_limit
+from hashpact_server.refusal import Refusal, invalid_field, over_limit
 from hashpact_server.rules.incident_plans import GROUPS_MIN, Plan
 from hashpact_server.rules.policy import Policy
 from hashpact_server.rules.rulebook import policy_of, taxonomy_of

@@ -97,12 +97,22 @@ RANGES: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
         "pending_days": (1, 365),
         "incident_minutes_alone": (0, 1440),
         "incident_members_min": (2, _GROUPS_MAX),
+        "flood_matches_per_hour": (1, 1_000_000_000),
+        "flood_factor": (2, 1_000_000),
+        "contributions_alarm_per_hour": (1, 1_000_000_000),
         "silent_days": (1, 3650),
     }
 )
 """The smallest and the largest value of each number of a policy."""
 
-_WIDER_WHEN_LARGER: Final = ("review_days", "inherited_days", "trial_items_per_day", "incident_minutes_alone")
+_WIDER_WHEN_LARGER: Final = (
+    "review_days",
+    "inherited_days",
+    "trial_items_per_day",
+    "incident_minutes_alone",
+    "flood_matches_per_hour",
+    "flood_factor",
+)
 _WIDER_WHEN_SMALLER: Final = ("notice_days", "groups_min", "resolvers_min", "incident_members_min")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,8 @@ def states(forum: Forum, kind: RulebookKind) -> list[RulebookState]:
 
 
 def test_every_number_of_the_policy_has_its_range_and_the_default_lies_in_it() -> None:
+    numbers = {each.name for each in fields(Policy) if isinstance(getattr(DEFAULT, each.name), int)}
+    assert set(RANGES) == numbers - {"act", "four_eyes"}
     for name, (least, most) in RANGES.items():
         assert least <= getattr(DEFAULT, name) <= most
         assert getattr(policy_from(json.dumps({name: most})), name) == most
