@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from hashpact.v1 import capabilities_service_pb2 as capabilities_pb2
 from hashpact.v1 import contribution_service_pb2 as contribution_pb2
 from hashpact.v1 import feed_service_pb2 as feed_pb2
+from hashpact.v1 import incident_service_pb2 as incident_pb2
 from hashpact.v1 import lookup_service_pb2 as lookup_pb2
 from hashpact.v1 import member_service_pb2 as member_pb2
 from hashpact.v1 import policy_service_pb2 as policy_pb2
@@ -157,6 +158,22 @@ WATCH_RETRO_MATCHES: Final = Method(
 )
 WATCH_CORRECTIONS: Final = Method("UploadService", "WatchCorrections", upload_pb2.WatchCorrectionsResponse, Repeat.READ)
 
+OPEN_INCIDENT: Final = Method("IncidentService", "OpenIncident", incident_pb2.OpenIncidentResponse, Repeat.IDEMPOTENT)
+SUPPORT_INCIDENT: Final = Method(
+    "IncidentService", "SupportIncident", incident_pb2.SupportIncidentResponse, Repeat.IDEMPOTENT
+)
+CLOSE_INCIDENT: Final = Method(
+    "IncidentService", "CloseIncident", incident_pb2.CloseIncidentResponse, Repeat.IDEMPOTENT
+)
+ACKNOWLEDGE_INCIDENT: Final = Method(
+    "IncidentService", "AcknowledgeIncident", incident_pb2.AcknowledgeIncidentResponse, Repeat.IDEMPOTENT
+)
+LIST_INCIDENTS: Final = Method("IncidentService", "ListIncidents", incident_pb2.ListIncidentsResponse, Repeat.READ)
+# The hub alone knows what members reported.
+GET_DEBRIEF: Final = Method("IncidentService", "GetDebrief", incident_pb2.GetDebriefResponse, Repeat.READ, Place.HUB)
+# A stream, as WATCH.
+WATCH_INCIDENTS: Final = Method("IncidentService", "WatchIncidents", incident_pb2.WatchIncidentsResponse, Repeat.READ)
+
 METHODS: Final[tuple[Method[Any], ...]] = (
     LOOKUP,
     CONTRIBUTE,
@@ -182,6 +199,12 @@ METHODS: Final[tuple[Method[Any], ...]] = (
     REPORT_MATCHES,
     GET_MATCH_STATISTICS,
     DELETE_REPORTS,
+    OPEN_INCIDENT,
+    SUPPORT_INCIDENT,
+    CLOSE_INCIDENT,
+    ACKNOWLEDGE_INCIDENT,
+    LIST_INCIDENTS,
+    GET_DEBRIEF,
 )
 
 ATTEMPTS_MAX: Final = 5

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from hashpact._channel import endpoint
+from hashpact._incidents import AsyncIncidentCalls
 from hashpact._media import (
     Contribution,
     ContributionSource,
@@ -40,7 +41,7 @@ from hashpact.results import CheckResult, FailedCheck, LookupResult
 from hashpact.signals import ImageSignals
 
 
-class AsyncClient(AsyncWatchCalls, AsyncUploadCalls):
+class AsyncClient(AsyncWatchCalls, AsyncUploadCalls, AsyncIncidentCalls):
     """A connection to a Hashpact service for one event loop. Arguments as :class:`hashpact.Client`.
 
     Raises:

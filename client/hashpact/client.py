@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from hashpact._channel import endpoint
+from hashpact._incidents import IncidentCalls
 from hashpact._media import Contribution, ContributionSource, Source, listed_signals, path_of, signals_of, try_signals
 from hashpact._operations import reading, writing
 from hashpact._operations.session import OnUnavailable, Session, capabilities
@@ -29,7 +30,7 @@ CHECK_BATCH = 32
 """Uploads in one look-up of ``check_many``: answers keep flowing while the next ones are hashed."""
 
 
-class Client(MemberCalls, WatchCalls, UploadCalls):
+class Client(MemberCalls, WatchCalls, UploadCalls, IncidentCalls):
     """A connection to a Hashpact service.
 
     Connects when the first call is made, and again by itself when the connection breaks. Every method may be called

@@ -18,6 +18,9 @@ from hashpact.cli.commands import (
     exporting,
     hashing,
     importing,
+    incident,
+    incident_debrief,
+    incident_watch,
     items,
     member,
     sidecar,
@@ -39,6 +42,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 members = typer.Typer(help="Members and their tokens.", no_args_is_help=True)
+incidents = typer.Typer(help="Hours in which what is listed must reach everybody at once.", no_args_is_help=True)
 canaries = typer.Typer(help="Harmless pictures with a known answer.", no_args_is_help=True)
 
 app.command("hash")(hashing.hash_command)
@@ -63,6 +67,14 @@ app.command("sidecar")(sidecar.sidecar_command)
 canaries.command("write")(canary.write_command)
 canaries.command("list")(canary.list_command)
 app.add_typer(canaries, name="canary")
+incidents.command("open")(incident.open_command)
+incidents.command("support")(incident.support_command)
+incidents.command("close")(incident.close_command)
+incidents.command("list")(incident.list_command)
+incidents.command("ack")(incident.ack_command)
+incidents.command("watch")(incident_watch.watch_command)
+incidents.command("debrief")(incident_debrief.debrief_command)
+app.add_typer(incidents, name="incident")
 app.command("capabilities")(about.capabilities_command)
 app.command("doctor")(doctor.doctor_command)
 app.command("version")(about.version_command)

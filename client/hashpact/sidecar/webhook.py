@@ -104,7 +104,7 @@ class Webhook:
         self._signer = Signer(secrets)
         self._timeout_s = timeout_s
         self._clock = clock
-        self._tls = _trust(ca)
+        self._tls = trust(ca)
         self._failures = 0
         self._wake = asyncio.Event()
         self._outbox = Outbox(folder, bytes_max, entries_max, clock)
@@ -270,7 +270,8 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _trust(ca: Path | None) -> ssl.SSLContext:
+def trust(ca: Path | None) -> ssl.SSLContext:
+    """Whom a receiver has to be certified by; raises ConfigError."""
     try:
         return ssl.create_default_context(cafile=ca)
     except (OSError, ssl.SSLError) as error:

@@ -15,6 +15,7 @@ from hashpact.errors import HashpactError
 from hashpact.v1 import (
     capabilities_service_pb2,
     contribution_service_pb2,
+    incident_service_pb2,
     lookup_service_pb2,
     member_service_pb2,
     policy_service_pb2,
@@ -52,6 +53,8 @@ def test_every_rpc_of_the_wire_is_reachable() -> None:
     files = (
         capabilities_service_pb2,
         contribution_service_pb2,
+        incident_service_pb2,
+        incident_service_pb2,
         lookup_service_pb2,
         member_service_pb2,
         policy_service_pb2,

@@ -51,7 +51,7 @@ def watch_command(
     What was taken off the list, and what is about members, is shown whatever is asked for. Comes back by itself when
     the connection breaks, and goes on where it was.
     """
-    away = _Away()
+    away = Away()
     with settings.client() as client:
         entries = client.watch(
             start=start, signal_types=signal_type or (), label_classes=label_class or (), on_away=away.tell
@@ -77,7 +77,7 @@ def _line(entry: Entry) -> str:
     return "  ".join(words).rstrip()
 
 
-class _Away:
+class Away:
     """Says once that the service is away, and once that it is back."""
 
     def __init__(self) -> None:
