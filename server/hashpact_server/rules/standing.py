@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from hashpact_server.ledger.entry import Kind
+from hashpact_server.rules.incidents import groups_min_under
 from hashpact_server.rules.policy import Policy
 from hashpact_server.rules.rulebook import policy_of
 from hashpact_server.state.judgement import condition, opinions
@@ -61,7 +62,7 @@ def status_of(
     groups = groups_of(view, judging) if len(judging) > 1 else ()
     if len(groups) >= CORROBORATING_GROUPS_MIN:
         stated = view.labels_of(item, contributions) if labels is None else labels
-        if len(groups) >= groups_wanted(policy_of(view), stated):
+        if len(groups) >= groups_min_under(view, stated, groups_wanted(policy_of(view), stated)):
             return Status.CORROBORATED
     imported = all(row.basis == Basis.IMPORT for row in contributions)
     return Status.INHERITED if imported and not judging else Status.PROVISIONAL
