@@ -110,7 +110,8 @@ def under(name: str = "harbour") -> tuple[str, ...]:
 
 def test_one_steward_opens_an_hour_and_time_ends_it(forum: Forum, clock: Clock) -> None:
     row = opened(forum)
-    assert (row.state, row.end_ms - row.create_ms) == (State.OPEN, HOUR_MS)
+    assert row.state is State.OPEN
+    assert abs(row.end_ms - row.create_ms - HOUR_MS) < 60_000
     turn(forum)
     assert now(forum, row.incident).is_open
     clock.pass_ms(HOUR_MS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,10 +14,12 @@ from hashpact.cli.commands.watch import Away
 from hashpact.cli.exits import Exit
 from hashpact.cli.output import json_line, note, say_at_once
 from hashpact.cli.settings import Settings
-from hashpact.client import Client
 from hashpact.errors import ConfigError, HashpactError
 from hashpact.incident_hooks import CommandHook, Hook, Teller, WebHook
 from hashpact.incidents import Incident
+
+if TYPE_CHECKING:
+    from hashpact.client import Client
 
 SECRET_BYTES_MAX: Final = 4096
 
