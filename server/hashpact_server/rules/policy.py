@@ -113,13 +113,6 @@ _WIDER_WHEN_LARGER: Final = (
     "flood_matches_per_hour",
     "flood_factor",
 )
-    "review_days",
-    "inherited_days",
-    "trial_items_per_day",
-    "incident_minutes_alone",
-    "flood_matches_per_hour",
-    "flood_factor",
-)
 _WIDER_WHEN_SMALLER: Final = ("notice_days", "groups_min", "resolvers_min", "incident_members_min")
 
 
