@@ -21,6 +21,8 @@ from hashpact.v1 import lookup_service_pb2 as lookup_pb2
 from hashpact.v1 import member_service_pb2 as member_pb2
 from hashpact.v1 import policy_service_pb2 as policy_pb2
 from hashpact.v1 import report_service_pb2 as report_pb2
+from hashpact.v1 import safeguard_service_pb2 as safeguard_pb2
+from hashpact.v1 import steward_service_pb2 as steward_pb2
 from hashpact.v1 import upload_service_pb2 as upload_pb2
 
 Response = TypeVar("Response", bound=Message)
@@ -152,6 +154,16 @@ GET_MATCH_STATISTICS: Final = Method(
 DELETE_REPORTS: Final = Method(
     "ReportService", "DeleteReports", report_pb2.DeleteReportsResponse, Repeat.IDEMPOTENT, Place.HUB
 )
+LIST_ALERTS: Final = Method("SafeguardService", "ListAlerts", safeguard_pb2.ListAlertsResponse, Repeat.READ)
+ACKNOWLEDGE_ALERT: Final = Method(
+    "SafeguardService", "AcknowledgeAlert", safeguard_pb2.AcknowledgeAlertResponse, Repeat.IDEMPOTENT
+)
+LIST_BENIGN: Final = Method("SafeguardService", "ListBenign", safeguard_pb2.ListBenignResponse, Repeat.READ)
+# Tracing the same again finds the same, and raises no second alert.
+TRACE_SIGNALS: Final = Method(
+    "SafeguardService", "TraceSignals", safeguard_pb2.TraceSignalsResponse, Repeat.IDEMPOTENT, Place.HUB
+)
+PROPOSE: Final = Method("StewardService", "Propose", steward_pb2.ProposeResponse, Repeat.IDEMPOTENT)
 # Streams, as WATCH.
 WATCH_RETRO_MATCHES: Final = Method(
     "UploadService", "WatchRetroMatches", upload_pb2.WatchRetroMatchesResponse, Repeat.READ
@@ -205,6 +217,10 @@ METHODS: Final[tuple[Method[Any], ...]] = (
     ACKNOWLEDGE_INCIDENT,
     LIST_INCIDENTS,
     GET_DEBRIEF,
+    LIST_ALERTS,
+    ACKNOWLEDGE_ALERT,
+    LIST_BENIGN,
+    TRACE_SIGNALS,
 )
 
 ATTEMPTS_MAX: Final = 5

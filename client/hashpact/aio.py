@@ -29,6 +29,7 @@ from hashpact._media import (
 from hashpact._operations import members, reading, writing
 from hashpact._operations.session import OnUnavailable, Session, capabilities
 from hashpact._parallel import cores
+from hashpact._safeguards import AsyncSafeguardCalls
 from hashpact._transport_aio import AsyncTransport
 from hashpact._uploads import AsyncUploadCalls
 from hashpact._watch import AsyncWatchCalls
@@ -42,6 +43,7 @@ from hashpact.signals import ImageSignals
 
 
 class AsyncClient(AsyncWatchCalls, AsyncUploadCalls, AsyncIncidentCalls):
+class AsyncClient(AsyncSafeguardCalls, AsyncWatchCalls, AsyncUploadCalls):
     """A connection to a Hashpact service for one event loop. Arguments as :class:`hashpact.Client`.
 
     Raises:

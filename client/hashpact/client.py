@@ -14,6 +14,7 @@ from hashpact._media import Contribution, ContributionSource, Source, listed_sig
 from hashpact._operations import reading, writing
 from hashpact._operations.session import OnUnavailable, Session, capabilities
 from hashpact._parallel import OrderedMap, batches
+from hashpact._safeguards import SafeguardCalls
 from hashpact._steward import MemberCalls
 from hashpact._transport import Transport
 from hashpact._uploads import UploadCalls
@@ -31,6 +32,7 @@ CHECK_BATCH = 32
 
 
 class Client(MemberCalls, WatchCalls, UploadCalls, IncidentCalls):
+class Client(MemberCalls, SafeguardCalls, WatchCalls, UploadCalls):
     """A connection to a Hashpact service.
 
     Connects when the first call is made, and again by itself when the connection breaks. Every method may be called

@@ -23,6 +23,7 @@ from hashpact.cli.commands import (
     incident_watch,
     items,
     member,
+    safeguards,
     sidecar,
     statistics,
     watch,
@@ -43,6 +44,8 @@ app = typer.Typer(
 )
 members = typer.Typer(help="Members and their tokens.", no_args_is_help=True)
 incidents = typer.Typer(help="Hours in which what is listed must reach everybody at once.", no_args_is_help=True)
+alerts = typer.Typer(help="What stewards have to look at.", no_args_is_help=True)
+benign = typer.Typer(help="Known good media, which are not to be listed.", no_args_is_help=True)
 canaries = typer.Typer(help="Harmless pictures with a known answer.", no_args_is_help=True)
 
 app.command("hash")(hashing.hash_command)
@@ -63,6 +66,14 @@ members.command("resume")(member.resume_command)
 members.command("token")(member.token_command)
 members.command("revoke")(member.revoke_command)
 app.add_typer(members, name="member")
+alerts.command("list")(safeguards.alerts_command)
+alerts.command("ack")(safeguards.acknowledge_command)
+app.add_typer(alerts, name="alert")
+benign.command("list")(safeguards.benign_list_command)
+benign.command("add")(safeguards.benign_add_command)
+benign.command("remove")(safeguards.benign_remove_command)
+app.add_typer(benign, name="benign")
+app.command("trace")(safeguards.trace_command)
 app.command("sidecar")(sidecar.sidecar_command)
 canaries.command("write")(canary.write_command)
 canaries.command("list")(canary.list_command)

@@ -20,6 +20,7 @@ from hashpact.v1 import (
     member_service_pb2,
     policy_service_pb2,
     report_service_pb2,
+    safeguard_service_pb2,
     upload_service_pb2,
 )
 
@@ -59,6 +60,7 @@ def test_every_rpc_of_the_wire_is_reachable() -> None:
         member_service_pb2,
         policy_service_pb2,
         report_service_pb2,
+        safeguard_service_pb2,
         upload_service_pb2,
     )
     wire = {
