@@ -16,7 +16,8 @@ class Alert:
 
     Attributes:
         alert: its id.
-        kind: ``flood``, ``probing``, ``disputes``, ``benign``, ``leak``, ``challenge``, ``incident``, ``contributions``.
+        kind: ``flood``, ``probing``, ``disputes``, ``benign``, ``leak``, ``challenge``, ``incident`` or
+            ``contributions``.
         item: the item that it is about; 0: none.
         member: the member that it is about; "": none.
         count: how many there were of what was counted; 0: nothing was.
