@@ -42,8 +42,7 @@ from hashpact.results import CheckResult, FailedCheck, LookupResult
 from hashpact.signals import ImageSignals
 
 
-class AsyncClient(AsyncWatchCalls, AsyncUploadCalls, AsyncIncidentCalls):
-class AsyncClient(AsyncSafeguardCalls, AsyncWatchCalls, AsyncUploadCalls):
+class AsyncClient(AsyncSafeguardCalls, AsyncWatchCalls, AsyncUploadCalls, AsyncIncidentCalls):
     """A connection to a Hashpact service for one event loop. Arguments as :class:`hashpact.Client`.
 
     Raises:

@@ -31,8 +31,7 @@ CHECK_BATCH = 32
 """Uploads in one look-up of ``check_many``: answers keep flowing while the next ones are hashed."""
 
 
-class Client(MemberCalls, WatchCalls, UploadCalls, IncidentCalls):
-class Client(MemberCalls, SafeguardCalls, WatchCalls, UploadCalls):
+class Client(MemberCalls, SafeguardCalls, WatchCalls, UploadCalls, IncidentCalls):
     """A connection to a Hashpact service.
 
     Connects when the first call is made, and again by itself when the connection breaks. Every method may be called
