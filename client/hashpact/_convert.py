@@ -11,12 +11,20 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hashpact.errors import InvalidRequestError, ServiceError
 from hashpact.items import ContributionOutcome, Item, ItemContribution, ItemSignal, NearDuplicate
 from hashpact.membership import Capabilities, Limits, Member, MemberToken, ReplicaStatus, SignalTypeInfo
+from hashpact.pending import PendingContribution
 from hashpact.probes import Probe
 from hashpact.results import Agreement, Match, ProbeResult, Problem
 from hashpact.signals import Signal
 from hashpact.v1 import capabilities_service_pb2 as capabilities_pb2
 from hashpact.v1 import contribution_service_pb2 as contribution_pb2
-from hashpact.v1 import error_reason_pb2, item_pb2, lookup_service_pb2, member_service_pb2, signal_pb2
+from hashpact.v1 import (
+    error_reason_pb2,
+    item_pb2,
+    lookup_service_pb2,
+    member_service_pb2,
+    pending_service_pb2,
+    signal_pb2,
+)
 
 
 class _EnumType(Protocol):
@@ -67,6 +75,7 @@ class Words:
 STATUSES = Words(item_pb2.ItemStatus, "ITEM_STATUS_")
 BASES = Words(item_pb2.AttestationBasis, "ATTESTATION_BASIS_")
 ADVICE = Words(signal_pb2.Advice, "ADVICE_")
+TIERS = Words(member_service_pb2.MemberTier, "MEMBER_TIER_")
 ROLES = Words(member_service_pb2.Role, "ROLE_")
 WITHDRAWAL_REASONS = Words(contribution_pb2.WithdrawalReason, "WITHDRAWAL_REASON_")
 OUTCOMES = Words(contribution_pb2.ContributionOutcome.Result, "RESULT_")
@@ -227,6 +236,7 @@ def outcome_of(message: contribution_pb2.ContributionOutcome) -> ContributionOut
         problems=problems_of(message.problems),
         reason=_reason(message.reason),
         message=message.message,
+        pending=message.pending,
     )
 
 
@@ -265,7 +275,13 @@ def item_of(message: item_pb2.Item) -> Item:
 
 def token_of(message: member_service_pb2.MemberToken) -> MemberToken:
     """What is known of a token."""
-    return MemberToken(message.token_id, time_of(message, "create_time"), time_of(message, "expire_time"))
+    return MemberToken(
+        message.token_id,
+        time_of(message, "create_time"),
+        time_of(message, "expire_time"),
+        tuple(ROLES.word(role) for role in message.roles),
+        message.issued_by,
+    )
 
 
 def member_of(message: member_service_pb2.Member) -> Member:
@@ -277,6 +293,36 @@ def member_of(message: member_service_pb2.Member) -> Member:
         suspended=message.suspended,
         create_time=time_of(message, "create_time"),
         tokens=tuple(token_of(token) for token in message.tokens),
+        tier=TIERS.word(message.tier),
+        four_eyes=message.four_eyes,
+        next_review_time=time_of(message, "next_review_time"),
+        agreement=message.agreement,
+        contact_day=message.contact_day,
+        contact_night=message.contact_night,
+        leave_time=time_of(message, "leave_time"),
+        copies_deleted_time=time_of(message, "copies_deleted_time"),
+        contributions_withdrawn=message.contributions_withdrawn,
+    )
+
+
+def pending_of(message: pending_service_pb2.PendingContribution) -> PendingContribution:
+    """What waits for a colleague."""
+    return PendingContribution(
+        pending=message.pending,
+        signals=tuple(
+            Signal(one.signal_type, one.value, one.quality if one.HasField("quality") else None)
+            for one in message.signals
+        ),
+        labels=tuple(message.labels),
+        basis=BASES.word(message.attestation.basis),
+        observed_time=time_of(message.attestation, "observed_time"),
+        observer_role=message.attestation.observer_role,
+        attach_to=message.attach_to,
+        amends=message.amends,
+        token_id=message.token_id,
+        create_time=time_of(message, "create_time"),
+        lapse_time=time_of(message, "lapse_time"),
+        redacted=message.redacted,
     )
 
 

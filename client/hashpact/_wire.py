@@ -20,6 +20,7 @@ from hashpact.v1 import incident_service_pb2 as incident_pb2
 from hashpact.v1 import lookup_service_pb2 as lookup_pb2
 from hashpact.v1 import member_service_pb2 as member_pb2
 from hashpact.v1 import policy_service_pb2 as policy_pb2
+from hashpact.v1 import pending_service_pb2 as pending_pb2
 from hashpact.v1 import report_service_pb2 as report_pb2
 from hashpact.v1 import safeguard_service_pb2 as safeguard_pb2
 from hashpact.v1 import steward_service_pb2 as steward_pb2
@@ -125,6 +126,15 @@ CREATE_MEMBER: Final = Method("MemberService", "CreateMember", member_pb2.Create
 LIST_MEMBERS: Final = Method("MemberService", "ListMembers", member_pb2.ListMembersResponse, Repeat.READ)
 SUSPEND_MEMBER: Final = Method("MemberService", "SuspendMember", member_pb2.SuspendMemberResponse, Repeat.IDEMPOTENT)
 RESUME_MEMBER: Final = Method("MemberService", "ResumeMember", member_pb2.ResumeMemberResponse, Repeat.IDEMPOTENT)
+GET_MEMBER: Final = Method("MemberService", "GetMember", member_pb2.GetMemberResponse, Repeat.READ)
+AMEND_MEMBER: Final = Method("MemberService", "AmendMember", member_pb2.AmendMemberResponse, Repeat.IDEMPOTENT)
+LIST_PENDING: Final = Method("PendingService", "ListPending", pending_pb2.ListPendingResponse, Repeat.READ, Place.HUB)
+APPROVE_CONTRIBUTION: Final = Method(
+    "PendingService", "ApproveContribution", pending_pb2.ApproveContributionResponse, Repeat.IDEMPOTENT
+)
+REJECT_CONTRIBUTION: Final = Method(
+    "PendingService", "RejectContribution", pending_pb2.RejectContributionResponse, Repeat.IDEMPOTENT
+)
 # Its answer holds a secret that is shown once: a second try would issue a second token.
 ISSUE_TOKEN: Final = Method("MemberService", "IssueToken", member_pb2.IssueTokenResponse, Repeat.NEVER)
 # Takes no request_id; revoking a revoked token succeeds and changes nothing.
@@ -204,6 +214,11 @@ METHODS: Final[tuple[Method[Any], ...]] = (
     RESUME_MEMBER,
     ISSUE_TOKEN,
     REVOKE_TOKEN,
+    GET_MEMBER,
+    AMEND_MEMBER,
+    LIST_PENDING,
+    APPROVE_CONTRIBUTION,
+    REJECT_CONTRIBUTION,
     GET_CAPABILITIES,
     REMEMBER_UPLOADS,
     RECORD_ACTIONS,

@@ -30,6 +30,7 @@ from hashpact._operations import members, reading, writing
 from hashpact._operations.session import OnUnavailable, Session, capabilities
 from hashpact._parallel import cores
 from hashpact._safeguards import AsyncSafeguardCalls
+from hashpact._pending import AsyncPendingCalls
 from hashpact._transport_aio import AsyncTransport
 from hashpact._uploads import AsyncUploadCalls
 from hashpact._watch import AsyncWatchCalls
@@ -42,7 +43,13 @@ from hashpact.results import CheckResult, FailedCheck, LookupResult
 from hashpact.signals import ImageSignals
 
 
-class AsyncClient(AsyncSafeguardCalls, AsyncWatchCalls, AsyncUploadCalls, AsyncIncidentCalls):
+class AsyncClient(
+    AsyncSafeguardCalls,
+    AsyncWatchCalls,
+    AsyncUploadCalls,
+    AsyncIncidentCalls,
+    AsyncPendingCalls,
+):
     """A connection to a Hashpact service for one event loop. Arguments as :class:`hashpact.Client`.
 
     Raises:
@@ -263,6 +270,26 @@ class AsyncClient(AsyncSafeguardCalls, AsyncWatchCalls, AsyncUploadCalls, AsyncI
             if not page_token:
                 return
 
+    async def get_member(self, member: str = "") -> Member:
+        """As :meth:`hashpact.Client.get_member`."""
+        return await self._transport.run(members.get_member(member))
+
+    async def amend_member(
+        self,
+        member: str,
+        *,
+        agreement: str | None = None,
+        contact_day: str | None = None,
+        contact_night: str | None = None,
+        next_review_time: datetime | None = None,
+        four_eyes: bool = False,
+        remove_roles: Iterable[str] = (),
+        request_id: str | None = None,
+    ) -> Member:
+        """As :meth:`hashpact.Client.amend_member`."""
+        change = members.RecordChange(agreement, contact_day, contact_night, next_review_time, four_eyes, remove_roles)
+        return await self._transport.run(members.amend_member(self._session, member, change, request_id=request_id))
+
     async def suspend_member(self, member: str, *, request_id: str | None = None) -> Member:
         """As :meth:`hashpact.Client.suspend_member`."""
         return await self._transport.run(members.suspend_member(self._session, member, request_id=request_id))
@@ -271,9 +298,12 @@ class AsyncClient(AsyncSafeguardCalls, AsyncWatchCalls, AsyncUploadCalls, AsyncI
         """As :meth:`hashpact.Client.resume_member`."""
         return await self._transport.run(members.resume_member(self._session, member, request_id=request_id))
 
-    async def issue_token(self, member: str = "", *, expire_time: datetime | None = None) -> IssuedToken:
+    async def issue_token(
+        self, member: str = "", *, expire_time: datetime | None = None, roles: Iterable[str] = ()
+    ) -> IssuedToken:
         """As :meth:`hashpact.Client.issue_token`."""
-        return await self._transport.run(members.issue_token(self._session, member, expire_time=expire_time))
+        operation = members.issue_token(self._session, member, expire_time=expire_time, roles=roles)
+        return await self._transport.run(operation)
 
     async def revoke_token(self, token_id: int) -> None:
         """As :meth:`hashpact.Client.revoke_token`."""

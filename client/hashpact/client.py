@@ -15,6 +15,7 @@ from hashpact._operations import reading, writing
 from hashpact._operations.session import OnUnavailable, Session, capabilities
 from hashpact._parallel import OrderedMap, batches
 from hashpact._safeguards import SafeguardCalls
+from hashpact._pending import PendingCalls
 from hashpact._steward import MemberCalls
 from hashpact._transport import Transport
 from hashpact._uploads import UploadCalls
@@ -31,7 +32,14 @@ CHECK_BATCH = 32
 """Uploads in one look-up of ``check_many``: answers keep flowing while the next ones are hashed."""
 
 
-class Client(MemberCalls, SafeguardCalls, WatchCalls, UploadCalls, IncidentCalls):
+class Client(
+    MemberCalls,
+    SafeguardCalls,
+    WatchCalls,
+    UploadCalls,
+    IncidentCalls,
+    PendingCalls,
+):
     """A connection to a Hashpact service.
 
     Connects when the first call is made, and again by itself when the connection breaks. Every method may be called

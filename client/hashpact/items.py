@@ -28,7 +28,8 @@ class ContributionOutcome:
     """What became of one contribution.
 
     Attributes:
-        outcome: ``created``, ``corroborated``, ``attached``, ``unchanged``, ``ambiguous`` or ``refused``.
+        outcome: ``created``, ``corroborated``, ``attached``, ``unchanged``, ``ambiguous``, ``refused``, or
+            ``pending``: it waits for a colleague's approval.
         item: the item's id; 0 when nothing was written, and for ``created`` under ``validate_only``.
         status: where the item stands now; "" when there is none.
         candidates: the items that an ambiguous contribution identifies: choose with ``attach_to``.
@@ -36,6 +37,7 @@ class ContributionOutcome:
         problems: signals that were not listed.
         reason: why it was refused, a word of ``ErrorReason``; "" otherwise.
         message: one sentence for people about the refusal.
+        pending: the number under which it waits; 0 when it does not, and under ``validate_only``.
     """
 
     outcome: str
@@ -46,11 +48,17 @@ class ContributionOutcome:
     problems: tuple[Problem, ...] = ()
     reason: str = ""
     message: str = ""
+    pending: int = 0
 
     @property
     def listed(self) -> bool:
         """True when the item is on the list with what this member says about it."""
-        return self.outcome not in {"ambiguous", "refused"}
+        return self.outcome not in {"ambiguous", "refused", "pending"}
+
+    @property
+    def taken(self) -> bool:
+        """True when there is nothing to repair: it is listed, or waits for a colleague."""
+        return self.listed or self.outcome == "pending"
 
     def to_dict(self) -> dict[str, Any]:
         """As in the command line's ``--json``."""
@@ -64,6 +72,8 @@ class ContributionOutcome:
         }
         if self.reason:
             result |= {"reason": self.reason, "message": self.message}
+        if self.outcome == "pending":
+            result["pending"] = self.pending
         return result
 
 
@@ -215,11 +225,13 @@ class AmendResult:
         item: the item after the change, without signals.
         problems: signals that were not listed.
         as_of: opaque token of the state after this write.
+        pending: the number under which the amendment waits for a colleague's approval; 0: it took effect.
     """
 
     item: Item
     problems: tuple[Problem, ...] = ()
     as_of: str = field(default="", repr=False)
+    pending: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,15 @@ class MemberToken:
         token_id: its id, by which it is revoked.
         create_time: when it was issued, in UTC.
         expire_time: when it stops working, in UTC; None when it does not expire.
+        roles: the rights that it carries, sorted.
+        issued_by: name of the member that issued it: itself, or a steward; "" for the data directory's operator.
     """
 
     token_id: int
     create_time: datetime | None
     expire_time: datetime | None
+    roles: tuple[str, ...] = ()
+    issued_by: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As in the command line's ``--json``."""
@@ -29,6 +33,8 @@ class MemberToken:
             "token_id": self.token_id,
             "create_time": iso(self.create_time),
             "expire_time": iso(self.expire_time),
+            "roles": list(self.roles),
+            "issued_by": self.issued_by,
         }
 
 
@@ -43,6 +49,15 @@ class Member:
         suspended: True while it may not take part.
         create_time: when it was admitted, in UTC.
         tokens: its tokens that were not revoked.
+        tier: ``trial``, ``full`` or ``left``.
+        four_eyes: whether its contributions wait for a colleague, whatever the forum's policy says.
+        next_review_time: when its record is to be looked at again, in UTC; None when not said.
+        agreement: version of the agreement that it signed.
+        contact_day: how a person there is reached by day; told to stewards and the member itself.
+        contact_night: the same by night.
+        leave_time: when it left, in UTC; None while it takes part.
+        copies_deleted_time: by when it attested that its copies are deleted, in UTC.
+        contributions_withdrawn: whether its contributions were withdrawn when it left.
     """
 
     name: str
@@ -51,6 +66,15 @@ class Member:
     suspended: bool
     create_time: datetime | None
     tokens: tuple[MemberToken, ...]
+    tier: str = ""
+    four_eyes: bool = False
+    next_review_time: datetime | None = None
+    agreement: str = ""
+    contact_day: str = field(default="", repr=False)
+    contact_night: str = field(default="", repr=False)
+    leave_time: datetime | None = None
+    copies_deleted_time: datetime | None = None
+    contributions_withdrawn: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """As in the command line's ``--json``."""
@@ -61,6 +85,15 @@ class Member:
             "suspended": self.suspended,
             "create_time": iso(self.create_time),
             "tokens": [token.to_dict() for token in self.tokens],
+            "tier": self.tier,
+            "four_eyes": self.four_eyes,
+            "next_review_time": iso(self.next_review_time),
+            "agreement": self.agreement,
+            "contact_day": self.contact_day,
+            "contact_night": self.contact_night,
+            "leave_time": iso(self.leave_time),
+            "copies_deleted_time": iso(self.copies_deleted_time),
+            "contributions_withdrawn": self.contributions_withdrawn,
         }
 
 

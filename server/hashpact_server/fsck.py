@@ -318,6 +318,5 @@ _KEY_BYTES: Final[Mapping[Table, int]] = {
     Table.VALUES: 9,
     Table.DUE: 17,
     Table.PENDING: 8,
-    Table.TALLIES: 16,
     Table.MEMBER_RECORDS: 16,
 }

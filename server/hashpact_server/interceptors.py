@@ -33,10 +33,10 @@ from hashpact_server.logs import Sampler, event, where
 from hashpact_server.metrics import Metrics
 from hashpact_server.patience import Patience
 from hashpact_server.refusal import Refusal, invalid_field, not_serving
-from hashpact_server.roster import Roster
+from hashpact_server.roster import Roster, rights
 from hashpact_server.services.caller import Caller, set_caller
 from hashpact_server.services.roles import LOCAL
-from hashpact_server.state.rows import MemberRow, Role
+from hashpact_server.state.rows import MemberRow, Role, TokenRow
 from hashpact_server.statuses import code_name, code_of, reason_name, status_of
 
 LARGE_ANSWER_BYTES: Final = 64 << 10
@@ -167,12 +167,12 @@ class Gate:
 
     # What a call asks of its gate.
 
-    def member_of(self, context: grpc.ServicerContext) -> MemberRow:
-        """Who calls; raises Refusal."""
+    def member_of(self, context: grpc.ServicerContext) -> tuple[MemberRow, TokenRow]:
+        """Who calls, and by which token; raises Refusal."""
         roster = self._roster
         if roster is None:
             raise not_serving()
-        return roster().authenticate(bearer_token(context.invocation_metadata()), time.time_ns() // 1_000_000)
+        return roster().identify(bearer_token(context.invocation_metadata()), time.time_ns() // 1_000_000)
 
     def deadline_of(self, context: grpc.ServicerContext) -> float:
         """When the call has to be done, as ``time.monotonic()``: the caller's deadline, or ours when it is sooner."""
@@ -242,7 +242,7 @@ class _Call:
             gate.in_flight.admit(kind, host)
             self._admitted = host
             return
-        member = self._authorised()
+        member, token = self._authorised()
         self._deadline = gate.deadline_of(self._context)
         if gate.read_only and self.method.writes:
             raise Refusal(
@@ -251,15 +251,15 @@ class _Call:
         gate.in_flight.admit(kind, member.pseudonym)
         self._admitted = member.pseudonym
         gate.count_member(member.name)
-        set_caller(Caller(member, self._deadline))
+        set_caller(Caller(member, self._deadline, token))
 
-    def _authorised(self) -> MemberRow:
-        """Who calls, when they may call this now; raises Refusal."""
-        member = self._gate.member_of(self._context)
+    def _authorised(self) -> tuple[MemberRow, TokenRow]:
+        """Who calls, and by which token, when they may call this now; raises Refusal."""
+        member, token = self._gate.member_of(self._context)
         self.member = member.name
-        if self.method.roles and self.method.roles.isdisjoint(member.roles):
+        if self.method.roles and self.method.roles.isdisjoint(rights(member, token)):
             raise role_missing(self.method.roles)
-        return member
+        return member, token
 
     def stay(self) -> None:
         """Before each message of a stream: whoever lost the right to it meanwhile gets no more of it."""

@@ -47,7 +47,11 @@ class Roster:
         return cls.of(view.every_member(), view.tokens(), view.head.sequence)
 
     def authenticate(self, token: str, now_ms: int) -> MemberRow:
-        """The member that holds a token.
+        """The member that holds a token; see :meth:`identify`."""
+        return self.identify(token, now_ms)[0]
+
+    def identify(self, token: str, now_ms: int) -> tuple[MemberRow, TokenRow]:
+        """The member that holds a token, and the token.
 
         The token is looked up by its hash: how long that takes tells nothing about tokens that exist.
 
@@ -66,4 +70,11 @@ class Roster:
                 reasons.ERROR_REASON_MEMBER_SUSPENDED,
                 "this member is suspended; a steward of the forum can tell why",
             )
-        return member
+        return member, row
+
+
+def rights(member: MemberRow, token: TokenRow | None) -> tuple[int, ...]:
+    """The rights of a call: its member's, as far as its token carries them. Sorted."""
+    if token is None or token.roles is None:
+        return member.roles
+    return tuple(role for role in member.roles if role in token.roles)

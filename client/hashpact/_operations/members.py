@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from hashpact import _convert as convert
@@ -13,6 +14,18 @@ from hashpact._wire import Operation, ask
 from hashpact.errors import InvalidRequestError
 from hashpact.membership import IssuedToken, Member
 from hashpact.v1 import member_service_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class RecordChange:
+    """What of a member's record changes; see :meth:`hashpact.Client.amend_member`."""
+
+    agreement: str | None = None
+    contact_day: str | None = None
+    contact_night: str | None = None
+    next_review_time: datetime | None = None
+    four_eyes: bool = False
+    remove_roles: Iterable[str] = ()
 
 
 def create_member(
@@ -61,11 +74,44 @@ def resume_member(session: Session, member: str, *, request_id: str | None) -> O
     return convert.member_of(response.member)
 
 
-def issue_token(session: Session, member: str, *, expire_time: datetime | None) -> Operation[IssuedToken]:
+def get_member(member: str) -> Operation[Member]:
+    """Ask for one member."""
+    request = member_service_pb2.GetMemberRequest(member=member)
+    response = yield from ask(wire.Call(wire.GET_MEMBER, request, wait_for=BUSY))
+    return convert.member_of(response.member)
+
+
+def amend_member(session: Session, member: str, change: RecordChange, *, request_id: str | None) -> Operation[Member]:
+    """Change a member's record."""
+    if isinstance(change.remove_roles, str):
+        raise InvalidRequestError.about("remove_roles", 'remove_roles is a list of roles, e.g. ["replicate"]')
+    given_id = new_request_id(request_id)
+    review = change.next_review_time
+    request = member_service_pb2.AmendMemberRequest(
+        request_id=given_id,
+        member=member,
+        agreement=change.agreement,
+        contact_day=change.contact_day,
+        contact_night=change.contact_night,
+        next_review_time=None if review is None else convert.timestamp(review, "next_review_time"),
+        four_eyes=True if change.four_eyes else None,
+        remove_roles=[convert.ROLES.number(role, "remove_roles") for role in change.remove_roles],
+    )
+    response = yield from ask(write(wire.AMEND_MEMBER, request, given_id))
+    session.wrote(response.as_of)
+    return convert.member_of(response.member)
+
+
+def issue_token(
+    session: Session, member: str, *, expire_time: datetime | None, roles: Iterable[str]
+) -> Operation[IssuedToken]:
     """Issue a token; never sent twice."""
+    if isinstance(roles, str):
+        raise InvalidRequestError.about("roles", 'roles is a list of roles, e.g. ["check"]')
     request = member_service_pb2.IssueTokenRequest(
         member=member,
         expire_time=None if expire_time is None else convert.timestamp(expire_time, "expire_time"),
+        roles=[convert.ROLES.number(role, "role") for role in roles],
     )
     response = yield from ask(wire.Call(wire.ISSUE_TOKEN, request))
     session.wrote(response.as_of)

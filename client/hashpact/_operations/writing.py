@@ -124,7 +124,8 @@ def amend(
     )
     response = yield from ask(write(wire.AMEND, request, given_id))
     session.wrote(response.as_of)
-    return AmendResult(convert.item_of(response.item), convert.problems_of(response.problems), response.as_of)
+    problems = convert.problems_of(response.problems)
+    return AmendResult(convert.item_of(response.item), problems, response.as_of, response.pending)
 
 
 def withdraw(

@@ -143,7 +143,7 @@ class Importer:
         self._bytes_told = batch.bytes_read
 
     def _report(self, item: ListItem, outcome: ContributionOutcome) -> None:
-        if not outcome.listed:
+        if not outcome.taken:
             could_be = ", ".join(str(one) for one in outcome.candidates)
             told = outcome.message or f"its hashes belong to several items of the list: {could_be}"
             self._refuse(Refusal(item.place, outcome.reason or outcome.outcome.upper(), told))

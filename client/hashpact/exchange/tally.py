@@ -35,7 +35,7 @@ class Tally:
     @property
     def listed(self) -> int:
         """Items that are on the list now with what this member says about them."""
-        return sum(count for word, count in self.outcomes.items() if word not in {"ambiguous", "refused"})
+        return sum(count for word, count in self.outcomes.items() if word not in {"ambiguous", "refused", "pending"})
 
     @property
     def refused(self) -> int:

@@ -164,7 +164,7 @@ class HashpactSignalExchangeAPI(
         if not labels:
             raise InvalidRequestError.about("labels", "say what it is: tx label --labels LABEL,...")
         outcome = client.contribute([signal], labels=sorted(labels), basis=self._collab.basis)
-        if not outcome.listed:
+        if not outcome.taken:
             why = outcome.message or "it belongs to several items of the list"
             raise InvalidRequestError(f"not listed: {why}", reason=outcome.reason or outcome.outcome.upper())
 

@@ -27,15 +27,15 @@ from hashpact.v1 import item_pb2 as hashpact_dot_v1_dot_item__pb2
 from hashpact.v1 import signal_pb2 as hashpact_dot_v1_dot_signal__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&hashpact/v1/contribution_service.proto\x12\x0bhashpact.v1\x1a\x1ehashpact/v1/error_reason.proto\x1a\x16hashpact/v1/item.proto\x1a\x18hashpact/v1/signal.proto\"\x86\x01\n\x0c\x43ontribution\x12$\n\x07signals\x18\x01 \x03(\x0b\x32\x13.hashpact.v1.Signal\x12\x0e\n\x06labels\x18\x02 \x03(\t\x12-\n\x0b\x61ttestation\x18\x03 \x01(\x0b\x32\x18.hashpact.v1.Attestation\x12\x11\n\tattach_to\x18\x04 \x01(\x04\"p\n\x11\x43ontributeRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x12\x30\n\rcontributions\x18\x03 \x03(\x0b\x32\x19.hashpact.v1.Contribution\"W\n\x12\x43ontributeResponse\x12\x32\n\x08outcomes\x18\x01 \x03(\x0b\x32 .hashpact.v1.ContributionOutcome\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"\xdc\x03\n\x13\x43ontributionOutcome\x12\x37\n\x06result\x18\x01 \x01(\x0e\x32\'.hashpact.v1.ContributionOutcome.Result\x12\x0c\n\x04item\x18\x02 \x01(\x04\x12\'\n\x06status\x18\x03 \x01(\x0e\x32\x17.hashpact.v1.ItemStatus\x12\x12\n\ncandidates\x18\x04 \x03(\x04\x12\x33\n\x0fnear_duplicates\x18\x05 \x03(\x0b\x32\x1a.hashpact.v1.NearDuplicate\x12,\n\x08problems\x18\x06 \x03(\x0b\x32\x1a.hashpact.v1.SignalProblem\x12(\n\x06reason\x18\x07 \x01(\x0e\x32\x18.hashpact.v1.ErrorReason\x12\x0f\n\x07message\x18\x08 \x01(\t\"\xa2\x01\n\x06Result\x12\x16\n\x12RESULT_UNSPECIFIED\x10\x00\x12\x12\n\x0eRESULT_CREATED\x10\x01\x12\x17\n\x13RESULT_CORROBORATED\x10\x02\x12\x13\n\x0fRESULT_ATTACHED\x10\x03\x12\x14\n\x10RESULT_UNCHANGED\x10\x04\x12\x14\n\x10RESULT_AMBIGUOUS\x10\x05\x12\x12\n\x0eRESULT_REFUSED\x10\x06\"D\n\rNearDuplicate\x12\x0c\n\x04item\x18\x01 \x01(\x04\x12\x13\n\x0bsignal_type\x18\x02 \x01(\t\x12\x10\n\x08\x64istance\x18\x03 \x01(\r\"`\n\rSignalProblem\x12\x14\n\x0csignal_index\x18\x01 \x01(\r\x12(\n\x06reason\x18\x02 \x01(\x0e\x32\x18.hashpact.v1.ErrorReason\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x84\x01\n\x0c\x41mendRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x12\x0c\n\x04item\x18\x03 \x01(\x04\x12\x0e\n\x06labels\x18\x04 \x03(\t\x12+\n\x0e\x61ttach_signals\x18\x05 \x03(\x0b\x32\x13.hashpact.v1.Signal\"m\n\rAmendResponse\x12\x1f\n\x04item\x18\x01 \x01(\x0b\x32\x11.hashpact.v1.Item\x12,\n\x08problems\x18\x02 \x03(\x0b\x32\x1a.hashpact.v1.SignalProblem\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"y\n\x0fWithdrawRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x12\x0c\n\x04item\x18\x03 \x01(\x04\x12-\n\x06reason\x18\x04 \x01(\x0e\x32\x1d.hashpact.v1.WithdrawalReason\"f\n\x10WithdrawResponse\x12\'\n\x06status\x18\x01 \x01(\x0e\x32\x17.hashpact.v1.ItemStatus\x12\x1a\n\x12\x63ontributions_left\x18\x02 \x01(\r\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"n\n\rDetachRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x12\x0c\n\x04item\x18\x03 \x01(\x04\x12$\n\x07signals\x18\x04 \x03(\x0b\x32\x13.hashpact.v1.Signal\"@\n\x0e\x44\x65tachResponse\x12\x1f\n\x04item\x18\x01 \x01(\x0b\x32\x11.hashpact.v1.Item\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"_\n\x11MergeItemsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x12\x0c\n\x04item\x18\x03 \x01(\x04\x12\x11\n\tinto_item\x18\x04 \x01(\x04\"D\n\x12MergeItemsResponse\x12\x1f\n\x04item\x18\x01 \x01(\x0b\x32\x11.hashpact.v1.Item\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"9\n\x0eGetItemRequest\x12\x0c\n\x04item\x18\x01 \x01(\x04\x12\x19\n\x11\x61t_least_as_fresh\x18\x02 \x01(\t\"A\n\x0fGetItemResponse\x12\x1f\n\x04item\x18\x01 \x01(\x0b\x32\x11.hashpact.v1.Item\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"\xcb\x01\n\x10ListItemsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\x12)\n\x08statuses\x18\x03 \x03(\x0e\x32\x17.hashpact.v1.ItemStatus\x12\r\n\x05label\x18\x04 \x01(\t\x12\x0e\n\x06member\x18\x05 \x01(\t\x12\x19\n\x11\x61t_least_as_fresh\x18\x06 \x01(\t\x12\x14\n\x0cwith_signals\x18\x07 \x01(\x08\x12\x15\n\rchanged_after\x18\x08 \x01(\t\"]\n\x11ListItemsResponse\x12 \n\x05items\x18\x01 \x03(\x0b\x32\x11.hashpact.v1.Item\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05\x61s_of\x18\x03 \x01(\t*\xef\x01\n\x10WithdrawalReason\x12!\n\x1dWITHDRAWAL_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19WITHDRAWAL_REASON_MISTAKE\x10\x01\x12*\n&WITHDRAWAL_REASON_OVERTURNED_ON_APPEAL\x10\x02\x12(\n$WITHDRAWAL_REASON_LEGITIMATE_CONTEXT\x10\x03\x12&\n\"WITHDRAWAL_REASON_BENIGN_COLLISION\x10\x04\x12\x1b\n\x17WITHDRAWAL_REASON_LEGAL\x10\x05\x32\x91\x04\n\x13\x43ontributionService\x12M\n\nContribute\x12\x1e.hashpact.v1.ContributeRequest\x1a\x1f.hashpact.v1.ContributeResponse\x12>\n\x05\x41mend\x12\x19.hashpact.v1.AmendRequest\x1a\x1a.hashpact.v1.AmendResponse\x12G\n\x08Withdraw\x12\x1c.hashpact.v1.WithdrawRequest\x1a\x1d.hashpact.v1.WithdrawResponse\x12\x41\n\x06\x44\x65tach\x12\x1a.hashpact.v1.DetachRequest\x1a\x1b.hashpact.v1.DetachResponse\x12M\n\nMergeItems\x12\x1e.hashpact.v1.MergeItemsRequest\x1a\x1f.hashpact.v1.MergeItemsResponse\x12\x44\n\x07GetItem\x12\x1b.hashpact.v1.GetItemRequest\x1a\x1c.hashpact.v1.GetItemResponse\x12J\n\tListItems\x12\x1d.hashpact.v1.ListItemsRequest\x1a\x1e.hashpact.v1.ListItemsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&hashpact/v1/contribution_service.proto\x12\x0bhashpact.v1\x1a\x1ehashpact/v1/error_reason.proto\x1a\x16hashpact/v1/item.proto\x1a\x18hashpact/v1/signal.proto\"\x86\x01\n\x0c\x43ontribution\x12$\n\x07signals\x18\x01 \x03(\x0b\x32\x13.hashpact.v1.Signal\x12\x0e\n\x06labels\x18\x02 \x03(\t\x12-\n\x0b\x61ttestation\x18\x03 \x01(\x0b\x32\x18.hashpact.v1.Attestation\x12\x11\n\tattach_to\x18\x04 \x01(\x04\"p\n\x11\x43ontributeRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x12\x30\n\rcontributions\x18\x03 \x03(\x0b\x32\x19.hashpact.v1.Contribution\"W\n\x12\x43ontributeResponse\x12\x32\n\x08outcomes\x18\x01 \x03(\x0b\x32 .hashpact.v1.ContributionOutcome\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"\x81\x04\n\x13\x43ontributionOutcome\x12\x37\n\x06result\x18\x01 \x01(\x0e\x32\'.hashpact.v1.ContributionOutcome.Result\x12\x0c\n\x04item\x18\x02 \x01(\x04\x12\'\n\x06status\x18\x03 \x01(\x0e\x32\x17.hashpact.v1.ItemStatus\x12\x12\n\ncandidates\x18\x04 \x03(\x04\x12\x33\n\x0fnear_duplicates\x18\x05 \x03(\x0b\x32\x1a.hashpact.v1.NearDuplicate\x12,\n\x08problems\x18\x06 \x03(\x0b\x32\x1a.hashpact.v1.SignalProblem\x12(\n\x06reason\x18\x07 \x01(\x0e\x32\x18.hashpact.v1.ErrorReason\x12\x0f\n\x07message\x18\x08 \x01(\t\x12\x0f\n\x07pending\x18\t \x01(\x04\"\xb6\x01\n\x06Result\x12\x16\n\x12RESULT_UNSPECIFIED\x10\x00\x12\x12\n\x0eRESULT_CREATED\x10\x01\x12\x17\n\x13RESULT_CORROBORATED\x10\x02\x12\x13\n\x0fRESULT_ATTACHED\x10\x03\x12\x14\n\x10RESULT_UNCHANGED\x10\x04\x12\x14\n\x10RESULT_AMBIGUOUS\x10\x05\x12\x12\n\x0eRESULT_REFUSED\x10\x06\x12\x12\n\x0eRESULT_PENDING\x10\x07\"D\n\rNearDuplicate\x12\x0c\n\x04item\x18\x01 \x01(\x04\x12\x13\n\x0bsignal_type\x18\x02 \x01(\t\x12\x10\n\x08\x64istance\x18\x03 \x01(\r\"`\n\rSignalProblem\x12\x14\n\x0csignal_index\x18\x01 \x01(\r\x12(\n\x06reason\x18\x02 \x01(\x0e\x32\x18.hashpact.v1.ErrorReason\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x84\x01\n\x0c\x41mendRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x12\x0c\n\x04item\x18\x03 \x01(\x04\x12\x0e\n\x06labels\x18\x04 \x03(\t\x12+\n\x0e\x61ttach_signals\x18\x05 \x03(\x0b\x32\x13.hashpact.v1.Signal\"~\n\rAmendResponse\x12\x1f\n\x04item\x18\x01 \x01(\x0b\x32\x11.hashpact.v1.Item\x12,\n\x08problems\x18\x02 \x03(\x0b\x32\x1a.hashpact.v1.SignalProblem\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\x12\x0f\n\x07pending\x18\x04 \x01(\x04\"y\n\x0fWithdrawRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x12\x0c\n\x04item\x18\x03 \x01(\x04\x12-\n\x06reason\x18\x04 \x01(\x0e\x32\x1d.hashpact.v1.WithdrawalReason\"f\n\x10WithdrawResponse\x12\'\n\x06status\x18\x01 \x01(\x0e\x32\x17.hashpact.v1.ItemStatus\x12\x1a\n\x12\x63ontributions_left\x18\x02 \x01(\r\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"n\n\rDetachRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x12\x0c\n\x04item\x18\x03 \x01(\x04\x12$\n\x07signals\x18\x04 \x03(\x0b\x32\x13.hashpact.v1.Signal\"@\n\x0e\x44\x65tachResponse\x12\x1f\n\x04item\x18\x01 \x01(\x0b\x32\x11.hashpact.v1.Item\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"_\n\x11MergeItemsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x12\x0c\n\x04item\x18\x03 \x01(\x04\x12\x11\n\tinto_item\x18\x04 \x01(\x04\"D\n\x12MergeItemsResponse\x12\x1f\n\x04item\x18\x01 \x01(\x0b\x32\x11.hashpact.v1.Item\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"9\n\x0eGetItemRequest\x12\x0c\n\x04item\x18\x01 \x01(\x04\x12\x19\n\x11\x61t_least_as_fresh\x18\x02 \x01(\t\"A\n\x0fGetItemResponse\x12\x1f\n\x04item\x18\x01 \x01(\x0b\x32\x11.hashpact.v1.Item\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"\xcb\x01\n\x10ListItemsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\x12)\n\x08statuses\x18\x03 \x03(\x0e\x32\x17.hashpact.v1.ItemStatus\x12\r\n\x05label\x18\x04 \x01(\t\x12\x0e\n\x06member\x18\x05 \x01(\t\x12\x19\n\x11\x61t_least_as_fresh\x18\x06 \x01(\t\x12\x14\n\x0cwith_signals\x18\x07 \x01(\x08\x12\x15\n\rchanged_after\x18\x08 \x01(\t\"]\n\x11ListItemsResponse\x12 \n\x05items\x18\x01 \x03(\x0b\x32\x11.hashpact.v1.Item\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05\x61s_of\x18\x03 \x01(\t*\xef\x01\n\x10WithdrawalReason\x12!\n\x1dWITHDRAWAL_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19WITHDRAWAL_REASON_MISTAKE\x10\x01\x12*\n&WITHDRAWAL_REASON_OVERTURNED_ON_APPEAL\x10\x02\x12(\n$WITHDRAWAL_REASON_LEGITIMATE_CONTEXT\x10\x03\x12&\n\"WITHDRAWAL_REASON_BENIGN_COLLISION\x10\x04\x12\x1b\n\x17WITHDRAWAL_REASON_LEGAL\x10\x05\x32\x91\x04\n\x13\x43ontributionService\x12M\n\nContribute\x12\x1e.hashpact.v1.ContributeRequest\x1a\x1f.hashpact.v1.ContributeResponse\x12>\n\x05\x41mend\x12\x19.hashpact.v1.AmendRequest\x1a\x1a.hashpact.v1.AmendResponse\x12G\n\x08Withdraw\x12\x1c.hashpact.v1.WithdrawRequest\x1a\x1d.hashpact.v1.WithdrawResponse\x12\x41\n\x06\x44\x65tach\x12\x1a.hashpact.v1.DetachRequest\x1a\x1b.hashpact.v1.DetachResponse\x12M\n\nMergeItems\x12\x1e.hashpact.v1.MergeItemsRequest\x1a\x1f.hashpact.v1.MergeItemsResponse\x12\x44\n\x07GetItem\x12\x1b.hashpact.v1.GetItemRequest\x1a\x1c.hashpact.v1.GetItemResponse\x12J\n\tListItems\x12\x1d.hashpact.v1.ListItemsRequest\x1a\x1e.hashpact.v1.ListItemsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hashpact.v1.contribution_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WITHDRAWALREASON']._serialized_start=2370
-  _globals['_WITHDRAWALREASON']._serialized_end=2609
+  _globals['_WITHDRAWALREASON']._serialized_start=2424
+  _globals['_WITHDRAWALREASON']._serialized_end=2663
   _globals['_CONTRIBUTION']._serialized_start=138
   _globals['_CONTRIBUTION']._serialized_end=272
   _globals['_CONTRIBUTEREQUEST']._serialized_start=274
@@ -43,37 +43,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONTRIBUTERESPONSE']._serialized_start=388
   _globals['_CONTRIBUTERESPONSE']._serialized_end=475
   _globals['_CONTRIBUTIONOUTCOME']._serialized_start=478
-  _globals['_CONTRIBUTIONOUTCOME']._serialized_end=954
-  _globals['_CONTRIBUTIONOUTCOME_RESULT']._serialized_start=792
-  _globals['_CONTRIBUTIONOUTCOME_RESULT']._serialized_end=954
-  _globals['_NEARDUPLICATE']._serialized_start=956
-  _globals['_NEARDUPLICATE']._serialized_end=1024
-  _globals['_SIGNALPROBLEM']._serialized_start=1026
-  _globals['_SIGNALPROBLEM']._serialized_end=1122
-  _globals['_AMENDREQUEST']._serialized_start=1125
-  _globals['_AMENDREQUEST']._serialized_end=1257
-  _globals['_AMENDRESPONSE']._serialized_start=1259
-  _globals['_AMENDRESPONSE']._serialized_end=1368
-  _globals['_WITHDRAWREQUEST']._serialized_start=1370
-  _globals['_WITHDRAWREQUEST']._serialized_end=1491
-  _globals['_WITHDRAWRESPONSE']._serialized_start=1493
-  _globals['_WITHDRAWRESPONSE']._serialized_end=1595
-  _globals['_DETACHREQUEST']._serialized_start=1597
-  _globals['_DETACHREQUEST']._serialized_end=1707
-  _globals['_DETACHRESPONSE']._serialized_start=1709
-  _globals['_DETACHRESPONSE']._serialized_end=1773
-  _globals['_MERGEITEMSREQUEST']._serialized_start=1775
-  _globals['_MERGEITEMSREQUEST']._serialized_end=1870
-  _globals['_MERGEITEMSRESPONSE']._serialized_start=1872
-  _globals['_MERGEITEMSRESPONSE']._serialized_end=1940
-  _globals['_GETITEMREQUEST']._serialized_start=1942
-  _globals['_GETITEMREQUEST']._serialized_end=1999
-  _globals['_GETITEMRESPONSE']._serialized_start=2001
-  _globals['_GETITEMRESPONSE']._serialized_end=2066
-  _globals['_LISTITEMSREQUEST']._serialized_start=2069
-  _globals['_LISTITEMSREQUEST']._serialized_end=2272
-  _globals['_LISTITEMSRESPONSE']._serialized_start=2274
-  _globals['_LISTITEMSRESPONSE']._serialized_end=2367
-  _globals['_CONTRIBUTIONSERVICE']._serialized_start=2612
-  _globals['_CONTRIBUTIONSERVICE']._serialized_end=3141
+  _globals['_CONTRIBUTIONOUTCOME']._serialized_end=991
+  _globals['_CONTRIBUTIONOUTCOME_RESULT']._serialized_start=809
+  _globals['_CONTRIBUTIONOUTCOME_RESULT']._serialized_end=991
+  _globals['_NEARDUPLICATE']._serialized_start=993
+  _globals['_NEARDUPLICATE']._serialized_end=1061
+  _globals['_SIGNALPROBLEM']._serialized_start=1063
+  _globals['_SIGNALPROBLEM']._serialized_end=1159
+  _globals['_AMENDREQUEST']._serialized_start=1162
+  _globals['_AMENDREQUEST']._serialized_end=1294
+  _globals['_AMENDRESPONSE']._serialized_start=1296
+  _globals['_AMENDRESPONSE']._serialized_end=1422
+  _globals['_WITHDRAWREQUEST']._serialized_start=1424
+  _globals['_WITHDRAWREQUEST']._serialized_end=1545
+  _globals['_WITHDRAWRESPONSE']._serialized_start=1547
+  _globals['_WITHDRAWRESPONSE']._serialized_end=1649
+  _globals['_DETACHREQUEST']._serialized_start=1651
+  _globals['_DETACHREQUEST']._serialized_end=1761
+  _globals['_DETACHRESPONSE']._serialized_start=1763
+  _globals['_DETACHRESPONSE']._serialized_end=1827
+  _globals['_MERGEITEMSREQUEST']._serialized_start=1829
+  _globals['_MERGEITEMSREQUEST']._serialized_end=1924
+  _globals['_MERGEITEMSRESPONSE']._serialized_start=1926
+  _globals['_MERGEITEMSRESPONSE']._serialized_end=1994
+  _globals['_GETITEMREQUEST']._serialized_start=1996
+  _globals['_GETITEMREQUEST']._serialized_end=2053
+  _globals['_GETITEMRESPONSE']._serialized_start=2055
+  _globals['_GETITEMRESPONSE']._serialized_end=2120
+  _globals['_LISTITEMSREQUEST']._serialized_start=2123
+  _globals['_LISTITEMSREQUEST']._serialized_end=2326
+  _globals['_LISTITEMSRESPONSE']._serialized_start=2328
+  _globals['_LISTITEMSRESPONSE']._serialized_end=2421
+  _globals['_CONTRIBUTIONSERVICE']._serialized_start=2666
+  _globals['_CONTRIBUTIONSERVICE']._serialized_end=3195
 # @@protoc_insertion_point(module_scope)

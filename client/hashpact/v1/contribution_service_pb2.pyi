@@ -190,6 +190,8 @@ class ContributionOutcome(_message.Message):
         """The signals identify several items, named in `candidates`. Nothing was written."""
         RESULT_REFUSED: ContributionOutcome._Result.ValueType  # 6
         """A rule forbids it; see `reason`. Nothing was written."""
+        RESULT_PENDING: ContributionOutcome._Result.ValueType  # 7
+        """It waits for a colleague's approval (`PendingService`), as `pending`, and touches the list only then."""
 
     class Result(_Result, metaclass=_ResultEnumTypeWrapper):
         """The result in one word."""
@@ -208,6 +210,8 @@ class ContributionOutcome(_message.Message):
     """The signals identify several items, named in `candidates`. Nothing was written."""
     RESULT_REFUSED: ContributionOutcome.Result.ValueType  # 6
     """A rule forbids it; see `reason`. Nothing was written."""
+    RESULT_PENDING: ContributionOutcome.Result.ValueType  # 7
+    """It waits for a colleague's approval (`PendingService`), as `pending`, and touches the list only then."""
 
     RESULT_FIELD_NUMBER: _builtins.int
     ITEM_FIELD_NUMBER: _builtins.int
@@ -217,18 +221,21 @@ class ContributionOutcome(_message.Message):
     PROBLEMS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    PENDING_FIELD_NUMBER: _builtins.int
     result: Global___ContributionOutcome.Result.ValueType
     """The result."""
     item: _builtins.int
-    """The item; 0 for `AMBIGUOUS` and `REFUSED`, and under `validate_only` for an item that the batch itself would create."""
+    """The item; 0 for `AMBIGUOUS`, `REFUSED` and `PENDING`, and under `validate_only` for an item that the batch itself would create."""
     status: _item_pb2.ItemStatus.ValueType
-    """Where the item stands now; unspecified for `AMBIGUOUS` and `REFUSED`."""
+    """Where the item stands now; unspecified for `AMBIGUOUS`, `REFUSED` and `PENDING`."""
     reason: _error_reason_pb2.ErrorReason.ValueType
     """Why it was refused; unspecified otherwise: `SIGNALS_INVALID`, `NO_IDENTITY`, `SIGNAL_TAKEN`, `LABELS_INVALID`,
-    `ATTESTATION_MISSING`, `FIELD_INVALID` (the attestation's time or role), or for `attach_to` `ITEM_NOT_FOUND`, `ITEM_CLOSED`.
+    `ATTESTATION_MISSING`, `FIELD_INVALID` (the attestation's time or role), `FOUR_EYES`, `TRIAL_QUOTA`, or for `attach_to` `ITEM_NOT_FOUND`, `ITEM_CLOSED`.
     """
     message: _builtins.str
     """One sentence for people about the refusal. Never contains a hash value."""
+    pending: _builtins.int
+    """For `PENDING`: the number under which it waits; 0 under `validate_only`."""
     @_builtins.property
     def candidates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """The items that an ambiguous contribution identifies, at most 16."""
@@ -255,10 +262,11 @@ class ContributionOutcome(_message.Message):
         problems: _abc.Iterable[Global___SignalProblem] | None = ...,
         reason: _error_reason_pb2.ErrorReason.ValueType = ...,
         message: _builtins.str = ...,
+        pending: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "item", b"item", "message", b"message", "near_duplicates", b"near_duplicates", "problems", b"problems", "reason", b"reason", "result", b"result", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "item", b"item", "message", b"message", "near_duplicates", b"near_duplicates", "pending", b"pending", "problems", b"problems", "reason", b"reason", "result", b"result", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -375,8 +383,11 @@ class AmendResponse(_message.Message):
     ITEM_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    PENDING_FIELD_NUMBER: _builtins.int
     as_of: _builtins.str
     """Token of the state after this write. Opaque."""
+    pending: _builtins.int
+    """Under four eyes: the number under which the amendment waits for a colleague (`PendingService`); nothing of it took effect. 0: it did."""
     @_builtins.property
     def item(self) -> _item_pb2.Item:
         """The item after the change, without signals."""
@@ -391,10 +402,11 @@ class AmendResponse(_message.Message):
         item: _item_pb2.Item | None = ...,
         problems: _abc.Iterable[Global___SignalProblem] | None = ...,
         as_of: _builtins.str = ...,
+        pending: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "item", b"item", "problems", b"problems"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "item", b"item", "pending", b"pending", "problems", b"problems"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -130,6 +130,8 @@ class ContributionServiceServicer(object):
         * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item.
         * `FAILED_PRECONDITION` / `ITEM_CLOSED`: it is withdrawn or expired.
         * `FAILED_PRECONDITION` / `SIGNAL_TAKEN`: a signal identifies another item. Nothing was written.
+        * `PERMISSION_DENIED` / `FOUR_EYES`: as an outcome of `Contribute`.
+        * `RESOURCE_EXHAUSTED` / `TRIAL_QUOTA`: as an outcome of `Contribute`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -72,6 +72,8 @@ class ContributionServiceStub:
      * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item.
      * `FAILED_PRECONDITION` / `ITEM_CLOSED`: it is withdrawn or expired.
      * `FAILED_PRECONDITION` / `SIGNAL_TAKEN`: a signal identifies another item. Nothing was written.
+     * `PERMISSION_DENIED` / `FOUR_EYES`: as an outcome of `Contribute`.
+     * `RESOURCE_EXHAUSTED` / `TRIAL_QUOTA`: as an outcome of `Contribute`.
     """
     Withdraw: _grpc.UnaryUnaryMultiCallable[_contribution_service_pb2.WithdrawRequest, _contribution_service_pb2.WithdrawResponse]
     """Takes back. A contributor takes back its own contribution, and the item is withdrawn when none is left;
@@ -182,6 +184,8 @@ class ContributionServiceAsyncStub(ContributionServiceStub):
      * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item.
      * `FAILED_PRECONDITION` / `ITEM_CLOSED`: it is withdrawn or expired.
      * `FAILED_PRECONDITION` / `SIGNAL_TAKEN`: a signal identifies another item. Nothing was written.
+     * `PERMISSION_DENIED` / `FOUR_EYES`: as an outcome of `Contribute`.
+     * `RESOURCE_EXHAUSTED` / `TRIAL_QUOTA`: as an outcome of `Contribute`.
     """
     Withdraw: _aio.UnaryUnaryMultiCallable[_contribution_service_pb2.WithdrawRequest, _contribution_service_pb2.WithdrawResponse]  # type: ignore[assignment]
     """Takes back. A contributor takes back its own contribution, and the item is withdrawn when none is left;
@@ -301,6 +305,8 @@ class ContributionServiceServicer(metaclass=_abc_1.ABCMeta):
          * `PERMISSION_DENIED` / `NOT_CONTRIBUTOR`: the caller has no standing contribution to this item.
          * `FAILED_PRECONDITION` / `ITEM_CLOSED`: it is withdrawn or expired.
          * `FAILED_PRECONDITION` / `SIGNAL_TAKEN`: a signal identifies another item. Nothing was written.
+         * `PERMISSION_DENIED` / `FOUR_EYES`: as an outcome of `Contribute`.
+         * `RESOURCE_EXHAUSTED` / `TRIAL_QUOTA`: as an outcome of `Contribute`.
         """
 
     @_abc_1.abstractmethod

@@ -335,6 +335,33 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
     {"reason": "ITEM_NOT_LIMITED", "domain": "hashpact", "metadata": {"item": "812"}}
     """
+    ERROR_REASON_TWO_STEWARDS_NEEDED: _ErrorReason.ValueType  # 65
+    """`FAILED_PRECONDITION`. One steward alone may not do this: propose a motion for another one to second, or, for a full member's token, let the
+    member make it.
+
+    {"reason": "TWO_STEWARDS_NEEDED", "domain": "hashpact"}
+    """
+    ERROR_REASON_PENDING_NOT_FOUND: _ErrorReason.ValueType  # 66
+    """`NOT_FOUND`. No contribution of this member waits under this number: it was decided, has lapsed, or its content was redacted.
+
+    {"reason": "PENDING_NOT_FOUND", "domain": "hashpact", "metadata": {"pending": "812"}}
+    """
+    ERROR_REASON_FOUR_EYES: _ErrorReason.ValueType  # 67
+    """`PERMISSION_DENIED`; also an outcome. Contributing and approving take two people: a token that may do both does neither, and nobody approves
+    what it contributed. Use tokens with the role `contribute` or `approve` alone.
+
+    {"reason": "FOUR_EYES", "domain": "hashpact"}
+    """
+    ERROR_REASON_TRIAL_QUOTA: _ErrorReason.ValueType  # 68
+    """`RESOURCE_EXHAUSTED`; also an outcome. A member on trial did as much today as it may. Carries `RetryInfo`: the day (UTC) ends then.
+
+    {"reason": "TRIAL_QUOTA", "domain": "hashpact", "metadata": {"limit": "trial_items_per_day", "limit_value": "1000"}}
+    """
+    ERROR_REASON_MEMBER_LEFT: _ErrorReason.ValueType  # 69
+    """`FAILED_PRECONDITION`. The member left the forum, which is for good.
+
+    {"reason": "MEMBER_LEFT", "domain": "hashpact"}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reason of an error, or of a refused member of a batch.
@@ -663,5 +690,32 @@ ERROR_REASON_ITEM_NOT_LIMITED: ErrorReason.ValueType  # 98
 """`FAILED_PRECONDITION`. The item is not limited to review: there is nothing to lift.
 
 {"reason": "ITEM_NOT_LIMITED", "domain": "hashpact", "metadata": {"item": "812"}}
+"""
+ERROR_REASON_TWO_STEWARDS_NEEDED: ErrorReason.ValueType  # 65
+"""`FAILED_PRECONDITION`. One steward alone may not do this: propose a motion for another one to second, or, for a full member's token, let the
+member make it.
+
+{"reason": "TWO_STEWARDS_NEEDED", "domain": "hashpact"}
+"""
+ERROR_REASON_PENDING_NOT_FOUND: ErrorReason.ValueType  # 66
+"""`NOT_FOUND`. No contribution of this member waits under this number: it was decided, has lapsed, or its content was redacted.
+
+{"reason": "PENDING_NOT_FOUND", "domain": "hashpact", "metadata": {"pending": "812"}}
+"""
+ERROR_REASON_FOUR_EYES: ErrorReason.ValueType  # 67
+"""`PERMISSION_DENIED`; also an outcome. Contributing and approving take two people: a token that may do both does neither, and nobody approves
+what it contributed. Use tokens with the role `contribute` or `approve` alone.
+
+{"reason": "FOUR_EYES", "domain": "hashpact"}
+"""
+ERROR_REASON_TRIAL_QUOTA: ErrorReason.ValueType  # 68
+"""`RESOURCE_EXHAUSTED`; also an outcome. A member on trial did as much today as it may. Carries `RetryInfo`: the day (UTC) ends then.
+
+{"reason": "TRIAL_QUOTA", "domain": "hashpact", "metadata": {"limit": "trial_items_per_day", "limit_value": "1000"}}
+"""
+ERROR_REASON_MEMBER_LEFT: ErrorReason.ValueType  # 69
+"""`FAILED_PRECONDITION`. The member left the forum, which is for good.
+
+{"reason": "MEMBER_LEFT", "domain": "hashpact"}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -25,43 +25,53 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hashpact/v1/member_service.proto\x12\x0bhashpact.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb5\x01\n\x06Member\x12\x0c\n\x04name\x18\x01 \x01(\t\x12 \n\x05roles\x18\x02 \x03(\x0e\x32\x11.hashpact.v1.Role\x12\r\n\x05group\x18\x03 \x01(\t\x12\x11\n\tsuspended\x18\x04 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x06tokens\x18\x06 \x03(\x0b\x32\x18.hashpact.v1.MemberToken\"\x81\x01\n\x0bMemberToken\x12\x10\n\x08token_id\x18\x01 \x01(\x04\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"h\n\x13\x43reateMemberRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12 \n\x05roles\x18\x03 \x03(\x0e\x32\x11.hashpact.v1.Role\x12\r\n\x05group\x18\x04 \x01(\t\"J\n\x14\x43reateMemberResponse\x12#\n\x06member\x18\x01 \x01(\x0b\x32\x13.hashpact.v1.Member\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\";\n\x12ListMembersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"c\n\x13ListMembersResponse\x12$\n\x07members\x18\x01 \x03(\x0b\x32\x13.hashpact.v1.Member\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\":\n\x14SuspendMemberRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06member\x18\x02 \x01(\t\"K\n\x15SuspendMemberResponse\x12#\n\x06member\x18\x01 \x01(\x0b\x32\x13.hashpact.v1.Member\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"9\n\x13ResumeMemberRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06member\x18\x02 \x01(\t\"J\n\x14ResumeMemberResponse\x12#\n\x06member\x18\x01 \x01(\x0b\x32\x13.hashpact.v1.Member\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"T\n\x11IssueTokenRequest\x12\x0e\n\x06member\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Z\n\x12IssueTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12&\n\x04info\x18\x02 \x01(\x0b\x32\x18.hashpact.v1.MemberToken\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"&\n\x12RevokeTokenRequest\x12\x10\n\x08token_id\x18\x01 \x01(\x04\"$\n\x13RevokeTokenResponse\x12\r\n\x05\x61s_of\x18\x01 \x01(\t*\x9a\x01\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_CHECK\x10\x01\x12\x12\n\x0eROLE_REPLICATE\x10\x02\x12\x13\n\x0fROLE_CONTRIBUTE\x10\x03\x12\x10\n\x0cROLE_APPROVE\x10\x04\x12\x0f\n\x0bROLE_REVIEW\x10\x05\x12\x10\n\x0cROLE_STEWARD\x10\x06\x12\x0e\n\nROLE_AUDIT\x10\x07\x32\x84\x04\n\rMemberService\x12S\n\x0c\x43reateMember\x12 .hashpact.v1.CreateMemberRequest\x1a!.hashpact.v1.CreateMemberResponse\x12P\n\x0bListMembers\x12\x1f.hashpact.v1.ListMembersRequest\x1a .hashpact.v1.ListMembersResponse\x12V\n\rSuspendMember\x12!.hashpact.v1.SuspendMemberRequest\x1a\".hashpact.v1.SuspendMemberResponse\x12S\n\x0cResumeMember\x12 .hashpact.v1.ResumeMemberRequest\x1a!.hashpact.v1.ResumeMemberResponse\x12M\n\nIssueToken\x12\x1e.hashpact.v1.IssueTokenRequest\x1a\x1f.hashpact.v1.IssueTokenResponse\x12P\n\x0bRevokeToken\x12\x1f.hashpact.v1.RevokeTokenRequest\x1a .hashpact.v1.RevokeTokenResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hashpact/v1/member_service.proto\x12\x0bhashpact.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\x03\n\x06Member\x12\x0c\n\x04name\x18\x01 \x01(\t\x12 \n\x05roles\x18\x02 \x03(\x0e\x32\x11.hashpact.v1.Role\x12\r\n\x05group\x18\x03 \x01(\t\x12\x11\n\tsuspended\x18\x04 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x06tokens\x18\x06 \x03(\x0b\x32\x18.hashpact.v1.MemberToken\x12%\n\x04tier\x18\x07 \x01(\x0e\x32\x17.hashpact.v1.MemberTier\x12\x11\n\tfour_eyes\x18\x08 \x01(\x08\x12\x34\n\x10next_review_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tagreement\x18\n \x01(\t\x12\x13\n\x0b\x63ontact_day\x18\x0b \x01(\t\x12\x15\n\rcontact_night\x18\x0c \x01(\t\x12.\n\nleave_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x13\x63opies_deleted_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1f\n\x17\x63ontributions_withdrawn\x18\x0f \x01(\x08\"\xb6\x01\n\x0bMemberToken\x12\x10\n\x08token_id\x18\x01 \x01(\x04\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\x05roles\x18\x04 \x03(\x0e\x32\x11.hashpact.v1.Role\x12\x11\n\tissued_by\x18\x05 \x01(\t\"h\n\x13\x43reateMemberRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12 \n\x05roles\x18\x03 \x03(\x0e\x32\x11.hashpact.v1.Role\x12\r\n\x05group\x18\x04 \x01(\t\"J\n\x14\x43reateMemberResponse\x12#\n\x06member\x18\x01 \x01(\x0b\x32\x13.hashpact.v1.Member\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"\"\n\x10GetMemberRequest\x12\x0e\n\x06member\x18\x01 \x01(\t\"G\n\x11GetMemberResponse\x12#\n\x06member\x18\x01 \x01(\x0b\x32\x13.hashpact.v1.Member\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"\xbb\x02\n\x12\x41mendMemberRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06member\x18\x02 \x01(\t\x12\x16\n\tagreement\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0b\x63ontact_day\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x1a\n\rcontact_night\x18\x05 \x01(\tH\x02\x88\x01\x01\x12\x34\n\x10next_review_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\tfour_eyes\x18\x07 \x01(\x08H\x03\x88\x01\x01\x12\'\n\x0cremove_roles\x18\x08 \x03(\x0e\x32\x11.hashpact.v1.RoleB\x0c\n\n_agreementB\x0e\n\x0c_contact_dayB\x10\n\x0e_contact_nightB\x0c\n\n_four_eyes\"I\n\x13\x41mendMemberResponse\x12#\n\x06member\x18\x01 \x01(\x0b\x32\x13.hashpact.v1.Member\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\";\n\x12ListMembersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"c\n\x13ListMembersResponse\x12$\n\x07members\x18\x01 \x03(\x0b\x32\x13.hashpact.v1.Member\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\":\n\x14SuspendMemberRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06member\x18\x02 \x01(\t\"K\n\x15SuspendMemberResponse\x12#\n\x06member\x18\x01 \x01(\x0b\x32\x13.hashpact.v1.Member\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"9\n\x13ResumeMemberRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06member\x18\x02 \x01(\t\"J\n\x14ResumeMemberResponse\x12#\n\x06member\x18\x01 \x01(\x0b\x32\x13.hashpact.v1.Member\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"v\n\x11IssueTokenRequest\x12\x0e\n\x06member\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\x05roles\x18\x03 \x03(\x0e\x32\x11.hashpact.v1.Role\"Z\n\x12IssueTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12&\n\x04info\x18\x02 \x01(\x0b\x32\x18.hashpact.v1.MemberToken\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"&\n\x12RevokeTokenRequest\x12\x10\n\x08token_id\x18\x01 \x01(\x04\"$\n\x13RevokeTokenResponse\x12\r\n\x05\x61s_of\x18\x01 \x01(\t*\x9a\x01\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_CHECK\x10\x01\x12\x12\n\x0eROLE_REPLICATE\x10\x02\x12\x13\n\x0fROLE_CONTRIBUTE\x10\x03\x12\x10\n\x0cROLE_APPROVE\x10\x04\x12\x0f\n\x0bROLE_REVIEW\x10\x05\x12\x10\n\x0cROLE_STEWARD\x10\x06\x12\x0e\n\nROLE_AUDIT\x10\x07*l\n\nMemberTier\x12\x1b\n\x17MEMBER_TIER_UNSPECIFIED\x10\x00\x12\x15\n\x11MEMBER_TIER_TRIAL\x10\x01\x12\x14\n\x10MEMBER_TIER_FULL\x10\x02\x12\x14\n\x10MEMBER_TIER_LEFT\x10\x03\x32\xa2\x05\n\rMemberService\x12S\n\x0c\x43reateMember\x12 .hashpact.v1.CreateMemberRequest\x1a!.hashpact.v1.CreateMemberResponse\x12P\n\x0bListMembers\x12\x1f.hashpact.v1.ListMembersRequest\x1a .hashpact.v1.ListMembersResponse\x12J\n\tGetMember\x12\x1d.hashpact.v1.GetMemberRequest\x1a\x1e.hashpact.v1.GetMemberResponse\x12P\n\x0b\x41mendMember\x12\x1f.hashpact.v1.AmendMemberRequest\x1a .hashpact.v1.AmendMemberResponse\x12V\n\rSuspendMember\x12!.hashpact.v1.SuspendMemberRequest\x1a\".hashpact.v1.SuspendMemberResponse\x12S\n\x0cResumeMember\x12 .hashpact.v1.ResumeMemberRequest\x1a!.hashpact.v1.ResumeMemberResponse\x12M\n\nIssueToken\x12\x1e.hashpact.v1.IssueTokenRequest\x1a\x1f.hashpact.v1.IssueTokenResponse\x12P\n\x0bRevokeToken\x12\x1f.hashpact.v1.RevokeTokenRequest\x1a .hashpact.v1.RevokeTokenResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hashpact.v1.member_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROLE']._serialized_start=1271
-  _globals['_ROLE']._serialized_end=1425
+  _globals['_ROLE']._serialized_start=2173
+  _globals['_ROLE']._serialized_end=2327
+  _globals['_MEMBERTIER']._serialized_start=2329
+  _globals['_MEMBERTIER']._serialized_end=2437
   _globals['_MEMBER']._serialized_start=83
-  _globals['_MEMBER']._serialized_end=264
-  _globals['_MEMBERTOKEN']._serialized_start=267
-  _globals['_MEMBERTOKEN']._serialized_end=396
-  _globals['_CREATEMEMBERREQUEST']._serialized_start=398
-  _globals['_CREATEMEMBERREQUEST']._serialized_end=502
-  _globals['_CREATEMEMBERRESPONSE']._serialized_start=504
-  _globals['_CREATEMEMBERRESPONSE']._serialized_end=578
-  _globals['_LISTMEMBERSREQUEST']._serialized_start=580
-  _globals['_LISTMEMBERSREQUEST']._serialized_end=639
-  _globals['_LISTMEMBERSRESPONSE']._serialized_start=641
-  _globals['_LISTMEMBERSRESPONSE']._serialized_end=740
-  _globals['_SUSPENDMEMBERREQUEST']._serialized_start=742
-  _globals['_SUSPENDMEMBERREQUEST']._serialized_end=800
-  _globals['_SUSPENDMEMBERRESPONSE']._serialized_start=802
-  _globals['_SUSPENDMEMBERRESPONSE']._serialized_end=877
-  _globals['_RESUMEMEMBERREQUEST']._serialized_start=879
-  _globals['_RESUMEMEMBERREQUEST']._serialized_end=936
-  _globals['_RESUMEMEMBERRESPONSE']._serialized_start=938
-  _globals['_RESUMEMEMBERRESPONSE']._serialized_end=1012
-  _globals['_ISSUETOKENREQUEST']._serialized_start=1014
-  _globals['_ISSUETOKENREQUEST']._serialized_end=1098
-  _globals['_ISSUETOKENRESPONSE']._serialized_start=1100
-  _globals['_ISSUETOKENRESPONSE']._serialized_end=1190
-  _globals['_REVOKETOKENREQUEST']._serialized_start=1192
-  _globals['_REVOKETOKENREQUEST']._serialized_end=1230
-  _globals['_REVOKETOKENRESPONSE']._serialized_start=1232
-  _globals['_REVOKETOKENRESPONSE']._serialized_end=1268
-  _globals['_MEMBERSERVICE']._serialized_start=1428
-  _globals['_MEMBERSERVICE']._serialized_end=1944
+  _globals['_MEMBER']._serialized_end=577
+  _globals['_MEMBERTOKEN']._serialized_start=580
+  _globals['_MEMBERTOKEN']._serialized_end=762
+  _globals['_CREATEMEMBERREQUEST']._serialized_start=764
+  _globals['_CREATEMEMBERREQUEST']._serialized_end=868
+  _globals['_CREATEMEMBERRESPONSE']._serialized_start=870
+  _globals['_CREATEMEMBERRESPONSE']._serialized_end=944
+  _globals['_GETMEMBERREQUEST']._serialized_start=946
+  _globals['_GETMEMBERREQUEST']._serialized_end=980
+  _globals['_GETMEMBERRESPONSE']._serialized_start=982
+  _globals['_GETMEMBERRESPONSE']._serialized_end=1053
+  _globals['_AMENDMEMBERREQUEST']._serialized_start=1056
+  _globals['_AMENDMEMBERREQUEST']._serialized_end=1371
+  _globals['_AMENDMEMBERRESPONSE']._serialized_start=1373
+  _globals['_AMENDMEMBERRESPONSE']._serialized_end=1446
+  _globals['_LISTMEMBERSREQUEST']._serialized_start=1448
+  _globals['_LISTMEMBERSREQUEST']._serialized_end=1507
+  _globals['_LISTMEMBERSRESPONSE']._serialized_start=1509
+  _globals['_LISTMEMBERSRESPONSE']._serialized_end=1608
+  _globals['_SUSPENDMEMBERREQUEST']._serialized_start=1610
+  _globals['_SUSPENDMEMBERREQUEST']._serialized_end=1668
+  _globals['_SUSPENDMEMBERRESPONSE']._serialized_start=1670
+  _globals['_SUSPENDMEMBERRESPONSE']._serialized_end=1745
+  _globals['_RESUMEMEMBERREQUEST']._serialized_start=1747
+  _globals['_RESUMEMEMBERREQUEST']._serialized_end=1804
+  _globals['_RESUMEMEMBERRESPONSE']._serialized_start=1806
+  _globals['_RESUMEMEMBERRESPONSE']._serialized_end=1880
+  _globals['_ISSUETOKENREQUEST']._serialized_start=1882
+  _globals['_ISSUETOKENREQUEST']._serialized_end=2000
+  _globals['_ISSUETOKENRESPONSE']._serialized_start=2002
+  _globals['_ISSUETOKENRESPONSE']._serialized_end=2092
+  _globals['_REVOKETOKENREQUEST']._serialized_start=2094
+  _globals['_REVOKETOKENREQUEST']._serialized_end=2132
+  _globals['_REVOKETOKENRESPONSE']._serialized_start=2134
+  _globals['_REVOKETOKENRESPONSE']._serialized_end=2170
+  _globals['_MEMBERSERVICE']._serialized_start=2440
+  _globals['_MEMBERSERVICE']._serialized_end=3114
 # @@protoc_insertion_point(module_scope)

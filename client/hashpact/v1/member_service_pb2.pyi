@@ -64,6 +64,34 @@ ROLE_AUDIT: Role.ValueType  # 7
 """Verify: read members and items, never a signal value."""
 Global___Role: _TypeAlias = Role  # noqa: Y015
 
+class _MemberTier:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MemberTierEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MemberTier.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MEMBER_TIER_UNSPECIFIED: _MemberTier.ValueType  # 0
+    """Never sent by a server."""
+    MEMBER_TIER_TRIAL: _MemberTier.ValueType  # 1
+    """Admitted by one steward: capped, and nobody is advised to act on its judgement."""
+    MEMBER_TIER_FULL: _MemberTier.ValueType  # 2
+    """Admitted by the operator of the data directory, or confirmed by two stewards."""
+    MEMBER_TIER_LEFT: _MemberTier.ValueType  # 3
+    """It left, for good. Its judgement counts for nothing."""
+
+class MemberTier(_MemberTier, metaclass=_MemberTierEnumTypeWrapper):
+    """How far the forum trusts a member."""
+
+MEMBER_TIER_UNSPECIFIED: MemberTier.ValueType  # 0
+"""Never sent by a server."""
+MEMBER_TIER_TRIAL: MemberTier.ValueType  # 1
+"""Admitted by one steward: capped, and nobody is advised to act on its judgement."""
+MEMBER_TIER_FULL: MemberTier.ValueType  # 2
+"""Admitted by the operator of the data directory, or confirmed by two stewards."""
+MEMBER_TIER_LEFT: MemberTier.ValueType  # 3
+"""It left, for good. Its judgement counts for nothing."""
+Global___MemberTier: _TypeAlias = MemberTier  # noqa: Y015
+
 @_typing.final
 class Member(_message.Message):
     """One member."""
@@ -76,12 +104,33 @@ class Member(_message.Message):
     SUSPENDED_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     TOKENS_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    FOUR_EYES_FIELD_NUMBER: _builtins.int
+    NEXT_REVIEW_TIME_FIELD_NUMBER: _builtins.int
+    AGREEMENT_FIELD_NUMBER: _builtins.int
+    CONTACT_DAY_FIELD_NUMBER: _builtins.int
+    CONTACT_NIGHT_FIELD_NUMBER: _builtins.int
+    LEAVE_TIME_FIELD_NUMBER: _builtins.int
+    COPIES_DELETED_TIME_FIELD_NUMBER: _builtins.int
+    CONTRIBUTIONS_WITHDRAWN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its unique name: 1 to 64 characters of `a-z 0-9 -`, starting with a letter or digit. Never changes, never reused."""
     group: _builtins.str
     """The corporate group it belongs to, of the same shape as a name. Members of one group count once when an item is corroborated."""
     suspended: _builtins.bool
     """True while it may not take part."""
+    tier: Global___MemberTier.ValueType
+    """How far it is trusted."""
+    four_eyes: _builtins.bool
+    """Whether its contributions wait for a colleague, whatever the forum's policy says."""
+    agreement: _builtins.str
+    """Version of the agreement that it signed; empty when not said, or redacted."""
+    contact_day: _builtins.str
+    """How a person there is reached by day. Told to stewards and the member itself."""
+    contact_night: _builtins.str
+    """The same by night."""
+    contributions_withdrawn: _builtins.bool
+    """Whether its contributions were withdrawn when it left. Else its items stay, as contributions that count as nobody's judgement."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[Global___Role.ValueType]:
         """Its rights, sorted."""
@@ -94,6 +143,18 @@ class Member(_message.Message):
     def tokens(self) -> _containers.RepeatedCompositeFieldContainer[Global___MemberToken]:
         """Its tokens that were not revoked, expired ones included, without the secrets."""
 
+    @_builtins.property
+    def next_review_time(self) -> _timestamp_pb2.Timestamp:
+        """When its record is to be looked at again; absent when that was not said."""
+
+    @_builtins.property
+    def leave_time(self) -> _timestamp_pb2.Timestamp:
+        """When it left; absent while it takes part."""
+
+    @_builtins.property
+    def copies_deleted_time(self) -> _timestamp_pb2.Timestamp:
+        """By when it attested that its copies of the list are deleted; absent when that was not said."""
+
     def __init__(
         self,
         *,
@@ -103,10 +164,19 @@ class Member(_message.Message):
         suspended: _builtins.bool = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         tokens: _abc.Iterable[Global___MemberToken] | None = ...,
+        tier: Global___MemberTier.ValueType = ...,
+        four_eyes: _builtins.bool = ...,
+        next_review_time: _timestamp_pb2.Timestamp | None = ...,
+        agreement: _builtins.str = ...,
+        contact_day: _builtins.str = ...,
+        contact_night: _builtins.str = ...,
+        leave_time: _timestamp_pb2.Timestamp | None = ...,
+        copies_deleted_time: _timestamp_pb2.Timestamp | None = ...,
+        contributions_withdrawn: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["copies_deleted_time", b"copies_deleted_time", "create_time", b"create_time", "leave_time", b"leave_time", "next_review_time", b"next_review_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "group", b"group", "name", b"name", "roles", b"roles", "suspended", b"suspended", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement", b"agreement", "contact_day", b"contact_day", "contact_night", b"contact_night", "contributions_withdrawn", b"contributions_withdrawn", "copies_deleted_time", b"copies_deleted_time", "create_time", b"create_time", "four_eyes", b"four_eyes", "group", b"group", "leave_time", b"leave_time", "name", b"name", "next_review_time", b"next_review_time", "roles", b"roles", "suspended", b"suspended", "tier", b"tier", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -121,8 +191,12 @@ class MemberToken(_message.Message):
     TOKEN_ID_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    ISSUED_BY_FIELD_NUMBER: _builtins.int
     token_id: _builtins.int
     """Its id: the sequence of the ledger entry that issued it."""
+    issued_by: _builtins.str
+    """Name of the member that issued it: the member itself, or a steward; empty for the operator of the data directory."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was issued."""
@@ -131,16 +205,22 @@ class MemberToken(_message.Message):
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """When it stops working; absent when it does not expire."""
 
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[Global___Role.ValueType]:
+        """The rights that it carries, sorted."""
+
     def __init__(
         self,
         *,
         token_id: _builtins.int = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
+        roles: _abc.Iterable[Global___Role.ValueType] | None = ...,
+        issued_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "token_id", b"token_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "issued_by", b"issued_by", "roles", b"roles", "token_id", b"token_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -209,6 +289,153 @@ class CreateMemberResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateMemberResponse: _TypeAlias = CreateMemberResponse  # noqa: Y015
+
+@_typing.final
+class GetMemberRequest(_message.Message):
+    """Asks for one member."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_FIELD_NUMBER: _builtins.int
+    member: _builtins.str
+    """Its name. Empty: the caller itself."""
+    def __init__(
+        self,
+        *,
+        member: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["member", b"member"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMemberRequest: _TypeAlias = GetMemberRequest  # noqa: Y015
+
+@_typing.final
+class GetMemberResponse(_message.Message):
+    """One member."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    as_of: _builtins.str
+    """Position in history that this answer reflects at least. Opaque."""
+    @_builtins.property
+    def member(self) -> Global___Member:
+        """The member."""
+
+    def __init__(
+        self,
+        *,
+        member: Global___Member | None = ...,
+        as_of: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["member", b"member"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "member", b"member"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMemberResponse: _TypeAlias = GetMemberResponse  # noqa: Y015
+
+@_typing.final
+class AmendMemberRequest(_message.Message):
+    """Changes a member's record. What is left out stays as it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    MEMBER_FIELD_NUMBER: _builtins.int
+    AGREEMENT_FIELD_NUMBER: _builtins.int
+    CONTACT_DAY_FIELD_NUMBER: _builtins.int
+    CONTACT_NIGHT_FIELD_NUMBER: _builtins.int
+    NEXT_REVIEW_TIME_FIELD_NUMBER: _builtins.int
+    FOUR_EYES_FIELD_NUMBER: _builtins.int
+    REMOVE_ROLES_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call idempotent. Optional."""
+    member: _builtins.str
+    """Name of the member."""
+    agreement: _builtins.str
+    """Version of the agreement that it signed: at most 64 printable characters."""
+    contact_day: _builtins.str
+    """How a person there is reached by day: at most 200 printable characters."""
+    contact_night: _builtins.str
+    """The same by night."""
+    four_eyes: _builtins.bool
+    """True: its contributions wait for a colleague from now on."""
+    @_builtins.property
+    def next_review_time(self) -> _timestamp_pb2.Timestamp:
+        """When its record is to be looked at again."""
+
+    @_builtins.property
+    def remove_roles(self) -> _containers.RepeatedScalarFieldContainer[Global___Role.ValueType]:
+        """Rights that it has no longer."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        member: _builtins.str = ...,
+        agreement: _builtins.str | None = ...,
+        contact_day: _builtins.str | None = ...,
+        contact_night: _builtins.str | None = ...,
+        next_review_time: _timestamp_pb2.Timestamp | None = ...,
+        four_eyes: _builtins.bool | None = ...,
+        remove_roles: _abc.Iterable[Global___Role.ValueType] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_agreement", b"_agreement", "_contact_day", b"_contact_day", "_contact_night", b"_contact_night", "_four_eyes", b"_four_eyes", "agreement", b"agreement", "contact_day", b"contact_day", "contact_night", b"contact_night", "four_eyes", b"four_eyes", "next_review_time", b"next_review_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_agreement", b"_agreement", "_contact_day", b"_contact_day", "_contact_night", b"_contact_night", "_four_eyes", b"_four_eyes", "agreement", b"agreement", "contact_day", b"contact_day", "contact_night", b"contact_night", "four_eyes", b"four_eyes", "member", b"member", "next_review_time", b"next_review_time", "remove_roles", b"remove_roles", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__agreement: _TypeAlias = _typing.Literal["agreement"]  # noqa: Y015
+    _WhichOneofArgType__agreement: _TypeAlias = _typing.Literal["_agreement", b"_agreement"]  # noqa: Y015
+    _WhichOneofReturnType__contact_day: _TypeAlias = _typing.Literal["contact_day"]  # noqa: Y015
+    _WhichOneofArgType__contact_day: _TypeAlias = _typing.Literal["_contact_day", b"_contact_day"]  # noqa: Y015
+    _WhichOneofReturnType__contact_night: _TypeAlias = _typing.Literal["contact_night"]  # noqa: Y015
+    _WhichOneofArgType__contact_night: _TypeAlias = _typing.Literal["_contact_night", b"_contact_night"]  # noqa: Y015
+    _WhichOneofReturnType__four_eyes: _TypeAlias = _typing.Literal["four_eyes"]  # noqa: Y015
+    _WhichOneofArgType__four_eyes: _TypeAlias = _typing.Literal["_four_eyes", b"_four_eyes"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__agreement) -> _WhichOneofReturnType__agreement | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__contact_day) -> _WhichOneofReturnType__contact_day | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__contact_night) -> _WhichOneofReturnType__contact_night | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__four_eyes) -> _WhichOneofReturnType__four_eyes | None: ...
+
+Global___AmendMemberRequest: _TypeAlias = AmendMemberRequest  # noqa: Y015
+
+@_typing.final
+class AmendMemberResponse(_message.Message):
+    """The member's record was changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    as_of: _builtins.str
+    """Token of the state after this write. Opaque."""
+    @_builtins.property
+    def member(self) -> Global___Member:
+        """The member."""
+
+    def __init__(
+        self,
+        *,
+        member: Global___Member | None = ...,
+        as_of: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["member", b"member"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "member", b"member"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AmendMemberResponse: _TypeAlias = AmendMemberResponse  # noqa: Y015
 
 @_typing.final
 class ListMembersRequest(_message.Message):
@@ -384,21 +611,27 @@ class IssueTokenRequest(_message.Message):
 
     MEMBER_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
     member: _builtins.str
     """Name of the member. Empty: the caller itself."""
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When it should stop working. Absent: it does not expire."""
+        """When it should stop working. Absent: when the token in the call does; for another member's: never."""
+
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[Global___Role.ValueType]:
+        """The rights that it should carry. None: those of the token in the call; for another member's: all that the member has."""
 
     def __init__(
         self,
         *,
         member: _builtins.str = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
+        roles: _abc.Iterable[Global___Role.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "member", b"member"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "member", b"member", "roles", b"roles"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

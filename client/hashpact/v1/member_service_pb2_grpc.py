@@ -30,7 +30,12 @@ class MemberServiceStub(object):
 
     A call is made by a member, with a token in the metadata key `authorization`, as `Bearer <token>`. A token is random,
     shown once, and stored as a hash. Every right is apart: `steward` governs members and withdraws items, and
-    neither looks up nor contributes.
+    neither looks up nor contributes. A token may carry fewer rights than its member has.
+
+    A member that a steward admits is on *trial*: what it writes in a day is capped (`trial_items_per_day`, `trial_writes_per_day` of the
+    policy; over it, `RESOURCE_EXHAUSTED` / `TRIAL_QUOTA`), nobody is advised to act on its judgement, and it neither seconds motions nor resolves
+    disputes. Two stewards confirm it (`StewardService`, `confirm_member`); it is then a *full* member, as one that the operator of the data
+    directory admitted. What widens what a member may do, and its leaving, is a motion of two stewards as well.
 
     Every write takes effect for calls that start after its acknowledgement. `request_id` works as in ContributionService;
     `IssueToken` takes none, since a token is never shown again, and `RevokeToken` needs none. Besides the errors that it
@@ -53,6 +58,16 @@ class MemberServiceStub(object):
                 '/hashpact.v1.MemberService/ListMembers',
                 request_serializer=hashpact_dot_v1_dot_member__service__pb2.ListMembersRequest.SerializeToString,
                 response_deserializer=hashpact_dot_v1_dot_member__service__pb2.ListMembersResponse.FromString,
+                _registered_method=True)
+        self.GetMember = channel.unary_unary(
+                '/hashpact.v1.MemberService/GetMember',
+                request_serializer=hashpact_dot_v1_dot_member__service__pb2.GetMemberRequest.SerializeToString,
+                response_deserializer=hashpact_dot_v1_dot_member__service__pb2.GetMemberResponse.FromString,
+                _registered_method=True)
+        self.AmendMember = channel.unary_unary(
+                '/hashpact.v1.MemberService/AmendMember',
+                request_serializer=hashpact_dot_v1_dot_member__service__pb2.AmendMemberRequest.SerializeToString,
+                response_deserializer=hashpact_dot_v1_dot_member__service__pb2.AmendMemberResponse.FromString,
                 _registered_method=True)
         self.SuspendMember = channel.unary_unary(
                 '/hashpact.v1.MemberService/SuspendMember',
@@ -81,7 +96,12 @@ class MemberServiceServicer(object):
 
     A call is made by a member, with a token in the metadata key `authorization`, as `Bearer <token>`. A token is random,
     shown once, and stored as a hash. Every right is apart: `steward` governs members and withdraws items, and
-    neither looks up nor contributes.
+    neither looks up nor contributes. A token may carry fewer rights than its member has.
+
+    A member that a steward admits is on *trial*: what it writes in a day is capped (`trial_items_per_day`, `trial_writes_per_day` of the
+    policy; over it, `RESOURCE_EXHAUSTED` / `TRIAL_QUOTA`), nobody is advised to act on its judgement, and it neither seconds motions nor resolves
+    disputes. Two stewards confirm it (`StewardService`, `confirm_member`); it is then a *full* member, as one that the operator of the data
+    directory admitted. What widens what a member may do, and its leaving, is a motion of two stewards as well.
 
     Every write takes effect for calls that start after its acknowledgement. `request_id` works as in ContributionService;
     `IssueToken` takes none, since a token is never shown again, and `RevokeToken` needs none. Besides the errors that it
@@ -113,6 +133,36 @@ class MemberServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetMember(self, request, context):
+        """Returns one member, with its record. How its people are reached is told to stewards and to the member itself.
+
+        Roles: `steward`, `audit` for any member; every member for itself (leave `member` empty).
+
+        Errors:
+        * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
+        * `PERMISSION_DENIED` / `ROLE_MISSING`: it is another member, and the caller is neither steward nor auditor.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AmendMember(self, request, context):
+        """Changes a member's record in what one steward may change: how its people are reached, its agreement, when it is looked at again,
+        fewer rights, four eyes. What widens (its group, more rights, four eyes no more, its tier) is a motion.
+
+        Roles: `steward`.
+
+        Errors:
+        * `INVALID_ARGUMENT` / `FIELD_INVALID`: a text of another shape, a right that does not exist, or none left.
+        * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
+        * `FAILED_PRECONDITION` / `TWO_STEWARDS_NEEDED`: four eyes would end.
+        * `FAILED_PRECONDITION` / `LAST_STEWARD`: it would be one no more.
+        * `FAILED_PRECONDITION` / `MEMBER_LEFT`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SuspendMember(self, request, context):
         """Suspends a member: from the acknowledgement on, every call of it is refused with `MEMBER_SUSPENDED`. What it
         contributed stays. Suspending a suspended member succeeds and changes nothing.
@@ -132,22 +182,29 @@ class MemberServiceServicer(object):
 
         Roles: `steward`.
 
-        Errors: `NOT_FOUND` / `MEMBER_NOT_FOUND`.
+        Errors:
+        * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
+        * `FAILED_PRECONDITION` / `MEMBER_LEFT`: it left for good.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def IssueToken(self, request, context):
-        """Issues one more token for a member. The token is in this answer and nowhere else.
+        """Issues one more token for a member. The token is in this answer and nowhere else. A token that a member makes for itself carries no
+        right that the token in the call does not carry, and stops working when that one does, at the latest.
 
         Roles: `steward` for any member; every member for itself (leave `member` empty).
 
         Errors:
         * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
         * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: the member has `member_tokens_max` live tokens.
-        * `INVALID_ARGUMENT` / `FIELD_INVALID`: an expiry in the past.
-        * `PERMISSION_DENIED` / `ROLE_MISSING`: it is for another member, and the caller is no steward.
+        * `INVALID_ARGUMENT` / `FIELD_INVALID`: an expiry in the past or after that of the token in the call; a right that the member does not have.
+        * `PERMISSION_DENIED` / `ROLE_MISSING`: it is for another member, and the caller is no steward; or it would carry a right that the
+        token in the call does not.
+        * `FAILED_PRECONDITION` / `TWO_STEWARDS_NEEDED`: it is for another member that is full, and the forum has another full steward: no
+        steward alone may speak with that member's voice. It makes its own, or the operator of the data directory gives it one.
+        * `FAILED_PRECONDITION` / `MEMBER_LEFT`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -160,7 +217,8 @@ class MemberServiceServicer(object):
 
         Errors:
         * `NOT_FOUND` / `TOKEN_NOT_FOUND`.
-        * `PERMISSION_DENIED` / `ROLE_MISSING`: it is another member's token, and the caller is no steward.
+        * `PERMISSION_DENIED` / `ROLE_MISSING`: it is another member's token, and the caller is no steward; or it carries a right that the
+        token in the call does not.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -178,6 +236,16 @@ def add_MemberServiceServicer_to_server(servicer, server):
                     servicer.ListMembers,
                     request_deserializer=hashpact_dot_v1_dot_member__service__pb2.ListMembersRequest.FromString,
                     response_serializer=hashpact_dot_v1_dot_member__service__pb2.ListMembersResponse.SerializeToString,
+            ),
+            'GetMember': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMember,
+                    request_deserializer=hashpact_dot_v1_dot_member__service__pb2.GetMemberRequest.FromString,
+                    response_serializer=hashpact_dot_v1_dot_member__service__pb2.GetMemberResponse.SerializeToString,
+            ),
+            'AmendMember': grpc.unary_unary_rpc_method_handler(
+                    servicer.AmendMember,
+                    request_deserializer=hashpact_dot_v1_dot_member__service__pb2.AmendMemberRequest.FromString,
+                    response_serializer=hashpact_dot_v1_dot_member__service__pb2.AmendMemberResponse.SerializeToString,
             ),
             'SuspendMember': grpc.unary_unary_rpc_method_handler(
                     servicer.SuspendMember,
@@ -212,7 +280,12 @@ class MemberService(object):
 
     A call is made by a member, with a token in the metadata key `authorization`, as `Bearer <token>`. A token is random,
     shown once, and stored as a hash. Every right is apart: `steward` governs members and withdraws items, and
-    neither looks up nor contributes.
+    neither looks up nor contributes. A token may carry fewer rights than its member has.
+
+    A member that a steward admits is on *trial*: what it writes in a day is capped (`trial_items_per_day`, `trial_writes_per_day` of the
+    policy; over it, `RESOURCE_EXHAUSTED` / `TRIAL_QUOTA`), nobody is advised to act on its judgement, and it neither seconds motions nor resolves
+    disputes. Two stewards confirm it (`StewardService`, `confirm_member`); it is then a *full* member, as one that the operator of the data
+    directory admitted. What widens what a member may do, and its leaving, is a motion of two stewards as well.
 
     Every write takes effect for calls that start after its acknowledgement. `request_id` works as in ContributionService;
     `IssueToken` takes none, since a token is never shown again, and `RevokeToken` needs none. Besides the errors that it
@@ -264,6 +337,60 @@ class MemberService(object):
             '/hashpact.v1.MemberService/ListMembers',
             hashpact_dot_v1_dot_member__service__pb2.ListMembersRequest.SerializeToString,
             hashpact_dot_v1_dot_member__service__pb2.ListMembersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMember(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hashpact.v1.MemberService/GetMember',
+            hashpact_dot_v1_dot_member__service__pb2.GetMemberRequest.SerializeToString,
+            hashpact_dot_v1_dot_member__service__pb2.GetMemberResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AmendMember(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hashpact.v1.MemberService/AmendMember',
+            hashpact_dot_v1_dot_member__service__pb2.AmendMemberRequest.SerializeToString,
+            hashpact_dot_v1_dot_member__service__pb2.AmendMemberResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -31,7 +31,12 @@ class MemberServiceStub:
 
     A call is made by a member, with a token in the metadata key `authorization`, as `Bearer <token>`. A token is random,
     shown once, and stored as a hash. Every right is apart: `steward` governs members and withdraws items, and
-    neither looks up nor contributes.
+    neither looks up nor contributes. A token may carry fewer rights than its member has.
+
+    A member that a steward admits is on *trial*: what it writes in a day is capped (`trial_items_per_day`, `trial_writes_per_day` of the
+    policy; over it, `RESOURCE_EXHAUSTED` / `TRIAL_QUOTA`), nobody is advised to act on its judgement, and it neither seconds motions nor resolves
+    disputes. Two stewards confirm it (`StewardService`, `confirm_member`); it is then a *full* member, as one that the operator of the data
+    directory admitted. What widens what a member may do, and its leaving, is a motion of two stewards as well.
 
     Every write takes effect for calls that start after its acknowledgement. `request_id` works as in ContributionService;
     `IssueToken` takes none, since a token is never shown again, and `RevokeToken` needs none. Besides the errors that it
@@ -59,6 +64,28 @@ class MemberServiceStub:
 
     Errors: `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`.
     """
+    GetMember: _grpc.UnaryUnaryMultiCallable[_member_service_pb2.GetMemberRequest, _member_service_pb2.GetMemberResponse]
+    """Returns one member, with its record. How its people are reached is told to stewards and to the member itself.
+
+    Roles: `steward`, `audit` for any member; every member for itself (leave `member` empty).
+
+    Errors:
+     * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
+     * `PERMISSION_DENIED` / `ROLE_MISSING`: it is another member, and the caller is neither steward nor auditor.
+    """
+    AmendMember: _grpc.UnaryUnaryMultiCallable[_member_service_pb2.AmendMemberRequest, _member_service_pb2.AmendMemberResponse]
+    """Changes a member's record in what one steward may change: how its people are reached, its agreement, when it is looked at again,
+    fewer rights, four eyes. What widens (its group, more rights, four eyes no more, its tier) is a motion.
+
+    Roles: `steward`.
+
+    Errors:
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: a text of another shape, a right that does not exist, or none left.
+     * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
+     * `FAILED_PRECONDITION` / `TWO_STEWARDS_NEEDED`: four eyes would end.
+     * `FAILED_PRECONDITION` / `LAST_STEWARD`: it would be one no more.
+     * `FAILED_PRECONDITION` / `MEMBER_LEFT`.
+    """
     SuspendMember: _grpc.UnaryUnaryMultiCallable[_member_service_pb2.SuspendMemberRequest, _member_service_pb2.SuspendMemberResponse]
     """Suspends a member: from the acknowledgement on, every call of it is refused with `MEMBER_SUSPENDED`. What it
     contributed stays. Suspending a suspended member succeeds and changes nothing.
@@ -74,18 +101,25 @@ class MemberServiceStub:
 
     Roles: `steward`.
 
-    Errors: `NOT_FOUND` / `MEMBER_NOT_FOUND`.
+    Errors:
+     * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
+     * `FAILED_PRECONDITION` / `MEMBER_LEFT`: it left for good.
     """
     IssueToken: _grpc.UnaryUnaryMultiCallable[_member_service_pb2.IssueTokenRequest, _member_service_pb2.IssueTokenResponse]
-    """Issues one more token for a member. The token is in this answer and nowhere else.
+    """Issues one more token for a member. The token is in this answer and nowhere else. A token that a member makes for itself carries no
+    right that the token in the call does not carry, and stops working when that one does, at the latest.
 
     Roles: `steward` for any member; every member for itself (leave `member` empty).
 
     Errors:
      * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
      * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: the member has `member_tokens_max` live tokens.
-     * `INVALID_ARGUMENT` / `FIELD_INVALID`: an expiry in the past.
-     * `PERMISSION_DENIED` / `ROLE_MISSING`: it is for another member, and the caller is no steward.
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: an expiry in the past or after that of the token in the call; a right that the member does not have.
+     * `PERMISSION_DENIED` / `ROLE_MISSING`: it is for another member, and the caller is no steward; or it would carry a right that the
+       token in the call does not.
+     * `FAILED_PRECONDITION` / `TWO_STEWARDS_NEEDED`: it is for another member that is full, and the forum has another full steward: no
+       steward alone may speak with that member's voice. It makes its own, or the operator of the data directory gives it one.
+     * `FAILED_PRECONDITION` / `MEMBER_LEFT`.
     """
     RevokeToken: _grpc.UnaryUnaryMultiCallable[_member_service_pb2.RevokeTokenRequest, _member_service_pb2.RevokeTokenResponse]
     """Revokes a token at once. Revoking a revoked token succeeds and changes nothing.
@@ -94,7 +128,8 @@ class MemberServiceStub:
 
     Errors:
      * `NOT_FOUND` / `TOKEN_NOT_FOUND`.
-     * `PERMISSION_DENIED` / `ROLE_MISSING`: it is another member's token, and the caller is no steward.
+     * `PERMISSION_DENIED` / `ROLE_MISSING`: it is another member's token, and the caller is no steward; or it carries a right that the
+       token in the call does not.
     """
 
 @_typing.type_check_only
@@ -103,7 +138,12 @@ class MemberServiceAsyncStub(MemberServiceStub):
 
     A call is made by a member, with a token in the metadata key `authorization`, as `Bearer <token>`. A token is random,
     shown once, and stored as a hash. Every right is apart: `steward` governs members and withdraws items, and
-    neither looks up nor contributes.
+    neither looks up nor contributes. A token may carry fewer rights than its member has.
+
+    A member that a steward admits is on *trial*: what it writes in a day is capped (`trial_items_per_day`, `trial_writes_per_day` of the
+    policy; over it, `RESOURCE_EXHAUSTED` / `TRIAL_QUOTA`), nobody is advised to act on its judgement, and it neither seconds motions nor resolves
+    disputes. Two stewards confirm it (`StewardService`, `confirm_member`); it is then a *full* member, as one that the operator of the data
+    directory admitted. What widens what a member may do, and its leaving, is a motion of two stewards as well.
 
     Every write takes effect for calls that start after its acknowledgement. `request_id` works as in ContributionService;
     `IssueToken` takes none, since a token is never shown again, and `RevokeToken` needs none. Besides the errors that it
@@ -128,6 +168,28 @@ class MemberServiceAsyncStub(MemberServiceStub):
 
     Errors: `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`.
     """
+    GetMember: _aio.UnaryUnaryMultiCallable[_member_service_pb2.GetMemberRequest, _member_service_pb2.GetMemberResponse]  # type: ignore[assignment]
+    """Returns one member, with its record. How its people are reached is told to stewards and to the member itself.
+
+    Roles: `steward`, `audit` for any member; every member for itself (leave `member` empty).
+
+    Errors:
+     * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
+     * `PERMISSION_DENIED` / `ROLE_MISSING`: it is another member, and the caller is neither steward nor auditor.
+    """
+    AmendMember: _aio.UnaryUnaryMultiCallable[_member_service_pb2.AmendMemberRequest, _member_service_pb2.AmendMemberResponse]  # type: ignore[assignment]
+    """Changes a member's record in what one steward may change: how its people are reached, its agreement, when it is looked at again,
+    fewer rights, four eyes. What widens (its group, more rights, four eyes no more, its tier) is a motion.
+
+    Roles: `steward`.
+
+    Errors:
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: a text of another shape, a right that does not exist, or none left.
+     * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
+     * `FAILED_PRECONDITION` / `TWO_STEWARDS_NEEDED`: four eyes would end.
+     * `FAILED_PRECONDITION` / `LAST_STEWARD`: it would be one no more.
+     * `FAILED_PRECONDITION` / `MEMBER_LEFT`.
+    """
     SuspendMember: _aio.UnaryUnaryMultiCallable[_member_service_pb2.SuspendMemberRequest, _member_service_pb2.SuspendMemberResponse]  # type: ignore[assignment]
     """Suspends a member: from the acknowledgement on, every call of it is refused with `MEMBER_SUSPENDED`. What it
     contributed stays. Suspending a suspended member succeeds and changes nothing.
@@ -143,18 +205,25 @@ class MemberServiceAsyncStub(MemberServiceStub):
 
     Roles: `steward`.
 
-    Errors: `NOT_FOUND` / `MEMBER_NOT_FOUND`.
+    Errors:
+     * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
+     * `FAILED_PRECONDITION` / `MEMBER_LEFT`: it left for good.
     """
     IssueToken: _aio.UnaryUnaryMultiCallable[_member_service_pb2.IssueTokenRequest, _member_service_pb2.IssueTokenResponse]  # type: ignore[assignment]
-    """Issues one more token for a member. The token is in this answer and nowhere else.
+    """Issues one more token for a member. The token is in this answer and nowhere else. A token that a member makes for itself carries no
+    right that the token in the call does not carry, and stops working when that one does, at the latest.
 
     Roles: `steward` for any member; every member for itself (leave `member` empty).
 
     Errors:
      * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
      * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: the member has `member_tokens_max` live tokens.
-     * `INVALID_ARGUMENT` / `FIELD_INVALID`: an expiry in the past.
-     * `PERMISSION_DENIED` / `ROLE_MISSING`: it is for another member, and the caller is no steward.
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: an expiry in the past or after that of the token in the call; a right that the member does not have.
+     * `PERMISSION_DENIED` / `ROLE_MISSING`: it is for another member, and the caller is no steward; or it would carry a right that the
+       token in the call does not.
+     * `FAILED_PRECONDITION` / `TWO_STEWARDS_NEEDED`: it is for another member that is full, and the forum has another full steward: no
+       steward alone may speak with that member's voice. It makes its own, or the operator of the data directory gives it one.
+     * `FAILED_PRECONDITION` / `MEMBER_LEFT`.
     """
     RevokeToken: _aio.UnaryUnaryMultiCallable[_member_service_pb2.RevokeTokenRequest, _member_service_pb2.RevokeTokenResponse]  # type: ignore[assignment]
     """Revokes a token at once. Revoking a revoked token succeeds and changes nothing.
@@ -163,7 +232,8 @@ class MemberServiceAsyncStub(MemberServiceStub):
 
     Errors:
      * `NOT_FOUND` / `TOKEN_NOT_FOUND`.
-     * `PERMISSION_DENIED` / `ROLE_MISSING`: it is another member's token, and the caller is no steward.
+     * `PERMISSION_DENIED` / `ROLE_MISSING`: it is another member's token, and the caller is no steward; or it carries a right that the
+       token in the call does not.
     """
 
 class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -171,7 +241,12 @@ class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
 
     A call is made by a member, with a token in the metadata key `authorization`, as `Bearer <token>`. A token is random,
     shown once, and stored as a hash. Every right is apart: `steward` governs members and withdraws items, and
-    neither looks up nor contributes.
+    neither looks up nor contributes. A token may carry fewer rights than its member has.
+
+    A member that a steward admits is on *trial*: what it writes in a day is capped (`trial_items_per_day`, `trial_writes_per_day` of the
+    policy; over it, `RESOURCE_EXHAUSTED` / `TRIAL_QUOTA`), nobody is advised to act on its judgement, and it neither seconds motions nor resolves
+    disputes. Two stewards confirm it (`StewardService`, `confirm_member`); it is then a *full* member, as one that the operator of the data
+    directory admitted. What widens what a member may do, and its leaving, is a motion of two stewards as well.
 
     Every write takes effect for calls that start after its acknowledgement. `request_id` works as in ContributionService;
     `IssueToken` takes none, since a token is never shown again, and `RevokeToken` needs none. Besides the errors that it
@@ -208,6 +283,40 @@ class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def GetMember(
+        self,
+        request: _member_service_pb2.GetMemberRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_member_service_pb2.GetMemberResponse, _abc.Awaitable[_member_service_pb2.GetMemberResponse]]:
+        """Returns one member, with its record. How its people are reached is told to stewards and to the member itself.
+
+        Roles: `steward`, `audit` for any member; every member for itself (leave `member` empty).
+
+        Errors:
+         * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
+         * `PERMISSION_DENIED` / `ROLE_MISSING`: it is another member, and the caller is neither steward nor auditor.
+        """
+
+    @_abc_1.abstractmethod
+    def AmendMember(
+        self,
+        request: _member_service_pb2.AmendMemberRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_member_service_pb2.AmendMemberResponse, _abc.Awaitable[_member_service_pb2.AmendMemberResponse]]:
+        """Changes a member's record in what one steward may change: how its people are reached, its agreement, when it is looked at again,
+        fewer rights, four eyes. What widens (its group, more rights, four eyes no more, its tier) is a motion.
+
+        Roles: `steward`.
+
+        Errors:
+         * `INVALID_ARGUMENT` / `FIELD_INVALID`: a text of another shape, a right that does not exist, or none left.
+         * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
+         * `FAILED_PRECONDITION` / `TWO_STEWARDS_NEEDED`: four eyes would end.
+         * `FAILED_PRECONDITION` / `LAST_STEWARD`: it would be one no more.
+         * `FAILED_PRECONDITION` / `MEMBER_LEFT`.
+        """
+
+    @_abc_1.abstractmethod
     def SuspendMember(
         self,
         request: _member_service_pb2.SuspendMemberRequest,
@@ -233,7 +342,9 @@ class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Roles: `steward`.
 
-        Errors: `NOT_FOUND` / `MEMBER_NOT_FOUND`.
+        Errors:
+         * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
+         * `FAILED_PRECONDITION` / `MEMBER_LEFT`: it left for good.
         """
 
     @_abc_1.abstractmethod
@@ -242,15 +353,20 @@ class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _member_service_pb2.IssueTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_member_service_pb2.IssueTokenResponse, _abc.Awaitable[_member_service_pb2.IssueTokenResponse]]:
-        """Issues one more token for a member. The token is in this answer and nowhere else.
+        """Issues one more token for a member. The token is in this answer and nowhere else. A token that a member makes for itself carries no
+        right that the token in the call does not carry, and stops working when that one does, at the latest.
 
         Roles: `steward` for any member; every member for itself (leave `member` empty).
 
         Errors:
          * `NOT_FOUND` / `MEMBER_NOT_FOUND`.
          * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: the member has `member_tokens_max` live tokens.
-         * `INVALID_ARGUMENT` / `FIELD_INVALID`: an expiry in the past.
-         * `PERMISSION_DENIED` / `ROLE_MISSING`: it is for another member, and the caller is no steward.
+         * `INVALID_ARGUMENT` / `FIELD_INVALID`: an expiry in the past or after that of the token in the call; a right that the member does not have.
+         * `PERMISSION_DENIED` / `ROLE_MISSING`: it is for another member, and the caller is no steward; or it would carry a right that the
+           token in the call does not.
+         * `FAILED_PRECONDITION` / `TWO_STEWARDS_NEEDED`: it is for another member that is full, and the forum has another full steward: no
+           steward alone may speak with that member's voice. It makes its own, or the operator of the data directory gives it one.
+         * `FAILED_PRECONDITION` / `MEMBER_LEFT`.
         """
 
     @_abc_1.abstractmethod
@@ -265,7 +381,8 @@ class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
          * `NOT_FOUND` / `TOKEN_NOT_FOUND`.
-         * `PERMISSION_DENIED` / `ROLE_MISSING`: it is another member's token, and the caller is no steward.
+         * `PERMISSION_DENIED` / `ROLE_MISSING`: it is another member's token, and the caller is no steward; or it carries a right that the
+           token in the call does not.
         """
 
 def add_MemberServiceServicer_to_server(servicer: MemberServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -324,7 +324,9 @@ class StewardAct(_message.Message):
 
     @_typing.final
     class ConfirmMember(_message.Message):
-        """Makes a member on trial a full one. Refused with `MEMBER_NOT_FOUND`."""
+        """Makes a member on trial a full one. Refused with `MEMBER_NOT_FOUND`, `MEMBER_LEFT`; with `FIELD_INVALID` when it is a full member, or has
+        a token that a steward handed over (let it make its own and revoke that one), since whoever did could speak with its voice.
+        """
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -344,17 +346,25 @@ class StewardAct(_message.Message):
 
     @_typing.final
     class AmendMember(_message.Message):
-        """Changes what of a member's record decides whether it is independent of others. Refused with `MEMBER_NOT_FOUND`."""
+        """Changes what of a member's record decides how it counts. What one steward may change alone: `MemberService.AmendMember`. Refused with
+        `MEMBER_NOT_FOUND`, `MEMBER_LEFT`, `LAST_STEWARD`. Where items stand is decided anew when somebody next speaks about them.
+        """
 
         DESCRIPTOR: _descriptor.Descriptor
 
         MEMBER_FIELD_NUMBER: _builtins.int
         GROUP_FIELD_NUMBER: _builtins.int
         ROLES_FIELD_NUMBER: _builtins.int
+        FOUR_EYES_FIELD_NUMBER: _builtins.int
+        ON_TRIAL_FIELD_NUMBER: _builtins.int
         member: _builtins.str
         """Name of the member."""
         group: _builtins.str
         """Its corporate group; empty: as it is."""
+        four_eyes: _builtins.bool
+        """Whether its contributions wait for a colleague, whatever the policy says; absent: as it is."""
+        on_trial: _builtins.bool
+        """True: it is on trial from now on."""
         @_builtins.property
         def roles(self) -> _containers.RepeatedScalarFieldContainer[_member_service_pb2.Role.ValueType]:
             """Its rights; none: as they are."""
@@ -365,16 +375,22 @@ class StewardAct(_message.Message):
             member: _builtins.str = ...,
             group: _builtins.str = ...,
             roles: _abc.Iterable[_member_service_pb2.Role.ValueType] | None = ...,
+            four_eyes: _builtins.bool | None = ...,
+            on_trial: _builtins.bool = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["_four_eyes", b"_four_eyes", "four_eyes", b"four_eyes"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "member", b"member", "roles", b"roles"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["_four_eyes", b"_four_eyes", "four_eyes", b"four_eyes", "group", b"group", "member", b"member", "on_trial", b"on_trial", "roles", b"roles"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
+        _WhichOneofReturnType__four_eyes: _TypeAlias = _typing.Literal["four_eyes"]  # noqa: Y015
+        _WhichOneofArgType__four_eyes: _TypeAlias = _typing.Literal["_four_eyes", b"_four_eyes"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__four_eyes) -> _WhichOneofReturnType__four_eyes | None: ...
 
     @_typing.final
     class DismissMember(_message.Message):
-        """Lets a member leave. Refused with `MEMBER_NOT_FOUND`, `LAST_STEWARD`."""
+        """Lets a member leave, for good: its tokens end, and its judgement counts for nothing. Refused with `MEMBER_NOT_FOUND`, `MEMBER_LEFT`,
+        `LAST_STEWARD`.
+        """
 
         DESCRIPTOR: _descriptor.Descriptor
 

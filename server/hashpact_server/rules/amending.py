@@ -22,6 +22,7 @@ from hashpact_server.rules.statements import (
     standing_statement,
     unsaid_signals,
 )
+from hashpact_server.rules.trials import check_contributions
 from hashpact_server.scene import Scene
 
 
@@ -57,7 +58,8 @@ def amend(
     """Give the member's word on an item other labels and more signals; record nothing when that changes nothing.
 
     Raises:
-        Refusal: ITEM_NOT_FOUND, ITEM_CLOSED, NOT_CONTRIBUTOR, SIGNAL_TAKEN, SIGNAL_BENIGN; nothing was written.
+        Refusal: ITEM_NOT_FOUND, ITEM_CLOSED, NOT_CONTRIBUTOR, SIGNAL_TAKEN, SIGNAL_BENIGN, TRIAL_QUOTA; nothing was
+            written.
     """
     open_item(scene, item)
     check_known(labels, taxonomy_of(scene))
@@ -77,5 +79,6 @@ def amend(
     added = unsaid_signals(scene, mine, stated_signals(sightings, item), before.attestation, before.attestation)
     said = Statement(before.attestation, labels or before.labels)
     if added or said != before:
+        check_contributions(scene, member)
         others = [row for row in rows if row.pseudonym != member]
         record_statement(scene, Kind.CONTRIBUTION_AMENDED, member, item, said, signals=added, others=others)

@@ -43,6 +43,7 @@ from hashpact_server.rules.statements import (
     standing_statement,
     unsaid_signals,
 )
+from hashpact_server.rules.trials import check_contributions
 from hashpact_server.scene import Scene
 from hashpact_server.state.rows import ContributionRow
 
@@ -92,6 +93,7 @@ def _decide(scene: Scene, member: bytes, claim: Claim, limits: Limits, hint: Nei
     try:
         check_time(claim.attestation, scene.now_ms)
         check_known(claim.labels, taxonomy_of(scene))
+        check_contributions(scene, member)
         outcome = (_attach if claim.attach_to else _identify)(scene, member, claim, sightings, limits)
     except Refusal as refusal:
         # Rules refuse before they record: what is refused here has left nothing behind.

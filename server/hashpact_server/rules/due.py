@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from hashpact_server.rules import challenges, disputes, expiring, incidents, motions, rollback, rulebook
+from hashpact_server.rules import challenges, disputes, expiring, four_eyes, incidents, motions, rollback
 from hashpact_server.rules.duties import Duty, Rule
 from hashpact_server.state.tables import Due
 
@@ -14,6 +15,7 @@ DUE_RULES: Final[Mapping[Due, Rule]] = MappingProxyType(
     {
         Due.MOTION: motions.lapse,
         Due.RULEBOOK: rulebook.take_effect,
+        Due.PENDING: four_eyes.lapse,
         Due.INCIDENT: incidents.end_incident,
         Due.ITEM_EXPIRY: incidents.expire_item,
         Due.DISPUTE: disputes.lapse,

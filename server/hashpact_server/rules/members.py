@@ -13,7 +13,9 @@ from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.ledger.payloads import MemberClear, MemberPayload, StandingClear, TokenPayload
 from hashpact_server.ledger.payloads_members import TokenClear
 from hashpact_server.refusal import Refusal, invalid_field, over_limit
+from hashpact_server.rules.grants import check_ends, member_left
 from hashpact_server.scene import Scene
+from hashpact_server.state.members import Tier, record_of
 from hashpact_server.state.rows import MemberRow, Role, TokenRow
 from hashpact_server.state.view import View
 
@@ -91,16 +93,15 @@ def set_suspended(scene: Scene, actor: bytes, name: str, suspended: bool) -> Mem
     """Suspend a member or let it take part again; nothing is recorded when it stands so already.
 
     Raises:
-        Refusal: MEMBER_NOT_FOUND; LAST_STEWARD when no active steward would be left.
+        Refusal: MEMBER_NOT_FOUND, MEMBER_LEFT; LAST_STEWARD when no active steward would be left.
     """
     row = existing_member(scene, name)
+    if record_of(scene, row.pseudonym).tier is Tier.LEFT:
+        raise member_left()
     if row.suspended == suspended:
         return row
-    if suspended and Role.STEWARD in row.roles and not _has_other_steward(scene, row):
-        raise Refusal(
-            error_reason_pb2.ERROR_REASON_LAST_STEWARD,
-            "it is the last active steward; admit another one first",
-        )
+    if suspended:
+        check_not_last_steward(scene, row)
     scene.record(
         Draft(
             Kind.MEMBER_STANDING_SET,
@@ -113,7 +114,14 @@ def set_suspended(scene: Scene, actor: bytes, name: str, suspended: bool) -> Mem
 
 
 def issue_token(
-    scene: Scene, actor: bytes, pseudonym: bytes, *, token_hash: bytes, expiry_ms: int, limits: Limits
+    scene: Scene,
+    actor: bytes,
+    pseudonym: bytes,
+    *,
+    token_hash: bytes,
+    expiry_ms: int,
+    limits: Limits,
+    roles: tuple[int, ...] | None = None,
 ) -> TokenRow:
     """Record a token of the member with this pseudonym.
 
@@ -124,6 +132,7 @@ def issue_token(
         token_hash: SHA-256 of the secret, which itself never reaches the ledger.
         expiry_ms: Unix time in ms at which it stops working; 0: never.
         limits: those in force.
+        roles: the rights that it carries, sorted; None: all that its member has. See ``grants`` for what it may carry.
 
     Raises:
         Refusal: FIELD_INVALID for an expiry in the past; LIMIT_EXCEEDED.
@@ -133,17 +142,26 @@ def issue_token(
     live = sum(token.pseudonym == pseudonym and not 0 < token.expiry_ms <= scene.now_ms for token in scene.tokens())
     if live >= limits.member_tokens_max:
         raise over_limit("member_tokens_max", limits.member_tokens_max, live + 1)
-    entry = scene.record(
-        Draft(Kind.TOKEN_ISSUED, actor, clear=pseudonym, payload=TokenPayload(token_hash, expiry_ms).encode())
-    )
-    return TokenRow(entry.sequence, pseudonym, token_hash, expiry_ms)
+    clear, payload = TokenClear(pseudonym, roles), TokenPayload(token_hash, expiry_ms)
+    entry = scene.record(Draft(Kind.TOKEN_ISSUED, actor, clear=clear.encode(), payload=payload.encode()))
+    return TokenRow(entry.sequence, pseudonym, token_hash, expiry_ms, roles)
 
 
-def revoke_token(scene: Scene, actor: bytes, token_id: int, *, steward: bool) -> None:
+def revoke_token(
+    scene: Scene, actor: bytes, token_id: int, *, steward: bool, held: tuple[int, ...] | None = None
+) -> None:
     """Revoke a token; a token that was revoked before stays so.
 
+    Args:
+        scene: where to record.
+        actor: pseudonym of the acting member.
+        token_id: which.
+        steward: whether it acts as steward, which may end any token.
+        held: the rights of the call; None: all that there are.
+
     Raises:
-        Refusal: TOKEN_NOT_FOUND; ROLE_MISSING when it is another member's and the caller is no steward.
+        Refusal: TOKEN_NOT_FOUND; ROLE_MISSING when it is another member's and the caller is no steward, or when it
+            carries more rights than the call.
     """
     owner = _token_owner(scene, token_id)
     if owner is None:
@@ -154,8 +172,12 @@ def revoke_token(scene: Scene, actor: bytes, token_id: int, *, steward: bool) ->
             "only a steward revokes another member's token",
             metadata={"roles": "steward"},
         )
-    if scene.token(token_id) is not None:
-        scene.record(Draft(Kind.TOKEN_REVOKED, actor, subject=token_id))
+    token, member = scene.token(token_id), scene.member(owner)
+    if token is None:
+        return
+    if not steward and held is not None and member is not None:
+        check_ends(member, held, token)
+    scene.record(Draft(Kind.TOKEN_REVOKED, actor, subject=token_id))
 
 
 def _token_owner(view: View, token_id: int) -> bytes | None:
@@ -166,8 +188,16 @@ def _token_owner(view: View, token_id: int) -> bytes | None:
     return TokenClear.decode(entry.clear).pseudonym if entry.kind == Kind.TOKEN_ISSUED else None
 
 
-def _has_other_steward(view: View, row: MemberRow) -> bool:
-    return any(
+def check_not_last_steward(view: View, row: MemberRow) -> None:
+    """Before a member stops being a steward.
+
+    Raises:
+        Refusal: LAST_STEWARD.
+    """
+    if Role.STEWARD in row.roles and not any(
         Role.STEWARD in other.roles and not other.suspended and other.pseudonym != row.pseudonym
         for other in view.every_member()
-    )
+    ):
+        raise Refusal(
+            error_reason_pb2.ERROR_REASON_LAST_STEWARD, "it is the last active steward; admit another one first"
+        )

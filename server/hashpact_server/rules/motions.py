@@ -25,6 +25,7 @@ from hashpact_server.ledger.entry import SERVICE, Draft, Kind
 from hashpact_server.ledger.payloads_steward import MotionClear, MotionEnd, MotionPayload
 from hashpact_server.refusal import Refusal, invalid_field
 from hashpact_server.rules import benign, incident_motions, limits, redacting, rollback, rulebook
+from hashpact_server.rules import benign, incident_motions, limits, records, redacting, rollback
 from hashpact_server.rules.rulebook import policy_of
 from hashpact_server.rules.tiers import is_full
 from hashpact_server.scene import Scene
@@ -56,6 +57,9 @@ MOTION_ACTS: Final[Mapping[str, MotionAct]] = MappingProxyType(
         "adopt_policy": MotionAct(rulebook.check_policy, rulebook.adopt_policy),
         "lift_limit": MotionAct(limits.check_lift, limits.carry_out_lift),
         "roll_back": MotionAct(rollback.check, rollback.carry_out),
+        "confirm_member": MotionAct(records.check_confirm, records.confirm),
+        "amend_member": MotionAct(records.check_amend, records.carry_out_amend),
+        "dismiss_member": MotionAct(records.check_dismiss, records.dismiss),
         "redact_entry": MotionAct(redacting.check, redacting.carry_out),
         "open_incident": MotionAct(incident_motions.check_open, incident_motions.carry_out_open),
         "prolong_incident": MotionAct(incident_motions.check_prolong, incident_motions.carry_out_prolong),

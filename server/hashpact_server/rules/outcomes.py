@@ -22,6 +22,7 @@ class Result(IntEnum):
     UNCHANGED = 4
     AMBIGUOUS = 5
     REFUSED = 6
+    PENDING = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,10 @@ class NearDuplicate:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one contribution. ``item`` 0 and ``status`` None: it belongs to no item."""
+    """What became of one contribution. ``item`` 0 and ``status`` None: it belongs to no item.
+
+    ``pending`` is the number under which it waits for a colleague.
+    """
 
     result: Result
     item: int = 0
@@ -45,6 +49,7 @@ class Outcome:
     problems: tuple[SignalProblem, ...] = ()
     reason: Reason = error_reason_pb2.ERROR_REASON_UNSPECIFIED
     message: str = ""
+    pending: int = 0
 
 
 def refused(reason: Reason, message: str, problems: tuple[SignalProblem, ...] = ()) -> Outcome:
@@ -63,6 +68,7 @@ def hide_unwritten(outcomes: Sequence[Outcome], head_sequence: int) -> list[Outc
         replace(
             outcome,
             item=outcome.item if outcome.item <= head_sequence else 0,
+            pending=0,
             near_duplicates=tuple(near for near in outcome.near_duplicates if near.item <= head_sequence),
             candidates=tuple(item for item in outcome.candidates if item <= head_sequence),
         )

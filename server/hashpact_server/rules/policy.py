@@ -34,6 +34,7 @@ class Policy:
         challenge_days: time in which a challenge from outside is to be answered.
         motion_days: time in which a motion needs its second steward.
         trial_items_per_day: items that a member on trial may contribute in a day.
+        trial_writes_per_day: entries of any kind that a member on trial may make in a day.
         trial_disputes_per_day: disputes that a member on trial may open in a day.
         four_eyes: whether a contribution takes effect only when a colleague approved it.
         pending_days: time in which a colleague has to approve.
@@ -58,6 +59,7 @@ class Policy:
     challenge_days: int = 7
     motion_days: int = 14
     trial_items_per_day: int = 1000
+    trial_writes_per_day: int = 5000
     trial_disputes_per_day: int = 3
     four_eyes: bool = False
     pending_days: int = 7

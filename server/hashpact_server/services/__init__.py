@@ -13,6 +13,7 @@ from hashpact.v1 import (
     member_service_pb2_grpc,
     opinion_service_pb2_grpc,
     policy_service_pb2_grpc,
+    pending_service_pb2_grpc,
     report_service_pb2_grpc,
     safeguard_service_pb2_grpc,
     steward_service_pb2_grpc,
@@ -31,6 +32,7 @@ from hashpact_server.services.lookup import LookupService
 from hashpact_server.services.member import MemberService
 from hashpact_server.services.opinion import OpinionService
 from hashpact_server.services.policy import PolicyService
+from hashpact_server.services.pending import PendingService
 from hashpact_server.services.report import ReportService
 from hashpact_server.services.safeguard import SafeguardService
 from hashpact_server.services.steward import StewardService
@@ -56,6 +58,7 @@ def register(
         ContributionService(engine, limits, guards), server
     )
     member_service_pb2_grpc.add_MemberServiceServicer_to_server(MemberService(engine, limits), server)
+    pending_service_pb2_grpc.add_PendingServiceServicer_to_server(PendingService(engine, limits), server)
     steward_service_pb2_grpc.add_StewardServiceServicer_to_server(StewardService(engine, limits), server)
     opinion_service_pb2_grpc.add_OpinionServiceServicer_to_server(OpinionService(engine, limits), server)
     feed_service_pb2_grpc.add_FeedServiceServicer_to_server(FeedService(engine, files, limits), server)

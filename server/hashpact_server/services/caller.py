@@ -6,7 +6,8 @@ import math
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from hashpact_server.state.rows import MemberRow, Role
+from hashpact_server.roster import rights
+from hashpact_server.state.rows import MemberRow, Role, TokenRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,19 +17,27 @@ class Caller:
     Attributes:
         member: its row.
         deadline: ``time.monotonic()`` after which nobody waits for the answer.
+        token: the token in the call; None where the service itself acts for the member.
     """
 
     member: MemberRow
     deadline: float = math.inf
+    token: TokenRow | None = None
 
     @property
     def pseudonym(self) -> bytes:
         """Its name in the ledger: 16 bytes."""
         return self.member.pseudonym
 
+    @property
+    def roles(self) -> tuple[int, ...]:
+        """Its rights: the member's, as far as the token in the call carries them."""
+        return rights(self.member, self.token)
+
     def has(self, *roles: Role) -> bool:
         """Whether it holds one of these roles."""
-        return any(role in self.member.roles for role in roles)
+        held = self.roles
+        return any(role in held for role in roles)
 
 
 _CALLER: ContextVar[Caller] = ContextVar("hashpact_caller")

@@ -43,15 +43,15 @@ class CapabilitiesService(capabilities_service_pb2_grpc.CapabilitiesServiceServi
         self, request: pb.GetCapabilitiesRequest, context: Any
     ) -> pb.GetCapabilitiesResponse:
         """Return signal types, limits, versions, and who the caller is."""
-        member = current_caller().member
+        caller = current_caller()
         head = fresh_head(self._engine)
         return pb.GetCapabilitiesResponse(
             server_version=versions.own(),
             ledger_id=head.ledger_id.hex(),
             signal_types=self._signal_types,
             limits=self._limits,
-            caller=member.name,
-            caller_roles=[member_service_pb2.Role.ValueType(role) for role in member.roles],
+            caller=caller.member.name,
+            caller_roles=[member_service_pb2.Role.ValueType(role) for role in caller.roles],
             as_of=head.position().encode(),
             uploads=self._uploads,
             replica=None if (following := self._engine.following) is None else _status(following, head.sequence),

@@ -12,6 +12,7 @@ from hashpact_server.config import Limits
 from hashpact_server.engine import Engine
 from hashpact_server.guards import Guards
 from hashpact_server.refusal import invalid_field, over_limit
+from hashpact_server.rules import four_eyes
 from hashpact_server.rules.amending import amend, check_amendment
 from hashpact_server.rules.attestation import Attestation
 from hashpact_server.rules.claims import Claim, Offer, check
@@ -24,7 +25,7 @@ from hashpact_server.rules.signals import OfferedSignal, SignalProblem
 from hashpact_server.rules.statements import existing_item
 from hashpact_server.rules.withdrawing import check_reason, withdraw
 from hashpact_server.scene import Scene
-from hashpact_server.services.caller import current_caller
+from hashpact_server.services.caller import Caller, current_caller
 from hashpact_server.services.handing_out import hand_out
 from hashpact_server.services.items import encode_item, encode_status
 from hashpact_server.services.listing import list_items
@@ -61,10 +62,13 @@ class ContributionService(contribution_service_pb2_grpc.ContributionServiceServi
 
         def decide(scene: Scene) -> Callable[[str], pb.ContributeResponse]:
             before = scene.head.sequence
-            outcomes = contribute(scene, caller.pseudonym, claims, limits, hint)
+            if four_eyes.wanted(scene, caller.pseudonym):
+                outcomes = four_eyes.put_off(scene, hand_of(caller), claims)
+            else:
+                outcomes = contribute(scene, caller.pseudonym, claims, limits, hint)
             if request.validate_only:
                 outcomes = hide_unwritten(outcomes, before)
-            encoded = [_encode_outcome(outcome) for outcome in outcomes]
+            encoded = [encode_outcome(outcome) for outcome in outcomes]
             return lambda as_of: pb.ContributeResponse(outcomes=encoded, as_of=as_of)
 
         answer = write(self._engine, caller, request, pb.ContributeResponse, decide, urgent=urgent)
@@ -81,9 +85,14 @@ class ContributionService(contribution_service_pb2_grpc.ContributionServiceServi
         hint = neighbours(self._engine, caller, wanted(signals))
 
         def decide(scene: Scene) -> Callable[[str], pb.AmendResponse]:
-            amend(scene, caller.pseudonym, request.item, labels, signals, hint)
+            pending = 0
+            if four_eyes.wanted(scene, caller.pseudonym):
+                pending = four_eyes.put_off_amendment(scene, hand_of(caller), request.item, labels, signals)
+            else:
+                amend(scene, caller.pseudonym, request.item, labels, signals, hint)
             item = encode_item(scene, existing_item(scene, request.item), caller)
-            return lambda as_of: pb.AmendResponse(item=item, problems=_encode_problems(problems), as_of=as_of)
+            told = pb.AmendResponse(item=item, problems=encode_problems(problems), pending=pending)
+            return lambda as_of: _at(told, as_of)
 
         return write(self._engine, caller, request, pb.AmendResponse, decide)
 
@@ -175,7 +184,18 @@ def attestation_of(sent: item_pb2.Attestation) -> Attestation:
     return Attestation(sent.basis, -1 if observed is None else observed, sent.observer_role)
 
 
-def _encode_outcome(outcome: Outcome) -> pb.ContributionOutcome:
+def _at(answer: pb.AmendResponse, as_of: str) -> pb.AmendResponse:
+    answer.as_of = as_of
+    return answer
+
+
+def hand_of(caller: Caller) -> four_eyes.Hand:
+    """Who calls, as far as four eyes are concerned."""
+    return four_eyes.Hand(caller.pseudonym, caller.token.token_id if caller.token else 0, caller.roles)
+
+
+def encode_outcome(outcome: Outcome) -> pb.ContributionOutcome:
+    """What became of one contribution."""
     encoded = pb.ContributionOutcome(
         result=pb.ContributionOutcome.Result.ValueType(outcome.result),
         item=outcome.item,
@@ -184,16 +204,18 @@ def _encode_outcome(outcome: Outcome) -> pb.ContributionOutcome:
             pb.NearDuplicate(item=near.item, signal_type=near.signal_type, distance=near.distance)
             for near in outcome.near_duplicates
         ],
-        problems=_encode_problems(outcome.problems),
+        problems=encode_problems(outcome.problems),
         reason=outcome.reason,
         message=outcome.message,
+        pending=outcome.pending,
     )
     if outcome.status is not None:
         encoded.status = encode_status(outcome.status)
     return encoded
 
 
-def _encode_problems(problems: Iterable[SignalProblem]) -> list[pb.SignalProblem]:
+def encode_problems(problems: Iterable[SignalProblem]) -> list[pb.SignalProblem]:
+    """Signals that were not listed."""
     return [
         pb.SignalProblem(signal_index=problem.signal_index, reason=problem.reason, message=problem.message)
         for problem in problems

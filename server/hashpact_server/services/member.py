@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from hashpact.v1 import error_reason_pb2, member_service_pb2_grpc
@@ -13,9 +13,11 @@ from hashpact_server.config import Limits
 from hashpact_server.engine import Engine
 from hashpact_server.ledger.entry import PSEUDONYM_BYTES
 from hashpact_server.refusal import Refusal, invalid_field
-from hashpact_server.rules import members
+from hashpact_server.rules import members, records
+from hashpact_server.rules.grants import grant
 from hashpact_server.scene import Scene
 from hashpact_server.services.caller import Caller, current_caller
+from hashpact_server.services.member_records import amendment_of, encode_member, encode_token
 from hashpact_server.services.reading import (
     bad_page_token,
     fresh_head,
@@ -23,11 +25,9 @@ from hashpact_server.services.reading import (
     page_size,
     page_token,
     time_ms,
-    timestamp,
 )
 from hashpact_server.services.writing import write
-from hashpact_server.state.rows import MemberRow, Role, TokenRow
-from hashpact_server.state.view import View
+from hashpact_server.state.rows import Role
 from hashpact_server.tokens import member_token_hash, new_member_token
 
 _SCOPE: Final = b"ListMembers"
@@ -57,7 +57,7 @@ class MemberService(member_service_pb2_grpc.MemberServiceServicer):
             row = members.create_member(
                 scene, caller.pseudonym, pseudonym=pseudonym, name=name, roles=roles, group=group
             )
-            member = _encode_member(scene, row, ())
+            member = encode_member(scene, row, (), contacts=True)
             return lambda as_of: pb.CreateMemberResponse(member=member, as_of=as_of)
 
         return write(self._engine, caller, request, pb.CreateMemberResponse, decide)
@@ -66,6 +66,7 @@ class MemberService(member_service_pb2_grpc.MemberServiceServicer):
         self, request: pb.ListMembersRequest, context: Any
     ) -> pb.ListMembersResponse:
         """Return a page of members, by name."""
+        caller = current_caller()
         head = fresh_head(self._engine)
         after = page_key(request.page_token, head, _SCOPE) if request.page_token else b""
         if not all(byte < 128 for byte in after):
@@ -74,9 +75,39 @@ class MemberService(member_service_pb2_grpc.MemberServiceServicer):
         with self._engine.state.read() as view:
             rows = view.members(after=after.decode(), limit=size + 1)
             tokens = list(view.tokens())
-            encoded = [_encode_member(view, row, tokens) for row in rows[:size]]
+            encoded = [encode_member(view, row, tokens, contacts=caller.has(Role.STEWARD)) for row in rows[:size]]
         more = page_token(head, _SCOPE, rows[size - 1].name.encode()) if len(rows) > size else ""
         return pb.ListMembersResponse(members=encoded, next_page_token=more, as_of=head.position().encode())
+
+    def GetMember(self, request: pb.GetMemberRequest, context: Any) -> pb.GetMemberResponse:  # noqa: N802 - the name in the wire
+        """Return one member with its record."""
+        caller = current_caller()
+        own = not request.member or request.member == caller.member.name
+        if not own and not caller.has(Role.STEWARD, Role.AUDIT):
+            raise Refusal(
+                error_reason_pb2.ERROR_REASON_ROLE_MISSING,
+                "only stewards and auditors read of other members; leave member empty to read of your own",
+                metadata={"roles": "steward, audit"},
+            )
+        head = fresh_head(self._engine)
+        with self._engine.state.read() as view:
+            row = view.member(caller.pseudonym) if own else None
+            row = row or members.existing_member(view, request.member)
+            told = encode_member(view, row, view.tokens(), contacts=own or caller.has(Role.STEWARD))
+        return pb.GetMemberResponse(member=told, as_of=head.position().encode())
+
+    def AmendMember(  # noqa: N802 - the name in the wire
+        self, request: pb.AmendMemberRequest, context: Any
+    ) -> pb.AmendMemberResponse:
+        """Change what one steward may change of a member's record."""
+        caller, change = current_caller(), amendment_of(request)
+
+        def decide(scene: Scene) -> Callable[[str], pb.AmendMemberResponse]:
+            row = records.amend_record(scene, caller.pseudonym, request.member, change)
+            member = encode_member(scene, row, scene.tokens(), contacts=True)
+            return lambda as_of: pb.AmendMemberResponse(member=member, as_of=as_of)
+
+        return write(self._engine, caller, request, pb.AmendMemberResponse, decide)
 
     def SuspendMember(  # noqa: N802 - the name in the wire
         self, request: pb.SuspendMemberRequest, context: Any
@@ -97,7 +128,7 @@ class MemberService(member_service_pb2_grpc.MemberServiceServicer):
 
         def decide(scene: Scene) -> Callable[[str], Standing]:
             row = members.set_suspended(scene, caller.pseudonym, request.member, suspended=suspended)
-            member = _encode_member(scene, row, scene.tokens())
+            member = encode_member(scene, row, scene.tokens(), contacts=True)
             return lambda as_of: answer(member=member, as_of=as_of)
 
         return write(self._engine, caller, request, answer, decide)
@@ -111,19 +142,22 @@ class MemberService(member_service_pb2_grpc.MemberServiceServicer):
         expiry_ms = time_ms(request.expire_time) if request.HasField("expire_time") else 0
         if expiry_ms is None or (request.HasField("expire_time") and not expiry_ms):
             raise invalid_field("expire_time", "is in the past, or not a time")
+        roles = members.check_roles(request.roles) if request.roles else ()
         token = new_member_token()
 
         def decide(scene: Scene) -> Callable[[str], pb.IssueTokenResponse]:
             named = members.existing_member(scene, request.member) if request.member else caller.member
+            made = grant(scene, caller.pseudonym, caller.token, named, roles, expiry_ms)
             row = members.issue_token(
                 scene,
                 caller.pseudonym,
                 named.pseudonym,
                 token_hash=member_token_hash(token),
-                expiry_ms=expiry_ms,
+                expiry_ms=made.expiry_ms,
                 limits=self._limits,
+                roles=made.roles,
             )
-            info = _encode_token(scene, row)
+            info = encode_token(scene, row)
             return lambda as_of: pb.IssueTokenResponse(token=token, info=info, as_of=as_of)
 
         return write(self._engine, caller, request, pb.IssueTokenResponse, decide)
@@ -136,7 +170,7 @@ class MemberService(member_service_pb2_grpc.MemberServiceServicer):
 
         def decide(scene: Scene) -> Callable[[str], pb.RevokeTokenResponse]:
             steward = caller.has(Role.STEWARD)
-            members.revoke_token(scene, caller.pseudonym, request.token_id, steward=steward)
+            members.revoke_token(scene, caller.pseudonym, request.token_id, steward=steward, held=caller.roles)
             return lambda as_of: pb.RevokeTokenResponse(as_of=as_of)
 
         return write(self._engine, caller, request, pb.RevokeTokenResponse, decide)
@@ -149,21 +183,3 @@ def _check_issuer(caller: Caller, member: str) -> None:
             "only a steward issues tokens for other members; leave member empty for a token of your own",
             metadata={"roles": "steward"},
         )
-
-
-def _encode_member(view: View, row: MemberRow, tokens: Iterable[TokenRow]) -> pb.Member:
-    return pb.Member(
-        name=row.name,
-        roles=[pb.Role.ValueType(role) for role in row.roles],
-        group=row.group,
-        suspended=row.suspended,
-        create_time=timestamp(view.entry(row.created_sequence).time_ms),
-        tokens=[_encode_token(view, token) for token in tokens if token.pseudonym == row.pseudonym],
-    )
-
-
-def _encode_token(view: View, row: TokenRow) -> pb.MemberToken:
-    token = pb.MemberToken(token_id=row.token_id, create_time=timestamp(view.entry(row.token_id).time_ms))
-    if row.expiry_ms:
-        token.expire_time.CopyFrom(timestamp(row.expiry_ms))
-    return token

@@ -16,6 +16,7 @@ _STEWARD: Final = frozenset({Role.STEWARD})
 _GOVERNORS: Final = frozenset({Role.STEWARD, Role.AUDIT})
 _CHECK: Final = frozenset({Role.CHECK})
 _REVIEW: Final = frozenset({Role.REVIEW})
+_FOUR_EYES: Final = frozenset({Role.CONTRIBUTE, Role.APPROVE})
 
 ROLES: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
     {
@@ -30,6 +31,9 @@ ROLES: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "/hashpact.v1.ContributionService/ListItems": _READERS,
         "/hashpact.v1.MemberService/CreateMember": _STEWARD,
         "/hashpact.v1.MemberService/ListMembers": frozenset({Role.STEWARD, Role.AUDIT}),
+        # Every member for itself; for others the rule asks for a steward or auditor.
+        "/hashpact.v1.MemberService/GetMember": ANY,
+        "/hashpact.v1.MemberService/AmendMember": _STEWARD,
         "/hashpact.v1.MemberService/SuspendMember": _STEWARD,
         "/hashpact.v1.MemberService/ResumeMember": _STEWARD,
         # Every member for itself; for others the rule asks for a steward.
@@ -61,6 +65,9 @@ ROLES: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "/hashpact.v1.OpinionService/CountDisputesAndChallenges": ANY,
         "/hashpact.v1.PolicyService/GetMemberPolicy": ANY,
         "/hashpact.v1.PolicyService/SetMemberPolicy": frozenset({Role.APPROVE}),
+        "/hashpact.v1.PendingService/ListPending": _FOUR_EYES,
+        "/hashpact.v1.PendingService/ApproveContribution": frozenset({Role.APPROVE}),
+        "/hashpact.v1.PendingService/RejectContribution": _FOUR_EYES,
         "/hashpact.v1.FeedService/Watch": frozenset({Role.REPLICATE}),
         "/hashpact.v1.FeedService/Snapshot": frozenset({Role.REPLICATE}),
         "/hashpact.v1.CapabilitiesService/GetCapabilities": ANY,

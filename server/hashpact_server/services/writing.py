@@ -16,6 +16,7 @@ from hashpact_server.engine import Engine
 from hashpact_server.matcher import Neighbours, Wanted
 from hashpact_server.recent import apart
 from hashpact_server.refusal import Refusal, invalid_field
+from hashpact_server.rules.trials import check_writes
 from hashpact_server.scene import Scene
 from hashpact_server.services.caller import Caller
 from hashpact_server.writer import Act
@@ -48,13 +49,14 @@ def write(
         urgent: whether it goes before others.
 
     Raises:
-        Refusal: a malformed ``request_id``, what the rule refuses, and what ``Writer.submit`` does.
+        Refusal: a malformed ``request_id``, TRIAL_QUOTA, what the rule refuses, and what ``Writer.submit`` does.
     """
     request_id: str = getattr(request, "request_id", "")
     if request_id and not _REQUEST_ID.fullmatch(request_id):
         raise invalid_field("request_id", "8 to 64 characters of A-Z a-z 0-9 - _, or none at all")
 
     def decide_and_encode(scene: Scene) -> Callable[[str], bytes]:
+        check_writes(scene, caller.pseudonym)
         make = decide(scene)
         return lambda as_of: make(as_of).SerializeToString()
 

@@ -37,7 +37,6 @@ def tally(entry: Entry, scope: Scope) -> None:
     row = row._replace(
         entries=row.entries + 1,
         contributions=row.contributions + (entry.kind in CONTRIBUTING),
-        disputes=row.disputes + (entry.kind == Kind.DISPUTE_OPENED),
     )
     scope.rows.put(Table.TALLIES, entry.member, row.encode())
 

@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from hashpact_server.ledger.codec import LayoutError, Reader, u8, u32, u64
+from hashpact_server.ledger.entry import PSEUDONYM_BYTES
 from hashpact_server.state.row_store import RowReader
 from hashpact_server.state.tables import Due, Table, due_key
 from hashpact_server.state.view import View
@@ -73,23 +74,21 @@ class TallyRow(NamedTuple):
         day: Unix time in days.
         entries: entries that it made, of any kind.
         contributions: those among them that are contributions.
-        disputes: disputes that it opened.
     """
 
     day: int = 0
     entries: int = 0
     contributions: int = 0
-    disputes: int = 0
 
     def encode(self) -> bytes:
         """The row's value (its key is the pseudonym)."""
-        return u32(self.day) + u32(self.entries) + u32(self.contributions) + u32(self.disputes)
+        return u32(self.day) + u32(self.entries) + u32(self.contributions)
 
     @classmethod
     def decode(cls, value: bytes) -> TallyRow:
         """Read the row; raises LayoutError."""
         reader = Reader(value)
-        row = cls(reader.u32(), reader.u32(), reader.u32(), reader.u32())
+        row = cls(reader.u32(), reader.u32(), reader.u32())
         reader.end()
         return row
 
@@ -155,6 +154,8 @@ def _check_record(rows: RowReader, key: bytes, value: bytes) -> str | None:
 
 
 def _check_tally(rows: RowReader, key: bytes, value: bytes) -> str | None:
+    if len(key) != PSEUDONYM_BYTES:
+        return None if len(value) == 4 else "has another length than a count"  # of ``tallies``
     TallyRow.decode(value)
     record = rows.get(Table.MEMBER_RECORDS, key)
     on_trial = record is not None and RecordRow.decode(record).tier is Tier.TRIAL

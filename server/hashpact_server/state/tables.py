@@ -20,7 +20,7 @@ motions         motion u64                             where it stands, its act,
 rulebook        0 u8, or 1 u8, kind u8, version u32    what is in force; each version (``rulebook``)
 rollbacks       0-3 u8, numbers u64                    rollbacks, and what they undid (``rollbacks``)
 pending         pending id u64                         pseudonym (16), lapses at u64
-tallies         pseudonym (16)                         of one on trial: day u32, entries, contributions, disputes u32
+tallies         pseudonym (16)                         of one on trial: day u32, entries, contributions u32
 member_records  pseudonym (16)                         tier u8, its record's entry u64, and more (``members``)
 ==============  =====================================  =============================================================
 

@@ -31,15 +31,18 @@ def amend_command(
     with settings.client() as client:
         for number in items:
             try:
-                item = client.amend(number, labels=label, validate_only=dry_run).item
+                amended = client.amend(number, labels=label, validate_only=dry_run)
             except HashpactError as error:
                 code = strongest(code, exit_of(error))
                 report(error, as_json=as_json, item=number)
                 if exit_of(error) is not Exit.INPUT_FAILED and error.reason != "NOT_CONTRIBUTOR":
                     break
                 continue
+            item = amended.item
             if as_json:
-                json_line(item.to_dict())
+                json_line({**item.to_dict(), **({"pending": amended.pending} if amended.pending else {})})
+            elif amended.pending:
+                say(f"item {number}: waits for a colleague: hashpact pending approve {amended.pending}")
             else:
                 say(f"item {number}: {', '.join(item.labels)}{' (dry run)' * dry_run}")
     return code

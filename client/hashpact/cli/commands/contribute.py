@@ -95,7 +95,7 @@ class _View:
             code, outcome = exit_of(answer), "failed"
             line: dict[str, Any] = {"path": path, "error": error_dict(answer)}
         else:
-            code, outcome = Exit.OK if answer.listed else Exit.INPUT_FAILED, answer.outcome
+            code, outcome = Exit.OK if answer.taken else Exit.INPUT_FAILED, answer.outcome
             line = {"path": path, **answer.to_dict()}
         self._code = strongest(self._code, code)
         self._counts[outcome] = self._counts.get(outcome, 0) + 1
@@ -122,6 +122,8 @@ def remark(outcome: ContributionOutcome, *, dry_run: bool = False) -> str:
     remarks = []
     if outcome.message:
         remarks.append(outcome.message)
+    if outcome.outcome == "pending":
+        remarks.append(f"waits for a colleague: hashpact pending approve {outcome.pending or 'NUMBER'}")
     if outcome.candidates:
         remarks.append(f"could be {_list(outcome.candidates)}: choose with --attach-to")
     if outcome.near_duplicates:
