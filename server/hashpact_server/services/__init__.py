@@ -12,8 +12,8 @@ from hashpact.v1 import (
     lookup_service_pb2_grpc,
     member_service_pb2_grpc,
     opinion_service_pb2_grpc,
-    policy_service_pb2_grpc,
     pending_service_pb2_grpc,
+    policy_service_pb2_grpc,
     report_service_pb2_grpc,
     safeguard_service_pb2_grpc,
     steward_service_pb2_grpc,
@@ -31,8 +31,8 @@ from hashpact_server.services.incident import IncidentService
 from hashpact_server.services.lookup import LookupService
 from hashpact_server.services.member import MemberService
 from hashpact_server.services.opinion import OpinionService
-from hashpact_server.services.policy import PolicyService
 from hashpact_server.services.pending import PendingService
+from hashpact_server.services.policy import PolicyService
 from hashpact_server.services.report import ReportService
 from hashpact_server.services.safeguard import SafeguardService
 from hashpact_server.services.steward import StewardService
