@@ -29,8 +29,8 @@ from hashpact._media import (
 from hashpact._operations import members, reading, writing
 from hashpact._operations.session import OnUnavailable, Session, capabilities
 from hashpact._parallel import cores
-from hashpact._safeguards import AsyncSafeguardCalls
 from hashpact._pending import AsyncPendingCalls
+from hashpact._safeguards import AsyncSafeguardCalls
 from hashpact._transport_aio import AsyncTransport
 from hashpact._uploads import AsyncUploadCalls
 from hashpact._watch import AsyncWatchCalls

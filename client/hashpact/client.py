@@ -14,8 +14,8 @@ from hashpact._media import Contribution, ContributionSource, Source, listed_sig
 from hashpact._operations import reading, writing
 from hashpact._operations.session import OnUnavailable, Session, capabilities
 from hashpact._parallel import OrderedMap, batches
-from hashpact._safeguards import SafeguardCalls
 from hashpact._pending import PendingCalls
+from hashpact._safeguards import SafeguardCalls
 from hashpact._steward import MemberCalls
 from hashpact._transport import Transport
 from hashpact._uploads import UploadCalls

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from hashpact_server.rules import challenges, disputes, expiring, incidents, motions, rollback, rulebook
-from hashpact_server.rules import challenges, disputes, expiring, four_eyes, incidents, motions, rollback
+from hashpact_server.rules import challenges, disputes, expiring, four_eyes, incidents, motions, rollback, rulebook
 from hashpact_server.rules.duties import Duty, Rule
 from hashpact_server.state.tables import Due
 

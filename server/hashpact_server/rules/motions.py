@@ -24,8 +24,7 @@ from hashpact_server.ledger.codec import u8
 from hashpact_server.ledger.entry import SERVICE, Draft, Kind
 from hashpact_server.ledger.payloads_steward import MotionClear, MotionEnd, MotionPayload
 from hashpact_server.refusal import Refusal, invalid_field
-from hashpact_server.rules import benign, incident_motions, limits, redacting, rollback, rulebook
-from hashpact_server.rules import benign, incident_motions, limits, records, redacting, rollback
+from hashpact_server.rules import benign, incident_motions, limits, records, redacting, rollback, rulebook
 from hashpact_server.rules.rulebook import policy_of
 from hashpact_server.rules.tiers import is_full
 from hashpact_server.scene import Scene
