@@ -11,7 +11,7 @@
     TOKEN_ISSUED             pseudonym (16) [, u8 count, roles u8]  SHA-256 of the token (32), expiry_ms u64 (0: none)
     TOKEN_REVOKED            -                                      -
     MEMBER_AMENDED           see ``payloads_members``               group, agreement, contact by day, by night: texts
-    MEMBER_LEFT              see ``payloads_members``               reason text
+    MEMBER_LEFT              see ``payloads_members``               -
     ITEM_CREATED             status u8                              contribution
     ITEM_CORROBORATED        status u8                              contribution
     CONTRIBUTION_AMENDED     status u8                              contribution

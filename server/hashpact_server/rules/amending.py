@@ -79,6 +79,6 @@ def amend(
     added = unsaid_signals(scene, mine, stated_signals(sightings, item), before.attestation, before.attestation)
     said = Statement(before.attestation, labels or before.labels)
     if added or said != before:
-        check_contributions(scene, member)
+        check_contributions(scene, member, said.labels)
         others = [row for row in rows if row.pseudonym != member]
         record_statement(scene, Kind.CONTRIBUTION_AMENDED, member, item, said, signals=added, others=others)

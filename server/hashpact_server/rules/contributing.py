@@ -93,7 +93,7 @@ def _decide(scene: Scene, member: bytes, claim: Claim, limits: Limits, hint: Nei
     try:
         check_time(claim.attestation, scene.now_ms)
         check_known(claim.labels, taxonomy_of(scene))
-        check_contributions(scene, member)
+        check_contributions(scene, member, claim.labels)
         outcome = (_attach if claim.attach_to else _identify)(scene, member, claim, sightings, limits)
     except Refusal as refusal:
         # Rules refuse before they record: what is refused here has left nothing behind.

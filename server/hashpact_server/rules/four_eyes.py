@@ -124,7 +124,7 @@ def put_off(scene: Scene, hand: Hand, claims: Sequence[Claim | Outcome]) -> list
         try:
             _check_contributor(scene, hand)
             check_time(claim.attestation, scene.now_ms)
-            check_contributions(scene, hand.pseudonym)
+            check_contributions(scene, hand.pseudonym, claim.labels)
             if claim.attach_to:
                 open_item(scene, claim.attach_to)
         except Refusal as refusal:

@@ -15,12 +15,14 @@ from hashpact.v1 import error_reason_pb2
 
 from hashpact_server.ledger.entry import SERVICE, Draft, Kind
 from hashpact_server.ledger.payloads_members import LeftClear, RecordClear, RecordPayload
+from hashpact_server.ledger.payloads_steward import RollbackClear
 from hashpact_server.refusal import Refusal, invalid_field
 from hashpact_server.rules.grants import member_left
 from hashpact_server.rules.members import check_name, check_not_last_steward, check_roles, existing_member
 from hashpact_server.rules.texts import clean_text
 from hashpact_server.scene import Scene
 from hashpact_server.state.members import Tier, record_of
+from hashpact_server.state.rollbacks import running
 from hashpact_server.state.rows import MemberRow, Role
 from hashpact_server.state.view import View
 
@@ -163,19 +165,30 @@ def check_dismiss(view: View, act: Any) -> None:
     """Before a member leaves.
 
     Raises:
-        Refusal: MEMBER_NOT_FOUND, MEMBER_LEFT, LAST_STEWARD; FIELD_INVALID for a time that is none.
+        Refusal: MEMBER_NOT_FOUND, MEMBER_LEFT, LAST_STEWARD, ROLLBACK_RUNNING; FIELD_INVALID for a time that is none.
     """
     row = active_member(view, act.member)
     check_not_last_steward(view, row)
     _deleted_ms(act)
+    if act.withdraw_contributions and any(each.pseudonym == row.pseudonym for each in running(view.rows)):
+        raise Refusal(
+            error_reason_pb2.ERROR_REASON_ROLLBACK_RUNNING,
+            "a rollback of this member still goes on: wait until it is finished",
+        )
 
 
 def dismiss(scene: Scene, actor: bytes, act: Any) -> None:
-    """Let a member leave: its tokens end, and its judgement counts for nothing; see :func:`check_dismiss`."""
+    """Let a member leave: its tokens end, and its judgement counts for nothing; see :func:`check_dismiss`.
+
+    Where its contributions are withdrawn, a rollback of all that it ever did to items does it, piece by piece.
+    """
     row = active_member(scene, act.member)
     tokens = tuple(token.token_id for token in scene.tokens() if token.pseudonym == row.pseudonym)
     clear = LeftClear(row.pseudonym, act.withdraw_contributions, _deleted_ms(act), tokens)
     scene.record(Draft(Kind.MEMBER_LEFT, actor, row.created_sequence, clear=clear.encode()))
+    if act.withdraw_contributions:
+        everything = RollbackClear(row.pseudonym, 0, row.created_sequence)
+        scene.record(Draft(Kind.ROLLBACK_ORDERED, actor, clear=everything.encode()))
 
 
 def _amended(row: MemberRow, act: Any, clear: RecordClear, said: RecordPayload) -> tuple[RecordClear, RecordPayload]:
