@@ -21,6 +21,7 @@ from hashpact.v1 import lookup_service_pb2 as lookup_pb2
 from hashpact.v1 import member_service_pb2 as member_pb2
 from hashpact.v1 import pending_service_pb2 as pending_pb2
 from hashpact.v1 import policy_service_pb2 as policy_pb2
+from hashpact.v1 import opinion_service_pb2 as opinion_pb2
 from hashpact.v1 import report_service_pb2 as report_pb2
 from hashpact.v1 import safeguard_service_pb2 as safeguard_pb2
 from hashpact.v1 import steward_service_pb2 as steward_pb2
@@ -139,6 +140,22 @@ REJECT_CONTRIBUTION: Final = Method(
 ISSUE_TOKEN: Final = Method("MemberService", "IssueToken", member_pb2.IssueTokenResponse, Repeat.NEVER)
 # Takes no request_id; revoking a revoked token succeeds and changes nothing.
 REVOKE_TOKEN: Final = Method("MemberService", "RevokeToken", member_pb2.RevokeTokenResponse, Repeat.IDEMPOTENT)
+GIVE_OPINION: Final = Method("OpinionService", "GiveOpinion", opinion_pb2.GiveOpinionResponse, Repeat.IDEMPOTENT)
+REVOKE_OPINION: Final = Method("OpinionService", "RevokeOpinion", opinion_pb2.RevokeOpinionResponse, Repeat.IDEMPOTENT)
+LIST_OPINIONS: Final = Method("OpinionService", "ListOpinions", opinion_pb2.ListOpinionsResponse, Repeat.READ)
+OPEN_DISPUTE: Final = Method("OpinionService", "OpenDispute", opinion_pb2.OpenDisputeResponse, Repeat.IDEMPOTENT)
+VOTE_ON_DISPUTE: Final = Method("OpinionService", "VoteOnDispute", opinion_pb2.VoteOnDisputeResponse, Repeat.IDEMPOTENT)
+LIST_DISPUTES: Final = Method("OpinionService", "ListDisputes", opinion_pb2.ListDisputesResponse, Repeat.READ)
+LODGE_CHALLENGE: Final = Method(
+    "OpinionService", "LodgeChallenge", opinion_pb2.LodgeChallengeResponse, Repeat.IDEMPOTENT
+)
+ANSWER_CHALLENGE: Final = Method(
+    "OpinionService", "AnswerChallenge", opinion_pb2.AnswerChallengeResponse, Repeat.IDEMPOTENT
+)
+LIST_CHALLENGES: Final = Method("OpinionService", "ListChallenges", opinion_pb2.ListChallengesResponse, Repeat.READ)
+COUNT_DISPUTES_AND_CHALLENGES: Final = Method(
+    "OpinionService", "CountDisputesAndChallenges", opinion_pb2.CountDisputesAndChallengesResponse, Repeat.READ
+)
 GET_CAPABILITIES: Final = Method(
     "CapabilitiesService", "GetCapabilities", capabilities_pb2.GetCapabilitiesResponse, Repeat.READ
 )
@@ -219,6 +236,16 @@ METHODS: Final[tuple[Method[Any], ...]] = (
     LIST_PENDING,
     APPROVE_CONTRIBUTION,
     REJECT_CONTRIBUTION,
+    GIVE_OPINION,
+    REVOKE_OPINION,
+    LIST_OPINIONS,
+    OPEN_DISPUTE,
+    VOTE_ON_DISPUTE,
+    LIST_DISPUTES,
+    LODGE_CHALLENGE,
+    ANSWER_CHALLENGE,
+    LIST_CHALLENGES,
+    COUNT_DISPUTES_AND_CHALLENGES,
     GET_CAPABILITIES,
     REMEMBER_UPLOADS,
     RECORD_ACTIONS,

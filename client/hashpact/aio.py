@@ -28,6 +28,7 @@ from hashpact._media import (
 )
 from hashpact._operations import members, reading, writing
 from hashpact._operations.session import OnUnavailable, Session, capabilities
+from hashpact._opinions_aio import AsyncOpinionCalls
 from hashpact._parallel import cores
 from hashpact._pending import AsyncPendingCalls
 from hashpact._safeguards import AsyncSafeguardCalls
@@ -50,6 +51,7 @@ class AsyncClient(
     AsyncIncidentCalls,
     AsyncPendingCalls,
 ):
+class AsyncClient(AsyncSafeguardCalls, AsyncWatchCalls, AsyncUploadCalls, AsyncIncidentCalls, AsyncOpinionCalls):
     """A connection to a Hashpact service for one event loop. Arguments as :class:`hashpact.Client`.
 
     Raises:

@@ -13,6 +13,7 @@ from hashpact._incidents import IncidentCalls
 from hashpact._media import Contribution, ContributionSource, Source, listed_signals, path_of, signals_of, try_signals
 from hashpact._operations import reading, writing
 from hashpact._operations.session import OnUnavailable, Session, capabilities
+from hashpact._opinions import OpinionCalls
 from hashpact._parallel import OrderedMap, batches
 from hashpact._pending import PendingCalls
 from hashpact._safeguards import SafeguardCalls
@@ -40,6 +41,7 @@ class Client(
     IncidentCalls,
     PendingCalls,
 ):
+class Client(MemberCalls, SafeguardCalls, WatchCalls, UploadCalls, IncidentCalls, OpinionCalls):
     """A connection to a Hashpact service.
 
     Connects when the first call is made, and again by itself when the connection breaks. Every method may be called

@@ -25,7 +25,7 @@ PROBES_PER_CALL_MAX: Final = 256
 _BUSY_OR_BEHIND: Final = BUSY | {"TOKEN_FROM_FUTURE"}
 
 
-def _fresh(session: Session, asked: str, read: Callable[[str, frozenset[str]], Operation[Result]]) -> Operation[Result]:
+def fresh(session: Session, asked: str, read: Callable[[str, frozenset[str]], Operation[Result]]) -> Operation[Result]:
     """Read at least as fresh as asked, else as the client's own last write.
 
     A token that the caller gave is the caller's business. One that we added must not turn a restored list or a
@@ -85,7 +85,7 @@ def lookup(
         return LookupResult(tuple(results), first.as_of)
 
     with limits_may_be_old(session):
-        return (yield from _fresh(session, at_least_as_fresh, read))
+        return (yield from fresh(session, at_least_as_fresh, read))
 
 
 def _ask_rest(
@@ -135,7 +135,7 @@ def get_item(session: Session, item: int, *, at_least_as_fresh: str) -> Operatio
         response = yield from ask(wire.Call(wire.GET_ITEM, request, wait_for=wait_for))
         return convert.item_of(response.item)
 
-    return (yield from _fresh(session, at_least_as_fresh, read))
+    return (yield from fresh(session, at_least_as_fresh, read))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,4 +176,4 @@ def list_items_page(session: Session, which: ItemFilter, page_token: str) -> Ope
             response.as_of,
         )
 
-    return (yield from _fresh(session, which.at_least_as_fresh, read))
+    return (yield from fresh(session, which.at_least_as_fresh, read))

@@ -12,8 +12,10 @@ from hashpact.cli.commands import (
     about,
     amend,
     canary,
+    challenge,
     check,
     contribute,
+    dispute,
     doctor,
     exporting,
     hashing,
@@ -24,6 +26,7 @@ from hashpact.cli.commands import (
     items,
     member,
     safeguards,
+    opinion,
     sidecar,
     statistics,
     watch,
@@ -46,6 +49,9 @@ members = typer.Typer(help="Members and their tokens.", no_args_is_help=True)
 incidents = typer.Typer(help="Hours in which what is listed must reach everybody at once.", no_args_is_help=True)
 alerts = typer.Typer(help="What stewards have to look at.", no_args_is_help=True)
 benign = typer.Typer(help="Known good media, which are not to be listed.", no_args_is_help=True)
+opinions = typer.Typer(help="What members think of what others listed.", no_args_is_help=True)
+disputes = typer.Typer(help="Items that members who are not involved decide about.", no_args_is_help=True)
+challenges = typer.Typer(help="People outside the forum who say that an item is wrong.", no_args_is_help=True)
 canaries = typer.Typer(help="Harmless pictures with a known answer.", no_args_is_help=True)
 
 app.command("hash")(hashing.hash_command)
@@ -74,6 +80,19 @@ benign.command("add")(safeguards.benign_add_command)
 benign.command("remove")(safeguards.benign_remove_command)
 app.add_typer(benign, name="benign")
 app.command("trace")(safeguards.trace_command)
+opinions.command("give")(opinion.give_command)
+opinions.command("revoke")(opinion.revoke_command)
+opinions.command("list")(opinion.list_command)
+app.add_typer(opinions, name="opinion")
+disputes.command("open")(dispute.open_command)
+disputes.command("vote")(dispute.vote_command)
+disputes.command("list")(dispute.list_command)
+app.add_typer(disputes, name="dispute")
+challenges.command("lodge")(challenge.lodge_command)
+challenges.command("answer")(challenge.answer_command)
+challenges.command("list")(challenge.list_command)
+challenges.command("counts")(challenge.counts_command)
+app.add_typer(challenges, name="challenge")
 app.command("sidecar")(sidecar.sidecar_command)
 canaries.command("write")(canary.write_command)
 canaries.command("list")(canary.list_command)

@@ -17,6 +17,26 @@ WITHDRAWAL_REASONS: Final = (
     "benign-collision",
     "legal",
 )
+OPINIONS: Final = (
+    "agree",
+    "disagree-label",
+    "not-terrorist",
+    "benign-collision",
+    "documentation-journalism",
+    "seen-here-too",
+    "overturned-on-appeal",
+)
+DISPUTE_GROUNDS: Final = (
+    "not-terrorist",
+    "documentation-journalism",
+    "benign-collision",
+    "wrong-labels",
+    "legal",
+    "bad-faith",
+)
+VERDICTS: Final = ("keep", "remove", "relabel")
+CHALLENGE_GROUNDS: Final = ("not-terrorist", "documentation-journalism", "benign-collision", "legal", "decision")
+ANSWERS: Final = ("withdrawn", "kept", "relabelled")
 LIST_FORMATS: Final = ("csv", "jsonl", "json", "lines")
 EXPORT_FORMATS: Final = ("csv", "jsonl", "threatexchange")
 
