@@ -21,6 +21,7 @@ from hashpact.v1 import (
     pending_service_pb2,
     policy_service_pb2,
     opinion_service_pb2,
+    policy_service_pb2,
     report_service_pb2,
     safeguard_service_pb2,
     upload_service_pb2,

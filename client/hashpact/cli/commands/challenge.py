@@ -21,7 +21,8 @@ from hashpact.items import iso
 def lodge_command(
     settings: Settings,
     item: Annotated[
-        int, typer.Argument(metavar="[ITEM]", min=0, help="The item that the decision notice names.", show_default=False)
+        int,
+        typer.Argument(metavar="[ITEM]", min=0, help="The item that the decision notice names.", show_default=False),
     ] = 0,
     *,
     grounds: Annotated[
@@ -59,7 +60,7 @@ def lodge_command(
         if as_json:
             json_line(one.to_dict())
         else:
-            say(f"challenge {one.challenge} about item {one.item} is lodged; it is to be answered by {iso(one.due_time)}")
+            say(f"challenge {one.challenge} about item {one.item} is lodged; answer due {iso(one.due_time)}")
     if not lodged and not as_json:
         say("nothing that is listed matches: there is nothing to challenge")
     return Exit.OK

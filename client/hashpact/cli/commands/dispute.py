@@ -54,7 +54,10 @@ def vote_command(
     verdict: Annotated[
         str,
         typer.Argument(
-            metavar="VERDICT", parser=one_of(VERDICTS), autocompletion=completing(VERDICTS), help="keep, remove or relabel."
+            metavar="VERDICT",
+            parser=one_of(VERDICTS),
+            autocompletion=completing(VERDICTS),
+            help="keep, remove or relabel.",
         ),
     ],
     *,

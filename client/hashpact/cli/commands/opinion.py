@@ -15,7 +15,8 @@ from hashpact.opinions import ItemJudgement
 
 ItemId = Annotated[int, typer.Argument(metavar="ITEM", min=1, help="Id of the item.")]
 Labels = Annotated[
-    list[str] | None, typer.Option("--label", metavar="LABEL", help="A label that the item should have; again for more.")
+    list[str] | None,
+    typer.Option("--label", metavar="LABEL", help="A label that the item should have; again for more."),
 ]
 
 
