@@ -19,9 +19,8 @@ from hashpact.v1 import feed_service_pb2 as feed_pb2
 from hashpact.v1 import incident_service_pb2 as incident_pb2
 from hashpact.v1 import lookup_service_pb2 as lookup_pb2
 from hashpact.v1 import member_service_pb2 as member_pb2
-from hashpact.v1 import pending_service_pb2 as pending_pb2
-from hashpact.v1 import policy_service_pb2 as policy_pb2
 from hashpact.v1 import opinion_service_pb2 as opinion_pb2
+from hashpact.v1 import pending_service_pb2 as pending_pb2
 from hashpact.v1 import policy_service_pb2 as policy_pb2
 from hashpact.v1 import report_service_pb2 as report_pb2
 from hashpact.v1 import safeguard_service_pb2 as safeguard_pb2

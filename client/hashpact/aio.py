@@ -50,8 +50,8 @@ class AsyncClient(
     AsyncUploadCalls,
     AsyncIncidentCalls,
     AsyncPendingCalls,
+    AsyncOpinionCalls,
 ):
-class AsyncClient(AsyncSafeguardCalls, AsyncWatchCalls, AsyncUploadCalls, AsyncIncidentCalls, AsyncOpinionCalls):
     """A connection to a Hashpact service for one event loop. Arguments as :class:`hashpact.Client`.
 
     Raises:

@@ -40,8 +40,8 @@ class Client(
     UploadCalls,
     IncidentCalls,
     PendingCalls,
+    OpinionCalls,
 ):
-class Client(MemberCalls, SafeguardCalls, WatchCalls, UploadCalls, IncidentCalls, OpinionCalls):
     """A connection to a Hashpact service.
 
     Connects when the first call is made, and again by itself when the connection breaks. Every method may be called
