@@ -53,7 +53,7 @@ def plan_of(sent: pb.IncidentPlan) -> Plan:
     if len(summary) > SUMMARY_CHARACTERS_MAX or not summary.isprintable():
         raise invalid_field("plan.summary", f"one line of at most {SUMMARY_CHARACTERS_MAX} printable characters")
     duration_ms = duration_of("plan.duration", sent.duration)
-    return Plan(sent.name, sent.type, summary, sent.drill, duration_ms, _rules_of(sent.rules))
+    return Plan(sent.name, sent.type.replace("-", "_"), summary, sent.drill, duration_ms, _rules_of(sent.rules))
 
 
 def duration_of(name: str, sent: Duration) -> int:
