@@ -28,6 +28,7 @@ from hashpact_server.ledger.entry import PSEUDONYM_BYTES, Draft, Kind
 from hashpact_server.ledger.payloads import MemberClear, MemberPayload, TokenPayload
 from hashpact_server.ledger.store import Store, StoreError
 from hashpact_server.matcher import Matcher
+from hashpact_server.presence import Presence
 from hashpact_server.state.apply import apply
 from hashpact_server.state.row_store import WritableRows
 from hashpact_server.state.rows import Role
@@ -54,6 +55,8 @@ class Engine:
         """On a replica: how far it is behind. What an upstream has may come here any moment."""
         self.waits = threading.BoundedSemaphore(max(1, config.limits.requests_max // 2))
         """Calls that may wait for that, each in a thread of its own."""
+        self.presence = Presence()
+        """Who called, and who follows."""
         self._keeper = Keeper(core)
         self.feed = Feed(core)
 

@@ -102,6 +102,8 @@ class Gate:
         self._roster: Callable[[], Roster] | None = None
         self.read_only = False
         """A replica's gate: who may write is told where to."""
+        self.saw: Callable[[str], None] = lambda _: None
+        """Told the name of each member that was let in."""
         self.patience = Patience()
         self.in_flight = InFlight(
             {
@@ -208,6 +210,7 @@ class Gate:
     def count_member(self, name: str) -> None:
         """Count a call of a member that was let in."""
         self._metrics.member_call(name)
+        self.saw(name)
 
 
 class _Call:

@@ -251,6 +251,7 @@ class Node:
         if self._upstream is not None:
             lag_s_max = self._config.replica_lag_s_max
             self.replica = Replica(engine, self._upstream, self._health, lag_s_max, self._on_fatal)
+        self._gate.saw = engine.presence.seen
         self._gate.open(lambda: engine.published.roster)
         if self.replica is None:
             self._health.set_serving(serving=True)

@@ -29,23 +29,23 @@ from hashpact.v1 import member_service_pb2 as hashpact_dot_v1_dot_member__servic
 from hashpact.v1 import signal_pb2 as hashpact_dot_v1_dot_signal__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!hashpact/v1/steward_service.proto\x12\x0bhashpact.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ahashpact/v1/incident.proto\x1a\x16hashpact/v1/item.proto\x1a hashpact/v1/member_service.proto\x1a\x18hashpact/v1/signal.proto\"\xa2\x0b\n\nStewardAct\x12?\n\x0e\x61\x64opt_taxonomy\x18\x01 \x01(\x0b\x32%.hashpact.v1.StewardAct.AdoptTaxonomyH\x00\x12;\n\x0c\x61\x64opt_policy\x18\x02 \x01(\x0b\x32#.hashpact.v1.StewardAct.AdoptPolicyH\x00\x12\x35\n\troll_back\x18\x03 \x01(\x0b\x32 .hashpact.v1.StewardAct.RollBackH\x00\x12\x37\n\nlift_limit\x18\x04 \x01(\x0b\x32!.hashpact.v1.StewardAct.LiftLimitH\x00\x12;\n\x0credact_entry\x18\x05 \x01(\x0b\x32#.hashpact.v1.StewardAct.RedactEntryH\x00\x12?\n\x0e\x63onfirm_member\x18\x06 \x01(\x0b\x32%.hashpact.v1.StewardAct.ConfirmMemberH\x00\x12;\n\x0c\x61mend_member\x18\x07 \x01(\x0b\x32#.hashpact.v1.StewardAct.AmendMemberH\x00\x12?\n\x0e\x64ismiss_member\x18\x08 \x01(\x0b\x32%.hashpact.v1.StewardAct.DismissMemberH\x00\x12\x38\n\x0blist_benign\x18\t \x01(\x0b\x32!.hashpact.v1.StewardAct.AddBenignH\x00\x12=\n\runlist_benign\x18\n \x01(\x0b\x32$.hashpact.v1.StewardAct.RemoveBenignH\x00\x12\x32\n\ropen_incident\x18\x0b \x01(\x0b\x32\x19.hashpact.v1.IncidentPlanH\x00\x12\x43\n\x10prolong_incident\x18\x0c \x01(\x0b\x32\'.hashpact.v1.StewardAct.ProlongIncidentH\x00\x1a \n\rAdoptTaxonomy\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\t\x1a\x1e\n\x0b\x41\x64optPolicy\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\t\x1aJ\n\x08RollBack\x12\x0e\n\x06member\x18\x01 \x01(\t\x12.\n\nsince_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x19\n\tLiftLimit\x12\x0c\n\x04item\x18\x01 \x01(\x04\x1aM\n\x0bRedactEntry\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12,\n\x06reason\x18\x02 \x01(\x0e\x32\x1c.hashpact.v1.RedactionReason\x1a\x1f\n\rConfirmMember\x12\x0e\n\x06member\x18\x01 \x01(\t\x1a\x86\x01\n\x0b\x41mendMember\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\r\n\x05group\x18\x02 \x01(\t\x12 \n\x05roles\x18\x03 \x03(\x0e\x32\x11.hashpact.v1.Role\x12\x16\n\tfour_eyes\x18\x04 \x01(\x08H\x00\x88\x01\x01\x12\x10\n\x08on_trial\x18\x05 \x01(\x08\x42\x0c\n\n_four_eyes\x1ax\n\rDismissMember\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\x1e\n\x16withdraw_contributions\x18\x02 \x01(\x08\x12\x37\n\x13\x63opies_deleted_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a?\n\tAddBenign\x12$\n\x07signals\x18\x01 \x03(\x0b\x32\x13.hashpact.v1.Signal\x12\x0c\n\x04note\x18\x02 \x01(\t\x1a\x1e\n\x0cRemoveBenign\x12\x0e\n\x06\x62\x65nign\x18\x01 \x01(\x04\x1a\x34\n\x0fProlongIncident\x12\x10\n\x08incident\x18\x01 \x01(\x04\x12\x0f\n\x07minutes\x18\x02 \x01(\rB\x05\n\x03\x61\x63t\"\xc3\x02\n\x06Motion\x12\x0e\n\x06motion\x18\x01 \x01(\x04\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.hashpact.v1.MotionState\x12$\n\x03\x61\x63t\x18\x03 \x01(\x0b\x32\x17.hashpact.v1.StewardAct\x12\x10\n\x08\x61\x63t_name\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x13\n\x0bproposed_by\x18\x06 \x01(\t\x12\x30\n\x0cpropose_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nlapse_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tclosed_by\x18\t \x01(\t\x12.\n\nclose_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"K\n\x10LimitItemRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04item\x18\x02 \x01(\x04\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"K\n\x11LimitItemResponse\x12\'\n\x06status\x18\x01 \x01(\x0e\x32\x17.hashpact.v1.ItemStatus\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"q\n\x0eProposeRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12$\n\x03\x61\x63t\x18\x02 \x01(\x0b\x32\x17.hashpact.v1.StewardAct\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"r\n\x0fProposeResponse\x12#\n\x06motion\x18\x01 \x01(\x0b\x32\x13.hashpact.v1.Motion\x12+\n\x06\x65xtent\x18\x02 \x01(\x0b\x32\x1b.hashpact.v1.RollbackExtent\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"V\n\x0eRollbackExtent\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x04\x12\r\n\x05items\x18\x02 \x01(\x04\x12\x16\n\x0eitems_unlisted\x18\x03 \x01(\x04\x12\x0c\n\x04more\x18\x04 \x01(\x08\"J\n\rSecondRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06motion\x18\x02 \x01(\x04\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"D\n\x0eSecondResponse\x12#\n\x06motion\x18\x01 \x01(\x0b\x32\x13.hashpact.v1.Motion\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\";\n\x15WithdrawMotionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06motion\x18\x02 \x01(\x04\"L\n\x16WithdrawMotionResponse\x12#\n\x06motion\x18\x01 \x01(\x0b\x32\x13.hashpact.v1.Motion\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"N\n\x12ListMotionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x11\n\topen_only\x18\x03 \x01(\x08\"c\n\x13ListMotionsResponse\x12$\n\x07motions\x18\x01 \x03(\x0b\x32\x13.hashpact.v1.Motion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"\xc0\x01\n\x0fRulebookVersion\x12\x0f\n\x07version\x18\x01 \x01(\r\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.hashpact.v1.RulebookState\x12.\n\nadopt_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65\x66\x66\x65\x63t_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08sequence\x18\x05 \x01(\x04\"_\n\x12GetRulebookRequest\x12\'\n\x04kind\x18\x01 \x01(\x0e\x32\x19.hashpact.v1.RulebookKind\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\n\n\x08_version\"\x94\x01\n\x13GetRulebookResponse\x12-\n\x07version\x18\x01 \x01(\x0b\x32\x1c.hashpact.v1.RulebookVersion\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12.\n\x08versions\x18\x03 \x03(\x0b\x32\x1c.hashpact.v1.RulebookVersion\x12\r\n\x05\x61s_of\x18\x04 \x01(\t\"\xe1\x01\n\x08Rollback\x12\x10\n\x08rollback\x18\x01 \x01(\x04\x12\x0e\n\x06member\x18\x02 \x01(\t\x12.\n\nsince_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\norder_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06undone\x18\x06 \x01(\x04\x12\x12\n\nordered_by\x18\x07 \x01(\t\"=\n\x14ListRollbacksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"i\n\x15ListRollbacksResponse\x12(\n\trollbacks\x18\x01 \x03(\x0b\x32\x15.hashpact.v1.Rollback\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"\xc0\x01\n\x07\x43oncern\x12&\n\x04kind\x18\x01 \x01(\x0e\x32\x18.hashpact.v1.ConcernKind\x12\x0f\n\x07subject\x18\x02 \x01(\x04\x12\x0e\n\x06member\x18\x03 \x01(\t\x12.\n\nsince_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x64ue_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\"E\n\x0c\x43oncernCount\x12&\n\x04kind\x18\x01 \x01(\x0e\x32\x18.hashpact.v1.ConcernKind\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"(\n\x10GetDigestRequest\x12\x14\n\x0c\x63oncerns_max\x18\x01 \x01(\r\"u\n\x11GetDigestResponse\x12&\n\x08\x63oncerns\x18\x01 \x03(\x0b\x32\x14.hashpact.v1.Concern\x12)\n\x06\x63ounts\x18\x02 \x03(\x0b\x32\x19.hashpact.v1.ConcernCount\x12\r\n\x05\x61s_of\x18\x03 \x01(\t*\x91\x01\n\x0fRedactionReason\x12 \n\x1cREDACTION_REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16REDACTION_REASON_LEGAL\x10\x01\x12\"\n\x1eREDACTION_REASON_PERSONAL_DATA\x10\x02\x12\x1c\n\x18REDACTION_REASON_MISTAKE\x10\x03*\x91\x01\n\x0bMotionState\x12\x1c\n\x18MOTION_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11MOTION_STATE_OPEN\x10\x01\x12\x18\n\x14MOTION_STATE_CARRIED\x10\x02\x12\x1a\n\x16MOTION_STATE_WITHDRAWN\x10\x03\x12\x17\n\x13MOTION_STATE_LAPSED\x10\x04*c\n\x0cRulebookKind\x12\x1d\n\x19RULEBOOK_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16RULEBOOK_KIND_TAXONOMY\x10\x01\x12\x18\n\x14RULEBOOK_KIND_POLICY\x10\x02*\xa3\x01\n\rRulebookState\x12\x1e\n\x1aRULEBOOK_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15RULEBOOK_STATE_NOTICE\x10\x01\x12\x1b\n\x17RULEBOOK_STATE_IN_FORCE\x10\x02\x12\x1b\n\x17RULEBOOK_STATE_REPLACED\x10\x03\x12\x1d\n\x19RULEBOOK_STATE_SUPERSEDED\x10\x04*\xfc\x02\n\x0b\x43oncernKind\x12\x1c\n\x18\x43ONCERN_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43ONCERN_KIND_MOTION\x10\x01\x12\x18\n\x14\x43ONCERN_KIND_DISPUTE\x10\x02\x12\x1a\n\x16\x43ONCERN_KIND_CHALLENGE\x10\x03\x12\x18\n\x14\x43ONCERN_KIND_LIMITED\x10\x04\x12\x16\n\x12\x43ONCERN_KIND_ALERT\x10\x05\x12\x19\n\x15\x43ONCERN_KIND_INCIDENT\x10\x06\x12\x1e\n\x1a\x43ONCERN_KIND_SILENT_MEMBER\x10\x07\x12 \n\x1c\x43ONCERN_KIND_LAGGING_REPLICA\x10\x08\x12\x17\n\x13\x43ONCERN_KIND_REVIEW\x10\t\x12\x19\n\x15\x43ONCERN_KIND_ROLLBACK\x10\n\x12\x1d\n\x19\x43ONCERN_KIND_TRIAL_MEMBER\x10\x0b\x12\x1e\n\x1a\x43ONCERN_KIND_MEMBER_REVIEW\x10\x0c\x32\xc6\x02\n\x0eStewardService\x12\x44\n\x07Propose\x12\x1b.hashpact.v1.ProposeRequest\x1a\x1c.hashpact.v1.ProposeResponse\x12\x41\n\x06Second\x12\x1a.hashpact.v1.SecondRequest\x1a\x1b.hashpact.v1.SecondResponse\x12Y\n\x0eWithdrawMotion\x12\".hashpact.v1.WithdrawMotionRequest\x1a#.hashpact.v1.WithdrawMotionResponse\x12P\n\x0bListMotions\x12\x1f.hashpact.v1.ListMotionsRequest\x1a .hashpact.v1.ListMotionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!hashpact/v1/steward_service.proto\x12\x0bhashpact.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ahashpact/v1/incident.proto\x1a\x16hashpact/v1/item.proto\x1a hashpact/v1/member_service.proto\x1a\x18hashpact/v1/signal.proto\"\xa2\x0b\n\nStewardAct\x12?\n\x0e\x61\x64opt_taxonomy\x18\x01 \x01(\x0b\x32%.hashpact.v1.StewardAct.AdoptTaxonomyH\x00\x12;\n\x0c\x61\x64opt_policy\x18\x02 \x01(\x0b\x32#.hashpact.v1.StewardAct.AdoptPolicyH\x00\x12\x35\n\troll_back\x18\x03 \x01(\x0b\x32 .hashpact.v1.StewardAct.RollBackH\x00\x12\x37\n\nlift_limit\x18\x04 \x01(\x0b\x32!.hashpact.v1.StewardAct.LiftLimitH\x00\x12;\n\x0credact_entry\x18\x05 \x01(\x0b\x32#.hashpact.v1.StewardAct.RedactEntryH\x00\x12?\n\x0e\x63onfirm_member\x18\x06 \x01(\x0b\x32%.hashpact.v1.StewardAct.ConfirmMemberH\x00\x12;\n\x0c\x61mend_member\x18\x07 \x01(\x0b\x32#.hashpact.v1.StewardAct.AmendMemberH\x00\x12?\n\x0e\x64ismiss_member\x18\x08 \x01(\x0b\x32%.hashpact.v1.StewardAct.DismissMemberH\x00\x12\x38\n\x0blist_benign\x18\t \x01(\x0b\x32!.hashpact.v1.StewardAct.AddBenignH\x00\x12=\n\runlist_benign\x18\n \x01(\x0b\x32$.hashpact.v1.StewardAct.RemoveBenignH\x00\x12\x32\n\ropen_incident\x18\x0b \x01(\x0b\x32\x19.hashpact.v1.IncidentPlanH\x00\x12\x43\n\x10prolong_incident\x18\x0c \x01(\x0b\x32\'.hashpact.v1.StewardAct.ProlongIncidentH\x00\x1a \n\rAdoptTaxonomy\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\t\x1a\x1e\n\x0b\x41\x64optPolicy\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\t\x1aJ\n\x08RollBack\x12\x0e\n\x06member\x18\x01 \x01(\t\x12.\n\nsince_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x19\n\tLiftLimit\x12\x0c\n\x04item\x18\x01 \x01(\x04\x1aM\n\x0bRedactEntry\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12,\n\x06reason\x18\x02 \x01(\x0e\x32\x1c.hashpact.v1.RedactionReason\x1a\x1f\n\rConfirmMember\x12\x0e\n\x06member\x18\x01 \x01(\t\x1a\x86\x01\n\x0b\x41mendMember\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\r\n\x05group\x18\x02 \x01(\t\x12 \n\x05roles\x18\x03 \x03(\x0e\x32\x11.hashpact.v1.Role\x12\x16\n\tfour_eyes\x18\x04 \x01(\x08H\x00\x88\x01\x01\x12\x10\n\x08on_trial\x18\x05 \x01(\x08\x42\x0c\n\n_four_eyes\x1ax\n\rDismissMember\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\x1e\n\x16withdraw_contributions\x18\x02 \x01(\x08\x12\x37\n\x13\x63opies_deleted_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a?\n\tAddBenign\x12$\n\x07signals\x18\x01 \x03(\x0b\x32\x13.hashpact.v1.Signal\x12\x0c\n\x04note\x18\x02 \x01(\t\x1a\x1e\n\x0cRemoveBenign\x12\x0e\n\x06\x62\x65nign\x18\x01 \x01(\x04\x1a\x34\n\x0fProlongIncident\x12\x10\n\x08incident\x18\x01 \x01(\x04\x12\x0f\n\x07minutes\x18\x02 \x01(\rB\x05\n\x03\x61\x63t\"\xc3\x02\n\x06Motion\x12\x0e\n\x06motion\x18\x01 \x01(\x04\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.hashpact.v1.MotionState\x12$\n\x03\x61\x63t\x18\x03 \x01(\x0b\x32\x17.hashpact.v1.StewardAct\x12\x10\n\x08\x61\x63t_name\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x13\n\x0bproposed_by\x18\x06 \x01(\t\x12\x30\n\x0cpropose_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nlapse_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tclosed_by\x18\t \x01(\t\x12.\n\nclose_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Y\n\x10LimitItemRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04item\x18\x02 \x01(\x04\x12\x0c\n\x04note\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"\\\n\x11LimitItemResponse\x12\'\n\x06status\x18\x01 \x01(\x0e\x32\x17.hashpact.v1.ItemStatus\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x08\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"q\n\x0eProposeRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12$\n\x03\x61\x63t\x18\x02 \x01(\x0b\x32\x17.hashpact.v1.StewardAct\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"r\n\x0fProposeResponse\x12#\n\x06motion\x18\x01 \x01(\x0b\x32\x13.hashpact.v1.Motion\x12+\n\x06\x65xtent\x18\x02 \x01(\x0b\x32\x1b.hashpact.v1.RollbackExtent\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"V\n\x0eRollbackExtent\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x04\x12\r\n\x05items\x18\x02 \x01(\x04\x12\x16\n\x0eitems_unlisted\x18\x03 \x01(\x04\x12\x0c\n\x04more\x18\x04 \x01(\x08\"J\n\rSecondRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06motion\x18\x02 \x01(\x04\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"D\n\x0eSecondResponse\x12#\n\x06motion\x18\x01 \x01(\x0b\x32\x13.hashpact.v1.Motion\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\";\n\x15WithdrawMotionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06motion\x18\x02 \x01(\x04\"L\n\x16WithdrawMotionResponse\x12#\n\x06motion\x18\x01 \x01(\x0b\x32\x13.hashpact.v1.Motion\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"N\n\x12ListMotionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x11\n\topen_only\x18\x03 \x01(\x08\"c\n\x13ListMotionsResponse\x12$\n\x07motions\x18\x01 \x03(\x0b\x32\x13.hashpact.v1.Motion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"\xc0\x01\n\x0fRulebookVersion\x12\x0f\n\x07version\x18\x01 \x01(\r\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.hashpact.v1.RulebookState\x12.\n\nadopt_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65\x66\x66\x65\x63t_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08sequence\x18\x05 \x01(\x04\"_\n\x12GetRulebookRequest\x12\'\n\x04kind\x18\x01 \x01(\x0e\x32\x19.hashpact.v1.RulebookKind\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\n\n\x08_version\"\x94\x01\n\x13GetRulebookResponse\x12-\n\x07version\x18\x01 \x01(\x0b\x32\x1c.hashpact.v1.RulebookVersion\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12.\n\x08versions\x18\x03 \x03(\x0b\x32\x1c.hashpact.v1.RulebookVersion\x12\r\n\x05\x61s_of\x18\x04 \x01(\t\"\xe1\x01\n\x08Rollback\x12\x10\n\x08rollback\x18\x01 \x01(\x04\x12\x0e\n\x06member\x18\x02 \x01(\t\x12.\n\nsince_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\norder_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06undone\x18\x06 \x01(\x04\x12\x12\n\nordered_by\x18\x07 \x01(\t\"=\n\x14ListRollbacksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"i\n\x15ListRollbacksResponse\x12(\n\trollbacks\x18\x01 \x03(\x0b\x32\x15.hashpact.v1.Rollback\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"\xc0\x01\n\x07\x43oncern\x12&\n\x04kind\x18\x01 \x01(\x0e\x32\x18.hashpact.v1.ConcernKind\x12\x0f\n\x07subject\x18\x02 \x01(\x04\x12\x0e\n\x06member\x18\x03 \x01(\t\x12.\n\nsince_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x64ue_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\"E\n\x0c\x43oncernCount\x12&\n\x04kind\x18\x01 \x01(\x0e\x32\x18.hashpact.v1.ConcernKind\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"(\n\x10GetDigestRequest\x12\x14\n\x0c\x63oncerns_max\x18\x01 \x01(\r\"u\n\x11GetDigestResponse\x12&\n\x08\x63oncerns\x18\x01 \x03(\x0b\x32\x14.hashpact.v1.Concern\x12)\n\x06\x63ounts\x18\x02 \x03(\x0b\x32\x19.hashpact.v1.ConcernCount\x12\r\n\x05\x61s_of\x18\x03 \x01(\t*\x91\x01\n\x0fRedactionReason\x12 \n\x1cREDACTION_REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16REDACTION_REASON_LEGAL\x10\x01\x12\"\n\x1eREDACTION_REASON_PERSONAL_DATA\x10\x02\x12\x1c\n\x18REDACTION_REASON_MISTAKE\x10\x03*\x91\x01\n\x0bMotionState\x12\x1c\n\x18MOTION_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11MOTION_STATE_OPEN\x10\x01\x12\x18\n\x14MOTION_STATE_CARRIED\x10\x02\x12\x1a\n\x16MOTION_STATE_WITHDRAWN\x10\x03\x12\x17\n\x13MOTION_STATE_LAPSED\x10\x04*c\n\x0cRulebookKind\x12\x1d\n\x19RULEBOOK_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16RULEBOOK_KIND_TAXONOMY\x10\x01\x12\x18\n\x14RULEBOOK_KIND_POLICY\x10\x02*\xa3\x01\n\rRulebookState\x12\x1e\n\x1aRULEBOOK_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15RULEBOOK_STATE_NOTICE\x10\x01\x12\x1b\n\x17RULEBOOK_STATE_IN_FORCE\x10\x02\x12\x1b\n\x17RULEBOOK_STATE_REPLACED\x10\x03\x12\x1d\n\x19RULEBOOK_STATE_SUPERSEDED\x10\x04*\xfc\x02\n\x0b\x43oncernKind\x12\x1c\n\x18\x43ONCERN_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43ONCERN_KIND_MOTION\x10\x01\x12\x18\n\x14\x43ONCERN_KIND_DISPUTE\x10\x02\x12\x1a\n\x16\x43ONCERN_KIND_CHALLENGE\x10\x03\x12\x18\n\x14\x43ONCERN_KIND_LIMITED\x10\x04\x12\x16\n\x12\x43ONCERN_KIND_ALERT\x10\x05\x12\x19\n\x15\x43ONCERN_KIND_INCIDENT\x10\x06\x12\x1e\n\x1a\x43ONCERN_KIND_SILENT_MEMBER\x10\x07\x12 \n\x1c\x43ONCERN_KIND_LAGGING_REPLICA\x10\x08\x12\x17\n\x13\x43ONCERN_KIND_REVIEW\x10\t\x12\x19\n\x15\x43ONCERN_KIND_ROLLBACK\x10\n\x12\x1d\n\x19\x43ONCERN_KIND_TRIAL_MEMBER\x10\x0b\x12\x1e\n\x1a\x43ONCERN_KIND_MEMBER_REVIEW\x10\x0c\x32\x88\x05\n\x0eStewardService\x12J\n\tLimitItem\x12\x1d.hashpact.v1.LimitItemRequest\x1a\x1e.hashpact.v1.LimitItemResponse\x12\x44\n\x07Propose\x12\x1b.hashpact.v1.ProposeRequest\x1a\x1c.hashpact.v1.ProposeResponse\x12\x41\n\x06Second\x12\x1a.hashpact.v1.SecondRequest\x1a\x1b.hashpact.v1.SecondResponse\x12Y\n\x0eWithdrawMotion\x12\".hashpact.v1.WithdrawMotionRequest\x1a#.hashpact.v1.WithdrawMotionResponse\x12P\n\x0bListMotions\x12\x1f.hashpact.v1.ListMotionsRequest\x1a .hashpact.v1.ListMotionsResponse\x12P\n\x0bGetRulebook\x12\x1f.hashpact.v1.GetRulebookRequest\x1a .hashpact.v1.GetRulebookResponse\x12V\n\rListRollbacks\x12!.hashpact.v1.ListRollbacksRequest\x1a\".hashpact.v1.ListRollbacksResponse\x12J\n\tGetDigest\x12\x1d.hashpact.v1.GetDigestRequest\x1a\x1e.hashpact.v1.GetDigestResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hashpact.v1.steward_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REDACTIONREASON']._serialized_start=4174
-  _globals['_REDACTIONREASON']._serialized_end=4319
-  _globals['_MOTIONSTATE']._serialized_start=4322
-  _globals['_MOTIONSTATE']._serialized_end=4467
-  _globals['_RULEBOOKKIND']._serialized_start=4469
-  _globals['_RULEBOOKKIND']._serialized_end=4568
-  _globals['_RULEBOOKSTATE']._serialized_start=4571
-  _globals['_RULEBOOKSTATE']._serialized_end=4734
-  _globals['_CONCERNKIND']._serialized_start=4737
-  _globals['_CONCERNKIND']._serialized_end=5117
+  _globals['_REDACTIONREASON']._serialized_start=4205
+  _globals['_REDACTIONREASON']._serialized_end=4350
+  _globals['_MOTIONSTATE']._serialized_start=4353
+  _globals['_MOTIONSTATE']._serialized_end=4498
+  _globals['_RULEBOOKKIND']._serialized_start=4500
+  _globals['_RULEBOOKKIND']._serialized_end=4599
+  _globals['_RULEBOOKSTATE']._serialized_start=4602
+  _globals['_RULEBOOKSTATE']._serialized_end=4765
+  _globals['_CONCERNKIND']._serialized_start=4768
+  _globals['_CONCERNKIND']._serialized_end=5148
   _globals['_STEWARDACT']._serialized_start=196
   _globals['_STEWARDACT']._serialized_end=1638
   _globals['_STEWARDACT_ADOPTTAXONOMY']._serialized_start=942
@@ -73,47 +73,47 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MOTION']._serialized_start=1641
   _globals['_MOTION']._serialized_end=1964
   _globals['_LIMITITEMREQUEST']._serialized_start=1966
-  _globals['_LIMITITEMREQUEST']._serialized_end=2041
-  _globals['_LIMITITEMRESPONSE']._serialized_start=2043
-  _globals['_LIMITITEMRESPONSE']._serialized_end=2118
-  _globals['_PROPOSEREQUEST']._serialized_start=2120
-  _globals['_PROPOSEREQUEST']._serialized_end=2233
-  _globals['_PROPOSERESPONSE']._serialized_start=2235
-  _globals['_PROPOSERESPONSE']._serialized_end=2349
-  _globals['_ROLLBACKEXTENT']._serialized_start=2351
-  _globals['_ROLLBACKEXTENT']._serialized_end=2437
-  _globals['_SECONDREQUEST']._serialized_start=2439
-  _globals['_SECONDREQUEST']._serialized_end=2513
-  _globals['_SECONDRESPONSE']._serialized_start=2515
-  _globals['_SECONDRESPONSE']._serialized_end=2583
-  _globals['_WITHDRAWMOTIONREQUEST']._serialized_start=2585
-  _globals['_WITHDRAWMOTIONREQUEST']._serialized_end=2644
-  _globals['_WITHDRAWMOTIONRESPONSE']._serialized_start=2646
-  _globals['_WITHDRAWMOTIONRESPONSE']._serialized_end=2722
-  _globals['_LISTMOTIONSREQUEST']._serialized_start=2724
-  _globals['_LISTMOTIONSREQUEST']._serialized_end=2802
-  _globals['_LISTMOTIONSRESPONSE']._serialized_start=2804
-  _globals['_LISTMOTIONSRESPONSE']._serialized_end=2903
-  _globals['_RULEBOOKVERSION']._serialized_start=2906
-  _globals['_RULEBOOKVERSION']._serialized_end=3098
-  _globals['_GETRULEBOOKREQUEST']._serialized_start=3100
-  _globals['_GETRULEBOOKREQUEST']._serialized_end=3195
-  _globals['_GETRULEBOOKRESPONSE']._serialized_start=3198
-  _globals['_GETRULEBOOKRESPONSE']._serialized_end=3346
-  _globals['_ROLLBACK']._serialized_start=3349
-  _globals['_ROLLBACK']._serialized_end=3574
-  _globals['_LISTROLLBACKSREQUEST']._serialized_start=3576
-  _globals['_LISTROLLBACKSREQUEST']._serialized_end=3637
-  _globals['_LISTROLLBACKSRESPONSE']._serialized_start=3639
-  _globals['_LISTROLLBACKSRESPONSE']._serialized_end=3744
-  _globals['_CONCERN']._serialized_start=3747
-  _globals['_CONCERN']._serialized_end=3939
-  _globals['_CONCERNCOUNT']._serialized_start=3941
-  _globals['_CONCERNCOUNT']._serialized_end=4010
-  _globals['_GETDIGESTREQUEST']._serialized_start=4012
-  _globals['_GETDIGESTREQUEST']._serialized_end=4052
-  _globals['_GETDIGESTRESPONSE']._serialized_start=4054
-  _globals['_GETDIGESTRESPONSE']._serialized_end=4171
-  _globals['_STEWARDSERVICE']._serialized_start=5120
-  _globals['_STEWARDSERVICE']._serialized_end=5446
+  _globals['_LIMITITEMREQUEST']._serialized_end=2055
+  _globals['_LIMITITEMRESPONSE']._serialized_start=2057
+  _globals['_LIMITITEMRESPONSE']._serialized_end=2149
+  _globals['_PROPOSEREQUEST']._serialized_start=2151
+  _globals['_PROPOSEREQUEST']._serialized_end=2264
+  _globals['_PROPOSERESPONSE']._serialized_start=2266
+  _globals['_PROPOSERESPONSE']._serialized_end=2380
+  _globals['_ROLLBACKEXTENT']._serialized_start=2382
+  _globals['_ROLLBACKEXTENT']._serialized_end=2468
+  _globals['_SECONDREQUEST']._serialized_start=2470
+  _globals['_SECONDREQUEST']._serialized_end=2544
+  _globals['_SECONDRESPONSE']._serialized_start=2546
+  _globals['_SECONDRESPONSE']._serialized_end=2614
+  _globals['_WITHDRAWMOTIONREQUEST']._serialized_start=2616
+  _globals['_WITHDRAWMOTIONREQUEST']._serialized_end=2675
+  _globals['_WITHDRAWMOTIONRESPONSE']._serialized_start=2677
+  _globals['_WITHDRAWMOTIONRESPONSE']._serialized_end=2753
+  _globals['_LISTMOTIONSREQUEST']._serialized_start=2755
+  _globals['_LISTMOTIONSREQUEST']._serialized_end=2833
+  _globals['_LISTMOTIONSRESPONSE']._serialized_start=2835
+  _globals['_LISTMOTIONSRESPONSE']._serialized_end=2934
+  _globals['_RULEBOOKVERSION']._serialized_start=2937
+  _globals['_RULEBOOKVERSION']._serialized_end=3129
+  _globals['_GETRULEBOOKREQUEST']._serialized_start=3131
+  _globals['_GETRULEBOOKREQUEST']._serialized_end=3226
+  _globals['_GETRULEBOOKRESPONSE']._serialized_start=3229
+  _globals['_GETRULEBOOKRESPONSE']._serialized_end=3377
+  _globals['_ROLLBACK']._serialized_start=3380
+  _globals['_ROLLBACK']._serialized_end=3605
+  _globals['_LISTROLLBACKSREQUEST']._serialized_start=3607
+  _globals['_LISTROLLBACKSREQUEST']._serialized_end=3668
+  _globals['_LISTROLLBACKSRESPONSE']._serialized_start=3670
+  _globals['_LISTROLLBACKSRESPONSE']._serialized_end=3775
+  _globals['_CONCERN']._serialized_start=3778
+  _globals['_CONCERN']._serialized_end=3970
+  _globals['_CONCERNCOUNT']._serialized_start=3972
+  _globals['_CONCERNCOUNT']._serialized_end=4041
+  _globals['_GETDIGESTREQUEST']._serialized_start=4043
+  _globals['_GETDIGESTREQUEST']._serialized_end=4083
+  _globals['_GETDIGESTRESPONSE']._serialized_start=4085
+  _globals['_GETDIGESTRESPONSE']._serialized_end=4202
+  _globals['_STEWARDSERVICE']._serialized_start=5151
+  _globals['_STEWARDSERVICE']._serialized_end=5799
 # @@protoc_insertion_point(module_scope)

@@ -648,23 +648,27 @@ class LimitItemRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ITEM_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes the call idempotent. Optional."""
     item: _builtins.int
     """The item."""
+    note: _builtins.str
+    """Why, for the other stewards: at most 500 printable characters. Private."""
     validate_only: _builtins.bool
-    """Nothing is written."""
+    """Checks everything and writes nothing."""
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         item: _builtins.int = ...,
+        note: _builtins.str = ...,
         validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "note", b"note", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -677,20 +681,24 @@ class LimitItemResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     STATUS_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     status: _item_pb2.ItemStatus.ValueType
-    """Where it stands."""
+    """Where it stands; a limit changes no status."""
+    changed: _builtins.bool
+    """Whether that is new: false when it was limited before."""
     as_of: _builtins.str
     """Token of the state after this write. Opaque."""
     def __init__(
         self,
         *,
         status: _item_pb2.ItemStatus.ValueType = ...,
+        changed: _builtins.bool = ...,
         as_of: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "changed", b"changed", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

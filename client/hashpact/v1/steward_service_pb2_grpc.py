@@ -44,6 +44,11 @@ class StewardServiceStub(object):
         Args:
             channel: A grpc.Channel.
         """
+        self.LimitItem = channel.unary_unary(
+                '/hashpact.v1.StewardService/LimitItem',
+                request_serializer=hashpact_dot_v1_dot_steward__service__pb2.LimitItemRequest.SerializeToString,
+                response_deserializer=hashpact_dot_v1_dot_steward__service__pb2.LimitItemResponse.FromString,
+                _registered_method=True)
         self.Propose = channel.unary_unary(
                 '/hashpact.v1.StewardService/Propose',
                 request_serializer=hashpact_dot_v1_dot_steward__service__pb2.ProposeRequest.SerializeToString,
@@ -64,6 +69,21 @@ class StewardServiceStub(object):
                 request_serializer=hashpact_dot_v1_dot_steward__service__pb2.ListMotionsRequest.SerializeToString,
                 response_deserializer=hashpact_dot_v1_dot_steward__service__pb2.ListMotionsResponse.FromString,
                 _registered_method=True)
+        self.GetRulebook = channel.unary_unary(
+                '/hashpact.v1.StewardService/GetRulebook',
+                request_serializer=hashpact_dot_v1_dot_steward__service__pb2.GetRulebookRequest.SerializeToString,
+                response_deserializer=hashpact_dot_v1_dot_steward__service__pb2.GetRulebookResponse.FromString,
+                _registered_method=True)
+        self.ListRollbacks = channel.unary_unary(
+                '/hashpact.v1.StewardService/ListRollbacks',
+                request_serializer=hashpact_dot_v1_dot_steward__service__pb2.ListRollbacksRequest.SerializeToString,
+                response_deserializer=hashpact_dot_v1_dot_steward__service__pb2.ListRollbacksResponse.FromString,
+                _registered_method=True)
+        self.GetDigest = channel.unary_unary(
+                '/hashpact.v1.StewardService/GetDigest',
+                request_serializer=hashpact_dot_v1_dot_steward__service__pb2.GetDigestRequest.SerializeToString,
+                response_deserializer=hashpact_dot_v1_dot_steward__service__pb2.GetDigestResponse.FromString,
+                _registered_method=True)
 
 
 class StewardServiceServicer(object):
@@ -78,6 +98,21 @@ class StewardServiceServicer(object):
     errors that it lists, a write can end as `ContributionService.Contribute` can: `STORE_FULL`, `TOO_MANY_REQUESTS`,
     `REQUEST_ID_REUSED`, `WRITE_OUTCOME_UNKNOWN`.
     """
+
+    def LimitItem(self, request, context):
+        """Limits an item to review at once: nobody is advised to act on it until a motion lifts the limit. Limiting a limited item
+        succeeds and changes nothing.
+
+        Roles: `steward`.
+
+        Errors:
+        * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+        * `FAILED_PRECONDITION` / `ITEM_CLOSED`.
+        * `INVALID_ARGUMENT` / `FIELD_INVALID`: a note of another shape.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def Propose(self, request, context):
         """Proposes a motion. What it asks for is checked now, and again when it is seconded. With `validate_only`, nothing is written.
@@ -135,9 +170,49 @@ class StewardServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetRulebook(self, request, context):
+        """Returns the taxonomy or the policy in force, or any earlier version, and what versions there are.
+
+        Roles: every member.
+
+        Errors:
+        * `NOT_FOUND` / `RULEBOOK_NOT_FOUND`: there is no such version.
+        * `INVALID_ARGUMENT` / `FIELD_INVALID`: no kind.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRollbacks(self, request, context):
+        """Lists rollbacks with how far they are, the newest first.
+
+        Roles: `steward`, `audit`.
+
+        Errors: `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDigest(self, request, context):
+        """Tells what waits for stewards, each kind with the oldest first.
+
+        Roles: `steward`, `audit`.
+
+        Errors: what `ErrorReason` names for every call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StewardServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'LimitItem': grpc.unary_unary_rpc_method_handler(
+                    servicer.LimitItem,
+                    request_deserializer=hashpact_dot_v1_dot_steward__service__pb2.LimitItemRequest.FromString,
+                    response_serializer=hashpact_dot_v1_dot_steward__service__pb2.LimitItemResponse.SerializeToString,
+            ),
             'Propose': grpc.unary_unary_rpc_method_handler(
                     servicer.Propose,
                     request_deserializer=hashpact_dot_v1_dot_steward__service__pb2.ProposeRequest.FromString,
@@ -157,6 +232,21 @@ def add_StewardServiceServicer_to_server(servicer, server):
                     servicer.ListMotions,
                     request_deserializer=hashpact_dot_v1_dot_steward__service__pb2.ListMotionsRequest.FromString,
                     response_serializer=hashpact_dot_v1_dot_steward__service__pb2.ListMotionsResponse.SerializeToString,
+            ),
+            'GetRulebook': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRulebook,
+                    request_deserializer=hashpact_dot_v1_dot_steward__service__pb2.GetRulebookRequest.FromString,
+                    response_serializer=hashpact_dot_v1_dot_steward__service__pb2.GetRulebookResponse.SerializeToString,
+            ),
+            'ListRollbacks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRollbacks,
+                    request_deserializer=hashpact_dot_v1_dot_steward__service__pb2.ListRollbacksRequest.FromString,
+                    response_serializer=hashpact_dot_v1_dot_steward__service__pb2.ListRollbacksResponse.SerializeToString,
+            ),
+            'GetDigest': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDigest,
+                    request_deserializer=hashpact_dot_v1_dot_steward__service__pb2.GetDigestRequest.FromString,
+                    response_serializer=hashpact_dot_v1_dot_steward__service__pb2.GetDigestResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +268,33 @@ class StewardService(object):
     errors that it lists, a write can end as `ContributionService.Contribute` can: `STORE_FULL`, `TOO_MANY_REQUESTS`,
     `REQUEST_ID_REUSED`, `WRITE_OUTCOME_UNKNOWN`.
     """
+
+    @staticmethod
+    def LimitItem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hashpact.v1.StewardService/LimitItem',
+            hashpact_dot_v1_dot_steward__service__pb2.LimitItemRequest.SerializeToString,
+            hashpact_dot_v1_dot_steward__service__pb2.LimitItemResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def Propose(request,
@@ -277,6 +394,87 @@ class StewardService(object):
             '/hashpact.v1.StewardService/ListMotions',
             hashpact_dot_v1_dot_steward__service__pb2.ListMotionsRequest.SerializeToString,
             hashpact_dot_v1_dot_steward__service__pb2.ListMotionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRulebook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hashpact.v1.StewardService/GetRulebook',
+            hashpact_dot_v1_dot_steward__service__pb2.GetRulebookRequest.SerializeToString,
+            hashpact_dot_v1_dot_steward__service__pb2.GetRulebookResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRollbacks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hashpact.v1.StewardService/ListRollbacks',
+            hashpact_dot_v1_dot_steward__service__pb2.ListRollbacksRequest.SerializeToString,
+            hashpact_dot_v1_dot_steward__service__pb2.ListRollbacksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDigest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hashpact.v1.StewardService/GetDigest',
+            hashpact_dot_v1_dot_steward__service__pb2.GetDigestRequest.SerializeToString,
+            hashpact_dot_v1_dot_steward__service__pb2.GetDigestResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,17 @@ class StewardServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> StewardServiceAsyncStub: ...
+    LimitItem: _grpc.UnaryUnaryMultiCallable[_steward_service_pb2.LimitItemRequest, _steward_service_pb2.LimitItemResponse]
+    """Limits an item to review at once: nobody is advised to act on it until a motion lifts the limit. Limiting a limited item
+    succeeds and changes nothing.
+
+    Roles: `steward`.
+
+    Errors:
+     * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+     * `FAILED_PRECONDITION` / `ITEM_CLOSED`.
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: a note of another shape.
+    """
     Propose: _grpc.UnaryUnaryMultiCallable[_steward_service_pb2.ProposeRequest, _steward_service_pb2.ProposeResponse]
     """Proposes a motion. What it asks for is checked now, and again when it is seconded. With `validate_only`, nothing is written.
 
@@ -83,6 +94,29 @@ class StewardServiceStub:
 
     Errors: `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`.
     """
+    GetRulebook: _grpc.UnaryUnaryMultiCallable[_steward_service_pb2.GetRulebookRequest, _steward_service_pb2.GetRulebookResponse]
+    """Returns the taxonomy or the policy in force, or any earlier version, and what versions there are.
+
+    Roles: every member.
+
+    Errors:
+     * `NOT_FOUND` / `RULEBOOK_NOT_FOUND`: there is no such version.
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: no kind.
+    """
+    ListRollbacks: _grpc.UnaryUnaryMultiCallable[_steward_service_pb2.ListRollbacksRequest, _steward_service_pb2.ListRollbacksResponse]
+    """Lists rollbacks with how far they are, the newest first.
+
+    Roles: `steward`, `audit`.
+
+    Errors: `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`.
+    """
+    GetDigest: _grpc.UnaryUnaryMultiCallable[_steward_service_pb2.GetDigestRequest, _steward_service_pb2.GetDigestResponse]
+    """Tells what waits for stewards, each kind with the oldest first.
+
+    Roles: `steward`, `audit`.
+
+    Errors: what `ErrorReason` names for every call.
+    """
 
 @_typing.type_check_only
 class StewardServiceAsyncStub(StewardServiceStub):
@@ -99,6 +133,17 @@ class StewardServiceAsyncStub(StewardServiceStub):
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    LimitItem: _aio.UnaryUnaryMultiCallable[_steward_service_pb2.LimitItemRequest, _steward_service_pb2.LimitItemResponse]  # type: ignore[assignment]
+    """Limits an item to review at once: nobody is advised to act on it until a motion lifts the limit. Limiting a limited item
+    succeeds and changes nothing.
+
+    Roles: `steward`.
+
+    Errors:
+     * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+     * `FAILED_PRECONDITION` / `ITEM_CLOSED`.
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: a note of another shape.
+    """
     Propose: _aio.UnaryUnaryMultiCallable[_steward_service_pb2.ProposeRequest, _steward_service_pb2.ProposeResponse]  # type: ignore[assignment]
     """Proposes a motion. What it asks for is checked now, and again when it is seconded. With `validate_only`, nothing is written.
 
@@ -139,6 +184,29 @@ class StewardServiceAsyncStub(StewardServiceStub):
 
     Errors: `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`.
     """
+    GetRulebook: _aio.UnaryUnaryMultiCallable[_steward_service_pb2.GetRulebookRequest, _steward_service_pb2.GetRulebookResponse]  # type: ignore[assignment]
+    """Returns the taxonomy or the policy in force, or any earlier version, and what versions there are.
+
+    Roles: every member.
+
+    Errors:
+     * `NOT_FOUND` / `RULEBOOK_NOT_FOUND`: there is no such version.
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: no kind.
+    """
+    ListRollbacks: _aio.UnaryUnaryMultiCallable[_steward_service_pb2.ListRollbacksRequest, _steward_service_pb2.ListRollbacksResponse]  # type: ignore[assignment]
+    """Lists rollbacks with how far they are, the newest first.
+
+    Roles: `steward`, `audit`.
+
+    Errors: `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`.
+    """
+    GetDigest: _aio.UnaryUnaryMultiCallable[_steward_service_pb2.GetDigestRequest, _steward_service_pb2.GetDigestResponse]  # type: ignore[assignment]
+    """Tells what waits for stewards, each kind with the oldest first.
+
+    Roles: `steward`, `audit`.
+
+    Errors: what `ErrorReason` names for every call.
+    """
 
 class StewardServiceServicer(metaclass=_abc_1.ABCMeta):
     """Governs the list by four eyes. One steward may lower anything to review-only at once, and never raise it. What is dangerous or
@@ -152,6 +220,23 @@ class StewardServiceServicer(metaclass=_abc_1.ABCMeta):
     errors that it lists, a write can end as `ContributionService.Contribute` can: `STORE_FULL`, `TOO_MANY_REQUESTS`,
     `REQUEST_ID_REUSED`, `WRITE_OUTCOME_UNKNOWN`.
     """
+
+    @_abc_1.abstractmethod
+    def LimitItem(
+        self,
+        request: _steward_service_pb2.LimitItemRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_steward_service_pb2.LimitItemResponse, _abc.Awaitable[_steward_service_pb2.LimitItemResponse]]:
+        """Limits an item to review at once: nobody is advised to act on it until a motion lifts the limit. Limiting a limited item
+        succeeds and changes nothing.
+
+        Roles: `steward`.
+
+        Errors:
+         * `NOT_FOUND` / `ITEM_NOT_FOUND`.
+         * `FAILED_PRECONDITION` / `ITEM_CLOSED`.
+         * `INVALID_ARGUMENT` / `FIELD_INVALID`: a note of another shape.
+        """
 
     @_abc_1.abstractmethod
     def Propose(
@@ -215,6 +300,47 @@ class StewardServiceServicer(metaclass=_abc_1.ABCMeta):
         Roles: `steward`, `audit`.
 
         Errors: `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`.
+        """
+
+    @_abc_1.abstractmethod
+    def GetRulebook(
+        self,
+        request: _steward_service_pb2.GetRulebookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_steward_service_pb2.GetRulebookResponse, _abc.Awaitable[_steward_service_pb2.GetRulebookResponse]]:
+        """Returns the taxonomy or the policy in force, or any earlier version, and what versions there are.
+
+        Roles: every member.
+
+        Errors:
+         * `NOT_FOUND` / `RULEBOOK_NOT_FOUND`: there is no such version.
+         * `INVALID_ARGUMENT` / `FIELD_INVALID`: no kind.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRollbacks(
+        self,
+        request: _steward_service_pb2.ListRollbacksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_steward_service_pb2.ListRollbacksResponse, _abc.Awaitable[_steward_service_pb2.ListRollbacksResponse]]:
+        """Lists rollbacks with how far they are, the newest first.
+
+        Roles: `steward`, `audit`.
+
+        Errors: `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`.
+        """
+
+    @_abc_1.abstractmethod
+    def GetDigest(
+        self,
+        request: _steward_service_pb2.GetDigestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_steward_service_pb2.GetDigestResponse, _abc.Awaitable[_steward_service_pb2.GetDigestResponse]]:
+        """Tells what waits for stewards, each kind with the oldest first.
+
+        Roles: `steward`, `audit`.
+
+        Errors: what `ErrorReason` names for every call.
         """
 
 def add_StewardServiceServicer_to_server(servicer: StewardServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

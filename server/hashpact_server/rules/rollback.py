@@ -43,6 +43,12 @@ PIECE_S_MAX: Final = 0.05
 """Time after which a piece ends, however many entries are left of it."""
 
 
+EXTENT_ENTRIES_MAX: Final = 100_000
+EXTENT_S_MAX: Final = 5.0
+EXTENT_SPARE_S: Final = 1.0
+"""Bounds of counting what a rollback would undo, and the time that is left for the answer."""
+
+
 class _Search(NamedTuple):
     """How far the next piece was looked for: from ``upper`` down to ``reached`` there is nothing left but ``found``."""
 
@@ -93,6 +99,49 @@ def acts_of(view: View, pseudonym: bytes, *, first: int, upper: int) -> Iterator
         entry = view.entry(sequence)
         mine = entry.member == pseudonym and entry.kind in UNDOABLE
         yield sequence if mine and not is_undone(view.rows, entry.subject, sequence) else None
+
+
+class Extent(NamedTuple):
+    """What a rollback would undo: entries, items that they are about, those that nobody else speaks for.
+
+    ``more``: there was no time, or no room, to count them all.
+    """
+
+    entries: int
+    items: int
+    items_unlisted: int
+    more: bool
+
+
+def extent(view: View, act: pb.StewardAct.RollBack, deadline: float) -> Extent:
+    """Count what a rollback would undo.
+
+    Args:
+        view: where it stands.
+        act: checked.
+        deadline: ``time.monotonic()`` by which somebody wants to know.
+    """
+    member = existing_member(view, act.member).pseudonym
+    until = min(deadline - EXTENT_SPARE_S, time.monotonic() + EXTENT_S_MAX)
+    first = first_since(view, _since_ms(act))
+    items: set[int] = set()
+    entries, more = 0, False
+    for sequence in acts_of(view, member, first=first, upper=view.head.sequence + 1):
+        if sequence is not None:
+            entries += 1
+            items.add(view.entry(sequence).subject)
+        if entries >= EXTENT_ENTRIES_MAX or time.monotonic() > until:
+            more = True
+            break
+    gone = 0
+    for item in items:
+        row = view.item(item)
+        if row is None or not row.status.matches or time.monotonic() > until:
+            continue
+        # An item that was made before, and that only this member speaks for, keeps what it said then.
+        alone = all(each.pseudonym == member for each in view.contributions(item))
+        gone += alone and item >= first
+    return Extent(entries, len(items), gone, more)
 
 
 class RollbackDuty:

@@ -7,7 +7,9 @@ ledger, in clear, and readable.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any, Final, NamedTuple
 
 from hashpact.v1 import error_reason_pb2
@@ -22,7 +24,7 @@ from hashpact_server.rules.json_content import Fault
 from hashpact_server.rules.policy import DEFAULT, Policy, policy_from
 from hashpact_server.rules.taxonomy import BUILT_IN, Taxonomy, taxonomy_from
 from hashpact_server.scene import Scene
-from hashpact_server.state.rulebook import InForce, RulebookKind, in_force, versions
+from hashpact_server.state.rulebook import InForce, RulebookKind, RulebookState, VersionRow, in_force, versions
 from hashpact_server.state.view import View
 
 DAY_MS: Final = 86_400_000
@@ -71,6 +73,32 @@ def _in_force(view: View) -> _Rulebook:
 def content_of(view: View, sequence: int) -> str:
     """The content of a version, as it was adopted in this entry."""
     return RulebookClear.decode(view.entry(sequence).clear).content
+
+
+def built_in(kind: RulebookKind) -> str:
+    """What holds until a forum adopts something, as JSON: a beginning for whoever writes one."""
+    if kind is RulebookKind.POLICY:
+        content: dict[str, Any] = {each.name: getattr(DEFAULT, each.name) for each in fields(Policy)}
+        content["label_groups_min"] = dict(DEFAULT.label_groups_min)
+    else:
+        axes = {axis: dict(terms) for axis, terms in BUILT_IN.axes.items()}
+        content = {"open": BUILT_IN.open, "axes": axes, "incident_types": dict(BUILT_IN.incident_types)}
+    return json.dumps(content, indent=2)
+
+
+def chosen(rows: Sequence[VersionRow], wanted: int | None) -> VersionRow | None:
+    """The version with this number, or the one in force; None: what is built in.
+
+    Raises:
+        Refusal: RULEBOOK_NOT_FOUND.
+    """
+    if wanted is None:
+        return next((row for row in rows if row.state is RulebookState.IN_FORCE), None)
+    if wanted > len(rows):
+        raise Refusal(
+            error_reason_pb2.ERROR_REASON_RULEBOOK_NOT_FOUND, f"there is no version {wanted}: the newest is {len(rows)}"
+        )
+    return rows[wanted - 1] if wanted else None
 
 
 def check_taxonomy(view: View, act: pb.StewardAct.AdoptTaxonomy) -> None:

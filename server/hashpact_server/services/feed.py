@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from hashpact.signals import SIGNAL_TYPES
@@ -17,6 +17,7 @@ from hashpact_server.ledger.codec import LayoutError
 from hashpact_server.ledger.entry import Entry
 from hashpact_server.ledger.payloads import CONTRIBUTING, ContributionPayload
 from hashpact_server.refusal import Refusal, invalid_field, not_serving
+from hashpact_server.services.caller import current_caller
 from hashpact_server.services.reading import fresh_head
 from hashpact_server.snapshot_files import SnapshotFiles
 from hashpact_server.tokens import Position
@@ -44,10 +45,13 @@ class FeedService(feed_service_pb2_grpc.FeedServiceServicer):
         sequence = self._start(request)
         passes = read_filter(request.filter) if request.HasField("filter") else None
         context.add_callback(self._feed.wake)  # or who went would hold a stream until something happens
-        with self._feed.watching():
-            yield from self._messages(sequence, passes, context)
+        following = self._engine.presence.following(current_caller().member.name, sequence)
+        with self._feed.watching(), following as moved:
+            yield from self._messages(sequence, passes, context, moved)
 
-    def _messages(self, sequence: int, passes: Passes | None, context: Any) -> Iterator[bytes]:
+    def _messages(
+        self, sequence: int, passes: Passes | None, context: Any, moved: Callable[[int], None]
+    ) -> Iterator[bytes]:
         yield self._feed.opening(sequence)
         while context.is_active():
             batch = self._feed.next(sequence, self._progress_s, context.is_active)
@@ -64,6 +68,7 @@ class FeedService(feed_service_pb2_grpc.FeedServiceServicer):
             yield batch.encoded + self._feed.tail()
             self._check_pace(time.monotonic() - handed_over)
             sequence = batch.next
+            moved(sequence)
 
     def Snapshot(  # noqa: N802 - the name in the wire
         self, request: feed_service_pb2.SnapshotRequest, context: Any

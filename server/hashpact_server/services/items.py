@@ -39,7 +39,7 @@ def encode_item(view: View, row: ItemRow, caller: Caller, *, signals: bool = Fal
         advice=encode_advice(Advisor(view, caller.pseudonym).of_item(ground)),
         redacted=row.redacted,
     )
-    looked_ms = max((_looked_ms(view, each) for each in contributions), default=0)
+    looked_ms = max((looked_ms(view, each) for each in contributions), default=0)
     if looked_ms:
         item.review_time.CopyFrom(timestamp(min(TIME_MS_MAX, looked_ms + ground.forum.review_days * DAY_MS)))
     if signals:
@@ -58,7 +58,7 @@ def encode_item(view: View, row: ItemRow, caller: Caller, *, signals: bool = Fal
     return item
 
 
-def _looked_ms(view: View, row: ContributionRow) -> int:
+def looked_ms(view: View, row: ContributionRow) -> int:
     """When a person of a contributor looked; 0: none did."""
     if row.basis != Basis.PERSON_LOOKED:
         return 0

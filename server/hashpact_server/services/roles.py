@@ -39,6 +39,10 @@ ROLES: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         # Every member for itself; for others the rule asks for a steward.
         "/hashpact.v1.MemberService/IssueToken": ANY,
         "/hashpact.v1.MemberService/RevokeToken": ANY,
+        "/hashpact.v1.StewardService/LimitItem": _STEWARD,
+        "/hashpact.v1.StewardService/GetRulebook": ANY,
+        "/hashpact.v1.StewardService/ListRollbacks": _GOVERNORS,
+        "/hashpact.v1.StewardService/GetDigest": _GOVERNORS,
         "/hashpact.v1.StewardService/Propose": _STEWARD,
         "/hashpact.v1.StewardService/Second": _STEWARD,
         "/hashpact.v1.StewardService/WithdrawMotion": _STEWARD,
