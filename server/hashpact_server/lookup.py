@@ -30,6 +30,7 @@ from hashpact.v1 import error_reason_pb2
 from numpy.typing import NDArray
 
 from hashpact_server.benign import BenignValues
+from hashpact_server.board import Board, Wider
 from hashpact_server.engine import Engine
 from hashpact_server.matches import (
     Advisor,
@@ -127,7 +128,8 @@ def look_up(
     for batch in batches:
         if not batch.kind.exact:
             radius = radii.get(batch.kind.code, batch.kind.radius_default)
-            near = _near(engine, batch, radius, exact_distances, deadline)
+            wider = None if batch.kind.code in radii else engine.published.board.wider(batch.kind)
+            near = _near(engine, batch, radius, wider, exact_distances, deadline)
             crowded: set[int] = set()
             for part in near:
                 kept, cut = _closest(part, 2 * matches_max + _SPARE_ITEMS)
@@ -143,7 +145,8 @@ def look_up(
         hits.extend(equal for batch, rows in digests if (equal := _equal(view, batch, rows)) is not None)
         if not hits:
             return []
-        answering = _Answering(Advisor(view, member, use), batches, radii, crowds, exact_distances)
+        board = engine.published.board
+        answering = _Answering(Advisor(view, member, use), batches, radii, board, crowds, exact_distances)
         found = _answer(answering, _joined(hits), matches_max, deadline)
         return [_softened(view, engine.published.benign, batches, each) for each in found]
 
@@ -157,19 +160,27 @@ def _softened(view: View, benign: BenignValues, batches: Sequence[Batch], found:
     return replace(found, matches=tuple(milder))
 
 
-def _near(engine: Engine, batch: Batch, radius: int, exact_distances: bool, deadline: float) -> Iterator[_Hits]:
+def _near(
+    engine: Engine, batch: Batch, radius: int, wider: Wider | None, exact_distances: bool, deadline: float
+) -> Iterator[_Hits]:
+    reach = radius if wider is None else wider.radius
     queries = np.frombuffer(batch.values, dtype=np.uint8).reshape(-1, batch.kind.size_bytes)
     start, size = 0, SEARCH_VALUES_FIRST
     while start < len(queries):
         check_deadline(deadline)
         part = queries[start : start + size]
-        lims, distances, ids = engine.matcher.search(batch.kind.code, part, radius)
+        lims, distances, ids = engine.matcher.search(batch.kind.code, part, reach)
+        good = SEARCH_HITS_GOOD * len(part) // max(1, ids.size)
         if ids.size:
             rows = np.repeat(np.arange(start, start + len(part)), np.diff(lims))
             items, wide = engine.matcher.items_of(ids), distances.astype(np.int64)
-            yield _hits(batch, rows, items, wide if exact_distances else shown_distances(wide, radius), ids)
+            if wider is not None:
+                kept = wider.passes(items, wide, radius)
+                rows, items, wide, ids = rows[kept], items[kept], wide[kept], ids[kept]
+            if ids.size:
+                shown = np.where(wide <= radius, shown_distances(wide, radius), reach)
+                yield _hits(batch, rows, items, wide if exact_distances else shown, ids)
         start += len(part)
-        good = SEARCH_HITS_GOOD * len(part) // max(1, ids.size)
         size = max(1, min(SEARCH_VALUES_MAX, 2 * size, good))
 
 
@@ -251,6 +262,7 @@ class _Answering:
     advisor: Advisor
     batches: Sequence[Batch]
     radii: Mapping[int, int]
+    board: Board
     crowds: Mapping[int, Sequence[Batch]]
     exact_distances: bool
 
@@ -280,6 +292,8 @@ class _Answering:
                 (each.identity, each.signal.value) for each in ground.signals.values() if each.signal.code == kind.code
             ]
             radius = self.radii.get(kind.code, kind.radius_default)
+            if kind.code not in self.radii and (wider := self.board.wider(kind)) is not None:
+                radius = wider.radius_of(ground.item, radius)
             again = agreement_of(kind, probe.values(kind.code), listed, radius, self.exact_distances)
             if again is not None:
                 found[kind.name] = again

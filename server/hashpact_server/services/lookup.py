@@ -77,7 +77,7 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
         batches, problems = gather([request.probe], self._limits)
         self._spend(caller, batches)
         head = fresh_head(self._engine, request.at_least_as_fresh)
-        radii = self._radii(request)
+        radii = self._engine.published.board.radii_of(request.item) | self._radii(request)
         with self._engine.state.read() as view:
             row = existing_item(view, request.item)
             ground = Ground(view, row, view.contributions(row.item))
