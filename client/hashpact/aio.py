@@ -26,6 +26,7 @@ from hashpact._media import (
     signals_of,
     try_signals,
 )
+from hashpact._member_motions import AsyncMemberMotionCalls
 from hashpact._operations import members, reading, writing
 from hashpact._operations.session import OnUnavailable, Session, capabilities
 from hashpact._opinions_aio import AsyncOpinionCalls
@@ -51,6 +52,7 @@ class AsyncClient(
     AsyncIncidentCalls,
     AsyncPendingCalls,
     AsyncOpinionCalls,
+    AsyncMemberMotionCalls,
 ):
     """A connection to a Hashpact service for one event loop. Arguments as :class:`hashpact.Client`.
 

@@ -11,6 +11,7 @@ from typing import Any, Self
 from hashpact._channel import endpoint
 from hashpact._incidents import IncidentCalls
 from hashpact._media import Contribution, ContributionSource, Source, listed_signals, path_of, signals_of, try_signals
+from hashpact._member_motions import MemberMotionCalls
 from hashpact._operations import reading, writing
 from hashpact._operations.session import OnUnavailable, Session, capabilities
 from hashpact._opinions import OpinionCalls
@@ -41,6 +42,7 @@ class Client(
     IncidentCalls,
     PendingCalls,
     OpinionCalls,
+    MemberMotionCalls,
 ):
     """A connection to a Hashpact service.
 

@@ -26,6 +26,8 @@ from hashpact.cli.commands import (
     items,
     member,
     opinion,
+    member_record,
+    pending,
     safeguards,
     sidecar,
     statistics,
@@ -46,6 +48,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 members = typer.Typer(help="Members and their tokens.", no_args_is_help=True)
+pendings = typer.Typer(help="What waits for a colleague, where contributions take four eyes.", no_args_is_help=True)
 incidents = typer.Typer(help="Hours in which what is listed must reach everybody at once.", no_args_is_help=True)
 alerts = typer.Typer(help="What stewards have to look at.", no_args_is_help=True)
 benign = typer.Typer(help="Known good media, which are not to be listed.", no_args_is_help=True)
@@ -67,11 +70,19 @@ app.command("statistics")(statistics.statistics_command)
 app.command("watch")(watch.watch_command)
 members.command("add")(member.add_command)
 members.command("list")(member.list_command)
+members.command("show")(member_record.show_command)
+members.command("amend")(member_record.amend_command)
+members.command("confirm")(member_record.confirm_command)
+members.command("leave")(member_record.leave_command)
 members.command("suspend")(member.suspend_command)
 members.command("resume")(member.resume_command)
 members.command("token")(member.token_command)
 members.command("revoke")(member.revoke_command)
 app.add_typer(members, name="member")
+pendings.command("list")(pending.list_command)
+pendings.command("approve")(pending.approve_command)
+pendings.command("reject")(pending.reject_command)
+app.add_typer(pendings, name="pending")
 alerts.command("list")(safeguards.alerts_command)
 alerts.command("ack")(safeguards.acknowledge_command)
 app.add_typer(alerts, name="alert")

@@ -9,6 +9,7 @@ import typer
 
 BASES: Final = ("person-looked", "automatic", "found-through-list", "import")
 ROLES: Final = ("check", "replicate", "contribute", "approve", "review", "steward", "audit")
+FATES: Final = ("stay", "withdraw")
 STATUSES: Final = ("provisional", "corroborated", "disputed", "withdrawn", "expired", "inherited")
 WITHDRAWAL_REASONS: Final = (
     "mistake",

@@ -79,6 +79,8 @@ def list_command(settings: Settings, *, as_json: AsJson = False) -> None:
                     for one in member.tokens
                 )
                 state = "suspended" if member.suspended else "active"
+                if member.tier in {"trial", "left"}:
+                    state = member.tier if member.tier == "left" else f"{state}, trial"
                 rows.add(member.name, state, ", ".join(member.roles), member.group, tokens)
     if not as_json:
         rows.show(("name", "state", "roles", "group", "token ids"))
@@ -112,12 +114,22 @@ def token_command(
     settings: Settings,
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="Name of the member; yourself when left away.")] = "",
     *,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--role",
+            metavar="ROLE",
+            parser=one_of(ROLES),
+            autocompletion=completing(ROLES),
+            help="A right that it carries, again for more; without any, all that it may.",
+        ),
+    ] = None,
     expires_days: Expires = None,
     as_json: AsJson = False,
 ) -> None:
-    """Issue one more token and print it, once."""
+    """Issue one more token and print it, once. It carries no right that your own token does not, and not for longer."""
     with settings.client() as client:
-        issued = client.issue_token(name, expire_time=_expire_time(expires_days))
+        issued = client.issue_token(name, expire_time=_expire_time(expires_days), roles=role or ())
     if as_json:
         json_line(_token_dict(issued))
     else:
@@ -150,6 +162,7 @@ def _token_dict(issued: IssuedToken) -> dict[str, Any]:
         "token": issued.token,
         "token_id": issued.info.token_id,
         "expire_time": iso(issued.info.expire_time),
+        "roles": list(issued.info.roles),
     }
 
 
