@@ -27,6 +27,7 @@ def test_every_reason_has_a_code(reason: str) -> None:
     error = REASONS[reason]("message", reason=reason)
     expected = {
         "TOKEN_MISSING": 4, "TOKEN_INVALID": 4, "MEMBER_SUSPENDED": 4, "ROLE_MISSING": 4, "NOT_CONTRIBUTOR": 4,
+        "FOUR_EYES": 4, "PROPOSER_NOT_FULL": 4, "SECONDER_NOT_INDEPENDENT": 4, "VOTE_NOT_ALLOWED": 4,
         "TOO_MANY_REQUESTS": 5, "STORE_FULL": 5, "WRITE_OUTCOME_UNKNOWN": 5, "NOT_SERVING": 5,
         "DEADLINE_EXCEEDED": 5, "INTERNAL": 5,
     }.get(reason, 3)  # fmt: skip

@@ -111,7 +111,7 @@ def amend_command(
     ] = None,
     group: Annotated[
         str,
-        typer.Option("--group", metavar="GROUP", help="Its corporate group (two stewards).", show_default="as it is"),
+        typer.Option("--group", metavar="GROUP", help="Its group (two stewards).", show_default="as it is"),
     ] = "",
     role: Annotated[
         list[str] | None,
