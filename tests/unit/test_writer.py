@@ -397,3 +397,29 @@ def test_a_draft_that_does_not_fit_is_an_error_of_one_act(engine: Engine) -> Non
     assert isinstance(outcomes[0], bytes)
     assert isinstance(outcomes[2], bytes)
     assert_sound(engine)
+
+
+def test_urgent_acts_go_first_and_the_others_do_not_starve(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def noting(name: str) -> Act:
+        def decide(_scene: Scene) -> Encode:
+            order.append(name)
+            return lambda _as_of: b""
+
+        return Act(decide, CALLER, urgent=name.startswith("urgent"))
+
+    with new_list(tmp_path, config=replace(Config(), write_group_max=8)) as opened:
+        others, urgent = [noting(f"other {n}") for n in range(20)], [noting(f"urgent {n}") for n in range(20)]
+        together(opened, [*others, *urgent])
+    assert [name for name in order if name.startswith("urgent")] == [f"urgent {n}" for n in range(20)]
+    assert [name for name in order if name.startswith("other")] == [f"other {n}" for n in range(20)]
+    first = order[:24]  # three groups
+    assert sum(name.startswith("other") for name in first) == 4  # one in eight, and what the urgent ones left free
+    assert order[:8] == [*(f"urgent {n}" for n in range(7)), "other 0"]
+
+
+def test_a_full_queue_of_others_keeps_no_urgent_act_out(tmp_path: Path) -> None:
+    with new_list(tmp_path, config=replace(Config(), write_queue_max=2)) as opened:
+        acts = [act(opened, 1), act(opened, 2), act(opened, 3, urgent=True)]
+        assert all(isinstance(outcome, bytes) for outcome in together(opened, acts))

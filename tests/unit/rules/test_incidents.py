@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -305,9 +306,10 @@ def test_acknowledgements_count_once_and_are_in_the_debrief(forum: Forum, clock:
     row = opened(forum)
     clock.pass_ms(2000)
     for who in (forum.a, forum.a, forum.b):
-        forum.decide(
-            lambda scene, who=who: incidents.acknowledge(scene, who.pseudonym, row.incident, Receiver.SOFTWARE)
+        known = functools.partial(
+            incidents.acknowledge, actor=who.pseudonym, incident=row.incident, receiver=Receiver.SOFTWARE
         )
+        forum.decide(known)
     clock.pass_ms(60_000)
     forum.decide(lambda scene: incidents.acknowledge(scene, forum.b.pseudonym, row.incident, Receiver.PERSON))
     one(forum, forum.a, offer(signal("sha256", 1), signal("md5", 1), labels=under()))
