@@ -82,7 +82,7 @@ OUTCOMES = Words(contribution_pb2.ContributionOutcome.Result, "RESULT_")
 _REASONS = Words(error_reason_pb2.ErrorReason, "ERROR_REASON_")
 
 
-def _reason(number: int) -> str:
+def reason(number: int) -> str:
     return _REASONS.word(number).upper()
 
 
@@ -145,6 +145,17 @@ def probe_message(probe: Probe) -> lookup_service_pb2.Probe:
     )
 
 
+def number(field: str, value: int) -> int:
+    """A number for the wire.
+
+    Raises:
+        InvalidRequestError: it is negative, or too large.
+    """
+    if not 0 <= value < 1 << 32:
+        raise InvalidRequestError.about(field, f"{field} is a number, 0 or more")
+    return value
+
+
 def radius_messages(radii: Mapping[str, int] | None) -> list[lookup_service_pb2.Radius]:
     """Radii by signal type."""
     messages = []
@@ -166,7 +177,15 @@ def signal_message(signal: Signal) -> signal_pb2.Signal:
 def match_of(message: lookup_service_pb2.Match) -> Match:
     """A match, its agreements best first."""
     agreements = [
-        Agreement(one.signal_type, one.value_index, one.distance, one.distance_is_bound) for one in message.agreements
+        Agreement(
+            one.signal_type,
+            one.value_index,
+            one.distance,
+            one.distance_is_bound,
+            one.sequence,
+            one.vouching_groups,
+        )
+        for one in message.agreements
     ]
     return Match(
         message.item,
@@ -174,6 +193,11 @@ def match_of(message: lookup_service_pb2.Match) -> Match:
         tuple(message.labels),
         ADVICE.word(message.advice),
         tuple(sorted(agreements, key=lambda agreement: agreement.rank)),
+        message.vouching_groups,
+        message.weakly_vouched,
+        tuple(message.members),
+        tuple(message.incidents),
+        message.sequence,
     )
 
 
@@ -194,7 +218,7 @@ def probe_results(response: lookup_service_pb2.LookupResponse, probes: int) -> l
     results = [_NOTHING] * probes
     problems: dict[int, list[Problem]] = {}
     for one in response.problems:
-        problems.setdefault(one.probe_index, []).append(Problem(one.signal_set_index, _reason(one.reason), one.message))
+        problems.setdefault(one.probe_index, []).append(Problem(one.signal_set_index, reason(one.reason), one.message))
     for index, found in problems.items():
         results[index] = ProbeResult(problems=tuple(found))
     for matched in response.matched:
@@ -209,7 +233,7 @@ def probe_results(response: lookup_service_pb2.LookupResponse, probes: int) -> l
 
 def problems_of(messages: Iterable[contribution_pb2.SignalProblem]) -> tuple[Problem, ...]:
     """Signals that were not listed."""
-    return tuple(Problem(one.signal_index, _reason(one.reason), one.message) for one in messages)
+    return tuple(Problem(one.signal_index, reason(one.reason), one.message) for one in messages)
 
 
 def batch_problems(messages: Iterable[Any], field: str, start: int, count: int) -> list[Problem]:
@@ -220,7 +244,7 @@ def batch_problems(messages: Iterable[Any], field: str, start: int, count: int) 
     """
     if any(getattr(one, field) >= count for one in messages):
         raise nonsense("a member of the batch that was not sent")
-    return [Problem(start + getattr(one, field), _reason(one.reason), one.message) for one in messages]
+    return [Problem(start + getattr(one, field), reason(one.reason), one.message) for one in messages]
 
 
 def outcome_of(message: contribution_pb2.ContributionOutcome) -> ContributionOutcome:
@@ -234,7 +258,7 @@ def outcome_of(message: contribution_pb2.ContributionOutcome) -> ContributionOut
             NearDuplicate(near.item, near.signal_type, near.distance) for near in message.near_duplicates
         ),
         problems=problems_of(message.problems),
-        reason=_reason(message.reason),
+        reason=reason(message.reason),
         message=message.message,
         pending=message.pending,
     )
@@ -265,11 +289,13 @@ def item_of(message: item_pb2.Item) -> Item:
                 one.value or None,
                 one.quality if one.HasField("quality") else None,
                 one.sequence,
+                one.vouching_groups,
             )
             for one in message.signals
         ),
         create_time=time_of(message, "create_time"),
         redacted=message.redacted,
+        review_time=time_of(message, "review_time"),
     )
 
 

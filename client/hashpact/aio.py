@@ -15,6 +15,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, Self
 
+from hashpact._advice import AsyncAdviceCalls
 from hashpact._channel import endpoint
 from hashpact._incidents import AsyncIncidentCalls
 from hashpact._media import (
@@ -46,6 +47,7 @@ from hashpact.signals import ImageSignals
 
 
 class AsyncClient(
+    AsyncAdviceCalls,
     AsyncSafeguardCalls,
     AsyncWatchCalls,
     AsyncUploadCalls,
@@ -97,6 +99,7 @@ class AsyncClient(
         *,
         radii: Mapping[str, int] | None = None,
         matches_max: int = 0,
+        use: str = "",
         at_least_as_fresh: str = "",
     ) -> LookupResult:
         """As :meth:`hashpact.Client.lookup`."""
@@ -106,6 +109,7 @@ class AsyncClient(
                 probes_of(probes),
                 radii=radii,
                 matches_max=matches_max,
+                use=use,
                 at_least_as_fresh=at_least_as_fresh,
             )
         )
@@ -116,11 +120,12 @@ class AsyncClient(
         *,
         radii: Mapping[str, int] | None = None,
         matches_max: int = 0,
+        use: str = "",
         at_least_as_fresh: str = "",
     ) -> CheckResult:
         """As :meth:`hashpact.Client.check`; the picture is hashed in a thread."""
         upload = (path_of(source), await asyncio.to_thread(signals_of, source, dihedral=True))
-        return (await self._check([upload], radii, matches_max, at_least_as_fresh))[0]
+        return (await self._check([upload], radii, matches_max, use, at_least_as_fresh))[0]
 
     async def check_many(
         self,
@@ -128,13 +133,14 @@ class AsyncClient(
         *,
         radii: Mapping[str, int] | None = None,
         matches_max: int = 0,
+        use: str = "",
         at_least_as_fresh: str = "",
         workers: int | None = None,
     ) -> AsyncIterator[CheckResult | FailedCheck]:
         """As :meth:`hashpact.Client.check_many`: ``async for result in client.check_many(paths)``."""
         async for batch in _hashed_batches(sources, workers or cores() + 1):
             uploads = [(path_of(source), got) for source, got in batch if isinstance(got, ImageSignals)]
-            found = await self._check(uploads, radii, matches_max, at_least_as_fresh) if uploads else []
+            found = await self._check(uploads, radii, matches_max, use, at_least_as_fresh) if uploads else []
             answers = iter(found)
             for source, got in batch:
                 yield next(answers) if isinstance(got, ImageSignals) else FailedCheck(path_of(source), got)
@@ -144,6 +150,7 @@ class AsyncClient(
         uploads: Sequence[tuple[Any, ImageSignals]],
         radii: Mapping[str, int] | None,
         matches_max: int,
+        use: str,
         at_least_as_fresh: str,
     ) -> list[CheckResult]:
         return await self._transport.run(
@@ -152,6 +159,7 @@ class AsyncClient(
                 uploads,
                 radii=radii,
                 matches_max=matches_max,
+                use=use,
                 at_least_as_fresh=at_least_as_fresh,
             )
         )

@@ -8,6 +8,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
+from hashpact._advice import AdviceCalls
 from hashpact._channel import endpoint
 from hashpact._incidents import IncidentCalls
 from hashpact._media import Contribution, ContributionSource, Source, listed_signals, path_of, signals_of, try_signals
@@ -35,6 +36,7 @@ CHECK_BATCH = 32
 
 
 class Client(
+    AdviceCalls,
     MemberCalls,
     SafeguardCalls,
     WatchCalls,
@@ -98,14 +100,13 @@ class Client(
         """Token of the write that was acknowledged last; "" before any."""
         return self._session.as_of
 
-    # --- looking up ---------------------------------------------------------------------------------------------
-
     def lookup(
         self,
         probes: Iterable[ProbeSource],
         *,
         radii: Mapping[str, int] | None = None,
         matches_max: int = 0,
+        use: str = "",
         at_least_as_fresh: str = "",
     ) -> LookupResult:
         """Look up a batch of uploads by their signals.
@@ -116,6 +117,7 @@ class Client(
             probes: one entry per upload: what :func:`hashpact.hash_image` gave, signals, or a :class:`hashpact.Probe`.
             radii: distance in bits, by signal type, that counts as a match; else the type's default.
             matches_max: most items to name per probe; 0 for the server's default.
+            use: name of a use in the member's own policy (:meth:`set_policy`): its radii and its mode hold.
             at_least_as_fresh: an ``as_of`` token that the answer has to reflect.
 
         Returns:
@@ -130,6 +132,7 @@ class Client(
                 probes_of(probes),
                 radii=radii,
                 matches_max=matches_max,
+                use=use,
                 at_least_as_fresh=at_least_as_fresh,
             )
         )
@@ -140,6 +143,7 @@ class Client(
         *,
         radii: Mapping[str, int] | None = None,
         matches_max: int = 0,
+        use: str = "",
         at_least_as_fresh: str = "",
     ) -> CheckResult:
         """Hash one upload, turned and mirrored variants included, and look it up. The media stays here.
@@ -148,6 +152,7 @@ class Client(
             source: a path, a file's bytes, a Pillow image, or what :func:`hashpact.hash_image` gave.
             radii: see :meth:`lookup`.
             matches_max: see :meth:`lookup`.
+            use: see :meth:`lookup`.
             at_least_as_fresh: see :meth:`lookup`.
 
         Raises:
@@ -156,7 +161,7 @@ class Client(
             ServiceError: the service refused, or could not be asked and ``on_unavailable`` is ``"raise"``.
         """
         upload = (path_of(source), signals_of(source, dihedral=True))
-        return self._check([upload], radii, matches_max, at_least_as_fresh)[0]
+        return self._check([upload], radii, matches_max, use, at_least_as_fresh)[0]
 
     def check_many(
         self,
@@ -164,6 +169,7 @@ class Client(
         *,
         radii: Mapping[str, int] | None = None,
         matches_max: int = 0,
+        use: str = "",
         at_least_as_fresh: str = "",
         workers: int | None = None,
     ) -> Iterator[CheckResult | FailedCheck]:
@@ -173,6 +179,7 @@ class Client(
             sources: see :meth:`check`; taken as they are needed.
             radii: see :meth:`lookup`.
             matches_max: see :meth:`lookup`.
+            use: see :meth:`lookup`.
             at_least_as_fresh: see :meth:`lookup`.
             workers: threads that hash; None: one more than cores.
 
@@ -185,7 +192,7 @@ class Client(
         hashed = OrderedMap(try_signals, sources, workers=workers)
         for batch in batches(hashed, CHECK_BATCH):
             uploads = [(path_of(source), got) for source, got in batch if isinstance(got, ImageSignals)]
-            answers = iter(self._check(uploads, radii, matches_max, at_least_as_fresh) if uploads else ())
+            answers = iter(self._check(uploads, radii, matches_max, use, at_least_as_fresh) if uploads else ())
             for source, got in batch:
                 yield next(answers) if isinstance(got, ImageSignals) else FailedCheck(path_of(source), got)
 
@@ -194,6 +201,7 @@ class Client(
         uploads: Sequence[tuple[Any, ImageSignals]],
         radii: Mapping[str, int] | None,
         matches_max: int,
+        use: str,
         at_least_as_fresh: str,
     ) -> list[CheckResult]:
         return self._transport.run(
@@ -202,11 +210,10 @@ class Client(
                 uploads,
                 radii=radii,
                 matches_max=matches_max,
+                use=use,
                 at_least_as_fresh=at_least_as_fresh,
             )
         )
-
-    # --- contributing -------------------------------------------------------------------------------------------
 
     def contribute(
         self,

@@ -137,12 +137,14 @@ class ItemSignal:
         value: the bytes, or None for members that may not hold list values.
         quality: 0 to 100, or None.
         sequence: number of the ledger entry that listed it.
+        vouching_groups: corporate groups that vouch for it.
     """
 
     signal_type: str
     value: bytes | None = field(repr=False)
     quality: int | None
     sequence: int
+    vouching_groups: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ class Item:
         signals: its signals; in lists only where they were asked for.
         create_time: when it was created, in UTC.
         redacted: True when part of what was recorded about it was deleted for ever.
+        review_time: when a person should look at it again, in UTC; None where nobody looked.
     """
 
     item: int
@@ -168,6 +171,7 @@ class Item:
     signals: tuple[ItemSignal, ...]
     create_time: datetime | None
     redacted: bool
+    review_time: datetime | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As in the command line's ``--json``."""
@@ -177,6 +181,7 @@ class Item:
             "advice": self.advice,
             "labels": list(self.labels),
             "create_time": iso(self.create_time),
+            "review_time": iso(self.review_time),
             "redacted": self.redacted,
             "contributions": [
                 {
@@ -196,6 +201,7 @@ class Item:
                     "value": None if one.value is None else one.value.hex(),
                     "quality": one.quality,
                     "sequence": one.sequence,
+                    "vouching_groups": one.vouching_groups,
                 }
                 for one in self.signals
             ],

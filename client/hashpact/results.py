@@ -39,12 +39,16 @@ class Agreement:
         value_index: which value of the probe agreed, where it had several (the 8 variants of a picture).
         distance: Hamming distance in bits; 0 for digests.
         distance_is_bound: True when the caller may not see the exact distance, which is then at most ``distance``.
+        sequence: number of the ledger entry that listed the signal that agreed.
+        vouching_groups: corporate groups that vouch for that signal.
     """
 
     signal_type: str
     value_index: int
     distance: int
     distance_is_bound: bool
+    sequence: int = 0
+    vouching_groups: int = 0
 
     @property
     def identifies(self) -> bool:
@@ -71,6 +75,12 @@ class Match:
         labels: its labels, sorted.
         advice: what the match means for the asking member: ``none``, ``observe``, ``review``, ``act``.
         agreements: the signal types that agreed, best first; never empty.
+        vouching_groups: the most corporate groups that vouch for one of the signals that agreed.
+        weakly_vouched: True when fewer groups vouch for each of them than it takes to corroborate such an item: what
+            status and labels say was then not said of what matched.
+        members: names of the members that speak for the item, sorted.
+        incidents: names of the incidents that it belongs to.
+        sequence: number of the newest ledger entry by which a member speaks for it.
     """
 
     item: int
@@ -78,6 +88,11 @@ class Match:
     labels: tuple[str, ...]
     advice: str
     agreements: tuple[Agreement, ...]
+    vouching_groups: int = 0
+    weakly_vouched: bool = False
+    members: tuple[str, ...] = ()
+    incidents: tuple[str, ...] = ()
+    sequence: int = 0
 
     @property
     def best(self) -> Agreement:
@@ -109,12 +124,19 @@ class Match:
             "labels": list(self.labels),
             "advice": self.advice,
             "distance_is_bound": self.distance_is_bound,
+            "vouching_groups": self.vouching_groups,
+            "weakly_vouched": self.weakly_vouched,
+            "members": list(self.members),
+            "incidents": list(self.incidents),
+            "sequence": self.sequence,
             "agreements": [
                 {
                     "signal_type": agreement.signal_type,
                     "value_index": agreement.value_index,
                     "distance": agreement.distance,
                     "distance_is_bound": agreement.distance_is_bound,
+                    "sequence": agreement.sequence,
+                    "vouching_groups": agreement.vouching_groups,
                 }
                 for agreement in self.agreements
             ],

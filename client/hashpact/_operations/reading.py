@@ -49,6 +49,7 @@ def lookup(
     *,
     radii: Mapping[str, int] | None,
     matches_max: int,
+    use: str,
     at_least_as_fresh: str,
 ) -> Operation[LookupResult]:
     """Look up a batch, split by the server's limits."""
@@ -70,9 +71,9 @@ def lookup(
         )
 
     def read(token: str, wait_for: frozenset[str]) -> Operation[LookupResult]:
-        def call(chunk: Sequence[Any], fresh: str) -> wire.Call[lookup_service_pb2.LookupResponse]:
+        def call(chunk: Sequence[Any], token: str) -> wire.Call[lookup_service_pb2.LookupResponse]:
             request = lookup_service_pb2.LookupRequest(
-                probes=chunk, radii=radius_messages, matches_max=matches_max, at_least_as_fresh=fresh
+                probes=chunk, radii=radius_messages, matches_max=matches_max, use=use, at_least_as_fresh=token
             )
             return wire.Call(wire.LOOKUP, request, wait_for=wait_for)
 
@@ -102,13 +103,14 @@ def check(
     *,
     radii: Mapping[str, int] | None,
     matches_max: int,
+    use: str,
     at_least_as_fresh: str,
 ) -> Operation[list[CheckResult]]:
     """Look up hashed uploads; answers as ``on_unavailable`` says when the service cannot be asked."""
     probes = [Probe.of(signals) for _, signals in uploads]
     try:
         found = yield from lookup(
-            session, probes, radii=radii, matches_max=matches_max, at_least_as_fresh=at_least_as_fresh
+            session, probes, radii=radii, matches_max=matches_max, use=use, at_least_as_fresh=at_least_as_fresh
         )
     except ServiceError as error:
         if session.on_unavailable == "raise" or not cannot_be_asked(error):

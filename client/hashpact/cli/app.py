@@ -11,12 +11,14 @@ import typer
 from hashpact.cli.commands import (
     about,
     amend,
+    arranging,
     canary,
     challenge,
     check,
     contribute,
     dispute,
     doctor,
+    explaining,
     exporting,
     hashing,
     importing,
@@ -28,6 +30,7 @@ from hashpact.cli.commands import (
     member_record,
     opinion,
     pending,
+    policy,
     safeguards,
     sidecar,
     statistics,
@@ -50,6 +53,7 @@ app = typer.Typer(
 members = typer.Typer(help="Members and their tokens.", no_args_is_help=True)
 pendings = typer.Typer(help="What waits for a colleague, where contributions take four eyes.", no_args_is_help=True)
 incidents = typer.Typer(help="Hours in which what is listed must reach everybody at once.", no_args_is_help=True)
+policies = typer.Typer(help="What your member wants to be advised.", no_args_is_help=True)
 alerts = typer.Typer(help="What stewards have to look at.", no_args_is_help=True)
 benign = typer.Typer(help="Known good media, which are not to be listed.", no_args_is_help=True)
 opinions = typer.Typer(help="What members think of what others listed.", no_args_is_help=True)
@@ -59,9 +63,12 @@ canaries = typer.Typer(help="Harmless pictures with a known answer.", no_args_is
 
 app.command("hash")(hashing.hash_command)
 app.command("check")(check.check_command)
+app.command("explain")(explaining.explain_command)
 app.command("contribute")(contribute.contribute_command)
 app.command("amend")(amend.amend_command)
 app.command("withdraw")(contribute.withdraw_command)
+app.command("detach")(arranging.detach_command)
+app.command("merge")(arranging.merge_command)
 app.command("import")(importing.import_command)
 app.command("export")(exporting.export_command)
 app.command("item")(items.item_command)
@@ -83,6 +90,9 @@ pendings.command("list")(pending.list_command)
 pendings.command("approve")(pending.approve_command)
 pendings.command("reject")(pending.reject_command)
 app.add_typer(pendings, name="pending")
+policies.command("show")(policy.show_command)
+policies.command("set")(policy.set_command)
+app.add_typer(policies, name="policy")
 alerts.command("list")(safeguards.alerts_command)
 alerts.command("ack")(safeguards.acknowledge_command)
 app.add_typer(alerts, name="alert")

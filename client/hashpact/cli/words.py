@@ -38,6 +38,7 @@ DISPUTE_GROUNDS: Final = (
 VERDICTS: Final = ("keep", "remove", "relabel")
 CHALLENGE_GROUNDS: Final = ("not-terrorist", "documentation-journalism", "benign-collision", "legal", "decision")
 ANSWERS: Final = ("withdrawn", "kept", "relabelled")
+MODES: Final = ("observe", "review", "act")
 LIST_FORMATS: Final = ("csv", "jsonl", "json", "lines")
 EXPORT_FORMATS: Final = ("csv", "jsonl", "threatexchange")
 

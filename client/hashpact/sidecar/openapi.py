@@ -27,6 +27,8 @@ _AGREED: Final = {
     "signal_type": {**_TEXT, "description": "The signal type that agreed: sha256, md5, pdq, phash, phash256."},
     "distance": {"type": "integer", "description": "In bits; an upper bound where distance_is_bound is true."},
     "distance_is_bound": {"type": "boolean"},
+    "sequence": {"type": "integer", "description": "Number of the ledger entry that listed what agreed."},
+    "vouching_groups": {"type": "integer", "description": "Corporate groups that vouch for what agreed."},
 }
 
 
@@ -213,6 +215,12 @@ def _schemas() -> dict[str, Any]:
                 **_AGREED,
                 "status": _TEXT,
                 "labels": {"type": "array", "items": _TEXT},
+                "members": {"type": "array", "items": _TEXT, "description": "Who speaks for the item."},
+                "incidents": {"type": "array", "items": _TEXT},
+                "weakly_vouched": {
+                    "type": "boolean",
+                    "description": "Too few groups vouch for what agreed: status and labels were not said of that.",
+                },
                 "advice": advice,
                 "hub_advice": advice,
                 "agreements": {"type": "array", "items": {"type": "object", "properties": _AGREED}},

@@ -17,6 +17,9 @@
     CONTRIBUTION_AMENDED     status u8                              contribution
     CONTRIBUTION_WITHDRAWN   status u8, reason u8                   -
     ITEM_WITHDRAWN           reason u8                              -
+    MEMBER_POLICY_SET        -                                      JSON
+    SIGNALS_DETACHED         see ``DetachedClear``                  -
+    ITEM_MERGED              item that takes over u64               -
     MOTION_..., RULEBOOK_..., ROLLBACK_ORDERED, ROLLBACK_FINISHED: see ``payloads_steward``
     ROLLED_BACK              see ``RolledBackClear``                -
     BENIGN_LISTED            number of values u16                   note text, u16 count, signal_type u16, value blob

@@ -39,9 +39,9 @@ def encode_item(view: View, row: ItemRow, caller: Caller, *, signals: bool = Fal
         advice=encode_advice(Advisor(view, caller.pseudonym).of_item(ground)),
         redacted=row.redacted,
     )
-    looked_ms = max((looked_ms(view, each) for each in contributions), default=0)
-    if looked_ms:
-        item.review_time.CopyFrom(timestamp(min(TIME_MS_MAX, looked_ms + ground.forum.review_days * DAY_MS)))
+    newest_ms = max((looked_ms(view, each) for each in contributions), default=0)
+    if newest_ms:
+        item.review_time.CopyFrom(timestamp(min(TIME_MS_MAX, newest_ms + ground.forum.review_days * DAY_MS)))
     if signals:
         contributes = any(each.pseudonym == caller.pseudonym for each in contributions)
         values = contributes or caller.has(Role.REPLICATE)

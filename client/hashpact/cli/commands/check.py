@@ -27,6 +27,14 @@ SHOW_ALL_MAX = 20
 """With so few inputs, those without a match have a row too."""
 _WITH_DISTANCE = tuple(kind.name for kind in SIGNAL_TYPES.values() if not kind.exact)
 
+Radius = Annotated[
+    list[str] | None,
+    typer.Option("--radius", metavar="TYPE=BITS", help="Other distance for a signal type, e.g. pdq=20."),
+]
+Use = Annotated[
+    str, typer.Option("--use", metavar="NAME", help="A use of your member's policy: its radii and mode hold.")
+]
+
 
 @service
 def check_command(
@@ -36,10 +44,8 @@ def check_command(
     matches_max: Annotated[
         int, typer.Option("--matches", min=0, metavar="N", help="Most items per input.", show_default="the server's")
     ] = 0,
-    radius: Annotated[
-        list[str] | None,
-        typer.Option("--radius", metavar="TYPE=BITS", help="Other distance for a signal type, e.g. pdq=20."),
-    ] = None,
+    radius: Radius = None,
+    use: Use = "",
     hidden: Hidden = False,
     workers: Workers = None,
     as_json: AsJson = False,
@@ -52,7 +58,7 @@ def check_command(
     with settings.client() as client:
 
         def ask(uploads: Sequence[Upload]) -> list[CheckResult]:
-            found = client.lookup([signals for _, signals in uploads], radii=radii, matches_max=matches_max)
+            found = client.lookup([signals for _, signals in uploads], radii=radii, matches_max=matches_max, use=use)
             return [
                 CheckResult.of(Path(one.path), signals, result, found.as_of)
                 for (one, signals), result in zip(uploads, found, strict=True)
@@ -68,7 +74,7 @@ def check_command(
     return view.finish()
 
 
-def parse_radii(texts: Sequence[str]) -> dict[str, int]:
+def parse_radii(texts: Sequence[str], option: str = "--radius") -> dict[str, int]:
     """``pdq=20`` -> {"pdq": 20}.
 
     Raises:
@@ -78,9 +84,9 @@ def parse_radii(texts: Sequence[str]) -> dict[str, int]:
     for text in texts:
         name, _, bits = text.partition("=")
         if not name or not (bits.isascii() and bits.isdigit()):
-            raise ConfigError(f"--radius is TYPE=BITS, e.g. pdq=20; {text!r} is not")
+            raise ConfigError(f"{option}: radii are TYPE=BITS, e.g. pdq=20; {text!r} is not")
         if name not in _WITH_DISTANCE:
-            raise ConfigError(f"--radius {text}: the signal types with a distance are {', '.join(_WITH_DISTANCE)}")
+            raise ConfigError(f"{option} {text}: the signal types with a distance are {', '.join(_WITH_DISTANCE)}")
         radii[name] = int(bits)
     return radii
 
