@@ -156,7 +156,7 @@ class Dispute:
         statement: what the opener says.
         open_time: when it was opened, in UTC.
         due_time: when it ends undecided, in UTC.
-        outcome: ``open``, ``kept``, ``removed``, ``relabelled``, ``lapsed`` or ``item_closed``.
+        outcome: ``open``, ``kept``, ``removed``, ``relabelled``, ``lapsed``, ``item_closed`` or ``undone``.
         close_time: when it ended, in UTC; None while it is open.
         votes: the votes, oldest first.
         challenge: the challenge that it came from; 0: none.

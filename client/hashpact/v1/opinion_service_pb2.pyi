@@ -186,6 +186,8 @@ class _DisputeOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Disput
     """Undecided in time: all judgements made before count no more, members have to agree anew."""
     DISPUTE_OUTCOME_ITEM_CLOSED: _DisputeOutcome.ValueType  # 6
     """The item was taken off the list meanwhile."""
+    DISPUTE_OUTCOME_UNDONE: _DisputeOutcome.ValueType  # 7
+    """A rollback of what its opener did undid it."""
 
 class DisputeOutcome(_DisputeOutcome, metaclass=_DisputeOutcomeEnumTypeWrapper):
     """How a dispute ended."""
@@ -204,6 +206,8 @@ DISPUTE_OUTCOME_LAPSED: DisputeOutcome.ValueType  # 5
 """Undecided in time: all judgements made before count no more, members have to agree anew."""
 DISPUTE_OUTCOME_ITEM_CLOSED: DisputeOutcome.ValueType  # 6
 """The item was taken off the list meanwhile."""
+DISPUTE_OUTCOME_UNDONE: DisputeOutcome.ValueType  # 7
+"""A rollback of what its opener did undid it."""
 Global___DisputeOutcome: _TypeAlias = DisputeOutcome  # noqa: Y015
 
 class _ChallengeGrounds:

@@ -11,7 +11,7 @@ from hashpact.cli.output import json_line, say, table
 from hashpact.cli.settings import Settings
 from hashpact.cli.words import BASES, OPINIONS, completing, one_of
 from hashpact.items import iso
-from hashpact.opinions import ItemJudgement
+from hashpact.opinions import ItemJudgement, Opinion
 
 ItemId = Annotated[int, typer.Argument(metavar="ITEM", min=1, help="Id of the item.")]
 Labels = Annotated[
@@ -111,13 +111,21 @@ def _show(item: int, found: ItemJudgement) -> None:
                 _dashed(one.code),
                 _dashed(one.basis),
                 ", ".join(one.labels),
-                "revoked" if not one.standing else "unresolved" if one.unresolved else "yes",
+                _stands(one),
                 iso(one.update_time) or "",
                 one.note,
             )
             for one in found.opinions
         ],
     )
+
+
+def _stands(one: Opinion) -> str:
+    if not one.standing:
+        return "revoked"
+    if one.unresolved:
+        return "unresolved"
+    return "yes" if one.code in ("agree", "seen_here_too") else "resolved"
 
 
 def _dashed(word: str) -> str:
