@@ -190,6 +190,16 @@ LIST_BENIGN: Final = Method("SafeguardService", "ListBenign", safeguard_pb2.List
 TRACE_SIGNALS: Final = Method(
     "SafeguardService", "TraceSignals", safeguard_pb2.TraceSignalsResponse, Repeat.IDEMPOTENT, Place.HUB
 )
+LIMIT_ITEM: Final = Method("StewardService", "LimitItem", steward_pb2.LimitItemResponse, Repeat.IDEMPOTENT)
+SECOND: Final = Method("StewardService", "Second", steward_pb2.SecondResponse, Repeat.IDEMPOTENT)
+WITHDRAW_MOTION: Final = Method(
+    "StewardService", "WithdrawMotion", steward_pb2.WithdrawMotionResponse, Repeat.IDEMPOTENT
+)
+LIST_MOTIONS: Final = Method("StewardService", "ListMotions", steward_pb2.ListMotionsResponse, Repeat.READ)
+GET_RULEBOOK: Final = Method("StewardService", "GetRulebook", steward_pb2.GetRulebookResponse, Repeat.READ)
+LIST_ROLLBACKS: Final = Method("StewardService", "ListRollbacks", steward_pb2.ListRollbacksResponse, Repeat.READ)
+# Who called, and who follows, the hub knows best.
+GET_DIGEST: Final = Method("StewardService", "GetDigest", steward_pb2.GetDigestResponse, Repeat.READ, Place.HUB)
 PROPOSE: Final = Method("StewardService", "Propose", steward_pb2.ProposeResponse, Repeat.IDEMPOTENT)
 # Streams, as WATCH.
 WATCH_RETRO_MATCHES: Final = Method(
@@ -263,6 +273,14 @@ METHODS: Final[tuple[Method[Any], ...]] = (
     ACKNOWLEDGE_ALERT,
     LIST_BENIGN,
     TRACE_SIGNALS,
+    LIMIT_ITEM,
+    PROPOSE,
+    SECOND,
+    WITHDRAW_MOTION,
+    LIST_MOTIONS,
+    GET_RULEBOOK,
+    LIST_ROLLBACKS,
+    GET_DIGEST,
 )
 
 ATTEMPTS_MAX: Final = 5

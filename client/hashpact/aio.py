@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from hashpact._advice import AsyncAdviceCalls
 from hashpact._channel import endpoint
+from hashpact._governing import AsyncGovernCalls
 from hashpact._incidents import AsyncIncidentCalls
 from hashpact._media import (
     Contribution,
@@ -48,6 +49,7 @@ from hashpact.signals import ImageSignals
 
 class AsyncClient(
     AsyncAdviceCalls,
+    AsyncGovernCalls,
     AsyncSafeguardCalls,
     AsyncWatchCalls,
     AsyncUploadCalls,

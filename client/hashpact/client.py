@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from hashpact._advice import AdviceCalls
 from hashpact._channel import endpoint
+from hashpact._governing import GovernCalls
 from hashpact._incidents import IncidentCalls
 from hashpact._media import Contribution, ContributionSource, Source, listed_signals, path_of, signals_of, try_signals
 from hashpact._member_motions import MemberMotionCalls
@@ -38,6 +39,7 @@ CHECK_BATCH = 32
 class Client(
     AdviceCalls,
     MemberCalls,
+    GovernCalls,
     SafeguardCalls,
     WatchCalls,
     UploadCalls,

@@ -20,6 +20,7 @@ from hashpact.cli.commands import (
     doctor,
     explaining,
     exporting,
+    governing,
     hashing,
     importing,
     incident,
@@ -31,6 +32,7 @@ from hashpact.cli.commands import (
     opinion,
     pending,
     policy,
+    rulebook,
     safeguards,
     sidecar,
     statistics,
@@ -59,6 +61,8 @@ benign = typer.Typer(help="Known good media, which are not to be listed.", no_ar
 opinions = typer.Typer(help="What members think of what others listed.", no_args_is_help=True)
 disputes = typer.Typer(help="Items that members who are not involved decide about.", no_args_is_help=True)
 challenges = typer.Typer(help="People outside the forum who say that an item is wrong.", no_args_is_help=True)
+stewards = typer.Typer(help="What stewards do: motions, limits, and what waits for them.", no_args_is_help=True)
+rulebooks = typer.Typer(help="The taxonomy and the policy, in all their versions.", no_args_is_help=True)
 canaries = typer.Typer(help="Harmless pictures with a known answer.", no_args_is_help=True)
 
 app.command("hash")(hashing.hash_command)
@@ -114,6 +118,21 @@ challenges.command("answer")(challenge.answer_command)
 challenges.command("list")(challenge.list_command)
 challenges.command("counts")(challenge.counts_command)
 app.add_typer(challenges, name="challenge")
+stewards.command("digest")(governing.digest_command)
+stewards.command("motions")(governing.motions_command)
+stewards.command("propose")(governing.propose_command)
+stewards.command("second")(governing.second_command)
+stewards.command("withdraw")(governing.withdraw_command)
+stewards.command("limit")(governing.limit_command)
+stewards.command("lift")(governing.lift_command)
+stewards.command("redact")(governing.redact_command)
+stewards.command("rollbacks")(governing.rollbacks_command)
+app.add_typer(stewards, name="steward")
+app.command("rollback")(governing.rollback_command)
+rulebooks.command("show")(rulebook.show_command)
+rulebooks.command("versions")(rulebook.versions_command)
+rulebooks.command("adopt")(rulebook.adopt_command)
+app.add_typer(rulebooks, name="rulebook")
 app.command("sidecar")(sidecar.sidecar_command)
 canaries.command("write")(canary.write_command)
 canaries.command("list")(canary.list_command)

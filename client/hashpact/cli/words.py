@@ -39,6 +39,22 @@ VERDICTS: Final = ("keep", "remove", "relabel")
 CHALLENGE_GROUNDS: Final = ("not-terrorist", "documentation-journalism", "benign-collision", "legal", "decision")
 ANSWERS: Final = ("withdrawn", "kept", "relabelled")
 MODES: Final = ("observe", "review", "act")
+RULEBOOKS: Final = ("taxonomy", "policy")
+REDACTION_REASONS: Final = ("legal", "personal-data", "mistake")
+STEWARD_ACTS: Final = (
+    "adopt-taxonomy",
+    "adopt-policy",
+    "roll-back",
+    "lift-limit",
+    "redact-entry",
+    "confirm-member",
+    "amend-member",
+    "dismiss-member",
+    "list-benign",
+    "unlist-benign",
+    "open-incident",
+    "prolong-incident",
+)
 LIST_FORMATS: Final = ("csv", "jsonl", "json", "lines")
 EXPORT_FORMATS: Final = ("csv", "jsonl", "threatexchange")
 

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import pytest
 from hashpact import _convert
+from hashpact._operations import governing
 from hashpact.cli import words
 from hashpact.cli.output import safe
 from hashpact.hashing import hash_image
@@ -312,10 +313,16 @@ def test_doctor_names_each_fault(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_
         (words.ROLES, _convert.ROLES),
         (words.STATUSES, _convert.STATUSES),
         (words.WITHDRAWAL_REASONS, _convert.WITHDRAWAL_REASONS),
+        (words.RULEBOOKS, governing.RULEBOOK_KINDS),
+        (words.REDACTION_REASONS, governing.REDACTION_REASONS),
     ],
 )
 def test_options_take_every_word_of_the_wire(offered: tuple[str, ...], known: _convert.Words) -> None:
     assert offered == tuple(word.replace("_", "-") for word in known.known())
+
+
+def test_every_act_that_can_be_proposed_has_its_word() -> None:
+    assert tuple(act.replace("_", "-") for act in governing.ACTS) == words.STEWARD_ACTS
 
 
 @pytest.mark.usefixtures("target")

@@ -23,6 +23,7 @@ from hashpact.v1 import (
     policy_service_pb2,
     report_service_pb2,
     safeguard_service_pb2,
+    steward_service_pb2,
     upload_service_pb2,
 )
 
@@ -65,6 +66,7 @@ def test_every_rpc_of_the_wire_is_reachable() -> None:
         opinion_service_pb2,
         report_service_pb2,
         safeguard_service_pb2,
+        steward_service_pb2,
         upload_service_pb2,
     )
     wire = {
