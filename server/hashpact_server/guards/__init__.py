@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from hashpact_server.guards.floods import FloodWatch
 from hashpact_server.guards.guards import Guards
+from hashpact_server.guards.probing import ProbingWatch
 from hashpact_server.guards.quotas import Quotas
 
-__all__ = ["FloodWatch", "Guards", "Quotas"]
+__all__ = ["FloodWatch", "Guards", "ProbingWatch", "Quotas"]

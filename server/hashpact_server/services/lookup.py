@@ -64,8 +64,10 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
             member=caller.pseudonym,
             use=request.use,
         )
-        if found and self._guards is not None:
-            self._guards.floods.matched(caller.pseudonym, _counted(found))
+        if self._guards is not None:
+            found = self._guards.probing.asked(caller.pseudonym, batches, found, radii)
+            if found:
+                self._guards.floods.matched(caller.pseudonym, _counted(found))
         matched = [_encode_found(each) for each in found]
         return lookup_service_pb2.LookupResponse(matched=matched, problems=problems, as_of=self._token_of(head))
 
@@ -85,6 +87,9 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
             advisor = Advisor(view, caller.pseudonym, request.use)
             explaining = Explaining(advisor, ground, batches, radii, exact_distances=exact)
             signals, match = explaining.signals(), explaining.match()
+            if self._guards is not None:
+                found = [Found(0, (match,), truncated=False)] if match else []
+                self._guards.probing.asked(caller.pseudonym, batches, found, radii)
             return lookup_service_pb2.ExplainResponse(
                 status=encode_status(ground.status),
                 match=encode_match(match) if match else None,
@@ -96,10 +101,11 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
             )
 
     def _spend(self, caller: Caller, batches: Sequence[Batch]) -> None:
-        """Take what is asked about out of the member's quota. Raises :class:`Refusal` QUOTA_EXCEEDED."""
+        """Whether the member may ask about so much, and about this. Raises :class:`Refusal` QUOTA_EXCEEDED."""
         if self._guards is not None:
             values = sum(len(batch.values) // batch.kind.size_bytes for batch in batches)
             self._guards.quotas.take(caller.pseudonym, Role.CHECK, values)
+            self._guards.probing.check(caller.pseudonym, batches)
 
     def _radii(self, request: lookup_service_pb2.LookupRequest | lookup_service_pb2.ExplainRequest) -> dict[int, int]:
         """Signal type code -> radius in bits: those asked for, else those of the use, as the caller may choose them."""

@@ -13,7 +13,7 @@ from hashpact.v1 import error_reason_pb2 as reasons
 from hashpact_server.clockwork import Clockwork
 from hashpact_server.config import Limits
 from hashpact_server.decoys import ITEMS_PER_DECOY, Decoys
-from hashpact_server.guards import FloodWatch, Guards, Quotas
+from hashpact_server.guards import FloodWatch, Guards, ProbingWatch, Quotas
 from hashpact_server.refusal import Refusal
 from hashpact_server.reports import HOUR_MS, Report, Reports
 from hashpact_server.rules.floods import is_flood
@@ -50,7 +50,9 @@ class Hub:
     def __init__(self, forum: Forum, reports: Reports | None, *, first_new_item: int, limits: Limits) -> None:
         self.forum, self.clock = forum, Clock()
         floods = FloodWatch(reports, first_new_item, self.clock)
-        self.guards = Guards(Quotas(limits, self.clock.seconds), floods, Decoys(b"\x07" * 32))
+        self.guards = Guards(
+            Quotas(limits, self.clock.seconds), floods, ProbingWatch(self.clock.seconds), Decoys(b"\x07" * 32)
+        )
         self._clockwork = Clockwork(forum.engine, {}, self.guards.duties)
 
     def look_up(self, member: MemberRow, *seeds: int | str) -> lookup_service_pb2.LookupResponse:
