@@ -70,7 +70,7 @@ def findings(ground: Ground, wish: MemberPolicy, use: str, agreed: Agreed) -> It
     yield Finding(Condition.MEMBER_POLICY, mode is Advice.ACT, told)
     corroborated = ground.status is Status.CORROBORATED
     yield Finding(Condition.STATUS, corroborated, f"the item is {ground.status.name.lower()}")
-    context = ", ".join(label for label in ground.labels if is_context(label))
+    context = ", ".join(label for label in ground.labels if is_context(label, ground.taxonomy))
     told = f"labels that say it may be lawful: {context or 'none'}"
     yield Finding(Condition.CONTEXT, not context, told)
     told = "an opinion, a dispute or a limit stops it" if ground.stopped else "no opinion, dispute or limit stops it"

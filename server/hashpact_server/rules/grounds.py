@@ -7,8 +7,9 @@ from functools import cached_property
 
 from hashpact_server.rules.canaries import is_canary
 from hashpact_server.rules.policy import Policy
-from hashpact_server.rules.rulebook import policy_of
+from hashpact_server.rules.rulebook import policy_of, taxonomy_of
 from hashpact_server.rules.standing import judges
+from hashpact_server.rules.taxonomy import Taxonomy
 from hashpact_server.rules.tiers import is_full
 from hashpact_server.state.judgement import act_stopped, condition, opinions
 from hashpact_server.state.judgement_rows import OpinionCode, OpinionRow
@@ -69,6 +70,11 @@ class Ground:
         """The newest entry by which a member speaks for it; 0: none does."""
         said = [row.sequence for row in self.rows] + [row.sequence for row in self._agreeing]
         return max(said, default=0)
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The taxonomy in force: which labels say that it may be lawful."""
+        return taxonomy_of(self._view)
 
     @cached_property
     def stopped(self) -> bool:
