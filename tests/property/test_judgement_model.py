@@ -7,6 +7,7 @@ empty store, which must give the rows that stand. What counts as corroborated is
 
 from __future__ import annotations
 
+import contextlib
 import random
 import tempfile
 from collections.abc import Callable
@@ -82,6 +83,7 @@ class Story:
                 forum.admit(name, everything, group=group)
         self.who = who
         self.stood: dict[int, Status] = {}
+        self.ways: set[tuple[Status | None, Status]] = set()
         self.seen = forum.head()
         self.items: list[int] = []
 
@@ -180,10 +182,8 @@ class Story:
         acts = [self.contribute] * 5 + [self.opine, self.agree, self.dispute, self.vote, self.vote, self.vote] * 2
         acts += [self.amend, self.withdraw, self.revoke, self.limit, self.lift, self.lodge, self.answer]
         acts += [self.time_passes, self.redact, self.suspend]
-        try:
+        with contextlib.suppress(Refusal):  # it is against the rules: nothing happened, which the entries show
             self.rng.choice(acts)()
-        except Refusal:
-            pass  # it is against the rules: nothing happened, which the entries show
         self.look()
 
     def look(self) -> None:
@@ -206,13 +206,15 @@ class Story:
         before = self.stood.get(item)
         assert after in TABLE[before] or (before is after and after not in (W, E)), (before, after, Kind(kind))
         self.stood[item] = after
+        self.ways.add((before, after))
 
     def agree_with_the_rules(self, item: int, status: Status) -> None:
         with self.forum.engine.state.read() as view:
             now = judgement.condition(view, item)
             disputed = now is not None and now.dispute != 0
             assert (status is D) == (disputed and status.matches)
-            if status is C:
+            row = view.item(item)
+            if status is C and row is not None and not row.redacted:  # a redaction leaves the status, and nobody's look
                 assert len(groups_of(view, judges(view, item))) >= 2
             if disputed:
                 assert judgement.act_stopped(view, item)
@@ -242,7 +244,7 @@ def test_no_act_leads_off_the_table_and_the_redacted_ledger_gives_the_same_rows(
             story.step()
         with forum.engine.state.store.read() as tx:
             assert replay.check_stored(tx).problems == []
-        assert len(set(story.stood.values())) > 1, "something happened"
+        assert len(story.ways) > 2, "something happened"
 
 
 @pytest.mark.parametrize("seed", range(effort(4)))

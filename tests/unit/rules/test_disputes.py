@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
-from hashpact_server.rules import members
+from hashpact_server.rules import disputes, members
 from hashpact_server.rules.amending import amend
 from hashpact_server.state.alerts import AlertKind, open_alert
 from hashpact_server.state.judgement_rows import DisputeOutcome, OpinionCode, Verdict
@@ -82,7 +84,7 @@ def test_to_have_been_involved_is_enough(judging: Judging) -> None:
     judging.revoke("d", item)
     number = judging.dispute("e", item)
     for name in "bcd":
-        assert refused(lambda name=name: judging.vote(name, number, Verdict.KEEP)) == "VOTE_NOT_ALLOWED"
+        assert refused(partial(judging.vote, name, number, Verdict.KEEP)) == "VOTE_NOT_ALLOWED"
     assert judging.vote("f", number, Verdict.KEEP) is DisputeOutcome.OPEN
 
 
@@ -95,12 +97,8 @@ def test_members_on_trial_suspended_or_without_a_known_group_do_not_decide(judgi
     assert judging.vote("e", number, Verdict.KEEP) is DisputeOutcome.OPEN
     f = judging.forum.member("f")
     judging.redact(f.created_sequence)
-    from hashpact_server.rules import disputes  # noqa: PLC0415 - one use
-
-    act = lambda: judging.forum.decide(  # noqa: E731
-        lambda scene: disputes.vote(scene, f.pseudonym, number, Verdict.KEEP, (), "")
-    )
-    assert refused(act) == "VOTE_NOT_ALLOWED"
+    vote = partial(disputes.vote, member=f.pseudonym, number=number, verdict=Verdict.KEEP, labels=(), statement="")
+    assert refused(lambda: judging.forum.decide(vote)) == "VOTE_NOT_ALLOWED"
 
 
 def test_two_members_of_a_group_count_once_and_for_nothing_when_they_differ(judging: Judging) -> None:
