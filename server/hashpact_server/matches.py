@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hashpact_server.rules.acting import may_act, types_of
 from hashpact_server.rules.advice import Advice, advise
-from hashpact_server.rules.grounds import Ground, ground_of
+from hashpact_server.rules.grounds import Ground, Groups, ground_of
 from hashpact_server.rules.member_policy import member_policy
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS, Role, Status
 from hashpact_server.state.view import View
@@ -165,12 +165,13 @@ class Advisor:
         self._view = view
         self.use = use
         self._grounds: dict[int, Ground | None] = {}
+        self._known: Groups = {}
         self.wish, _ = member_policy(view, pseudonym)
 
     def ground(self, item: int) -> Ground | None:
         """What the list says about an item; None: it is not listed."""
         if item not in self._grounds:
-            self._grounds[item] = ground_of(self._view, item)
+            self._grounds[item] = ground_of(self._view, item, self._known)
         return self._grounds[item]
 
     def needed(self, ground: Ground) -> int:

@@ -25,7 +25,7 @@ import struct
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from hashpact_server.ledger.codec import LayoutError, Reader, u8, u32
+from hashpact_server.ledger.codec import LayoutError, u8, u32
 
 FORMAT: Final = 1
 SALT_BYTES: Final = 32
@@ -40,6 +40,8 @@ COMMITMENT_DOMAIN: Final = b"hashpact/entry-private\x00"
 LEAF_PREFIX: Final = b"\x00"
 
 _HEAD: Final = struct.Struct(f">BQQH{PSEUDONYM_BYTES}sQB")
+_FORMAT: Final = bytes((FORMAT,))
+_LENGTH: Final = struct.Struct(">I")
 _KIND: Final = slice(17, 19)
 """Everything up to the number of label classes."""
 _COMMITTED: Final = COMMITMENT_DOMAIN + u8(FORMAT)
@@ -195,31 +197,28 @@ def parse(public: bytes, private: bytes | None) -> Entry:
     Raises:
         LayoutError: damaged, or of a format that this version does not know.
     """
-    reader = Reader(public)
-    if (version := reader.u8()) != FORMAT:
-        raise LayoutError(f"entry format {version} is not known to this version: upgrade")
-    sequence, time_ms, kind = reader.u64(), reader.u64(), reader.u16()
-    member, subject = reader.take(PSEUDONYM_BYTES), reader.u64()
+    if public[:1] != _FORMAT:
+        raise LayoutError(f"entry format {public[:1].hex() or 'of no bytes'} is not known to this version: upgrade")
+    # Written out, because every entry passes here; slices past the end are short without complaint.
     try:
-        classes = tuple(reader.take(reader.u8()).decode("ascii") for _ in range(reader.u8()))
+        _, sequence, time_ms, kind, member, subject, count = _HEAD.unpack_from(public)
+        names, at = [], _HEAD.size
+        for _ in range(count):
+            end = at + 1 + public[at]
+            names.append(public[at + 1 : end].decode("ascii"))
+            at = end
+        (length,) = _LENGTH.unpack_from(public, at + 32)
     except UnicodeDecodeError as error:
         raise LayoutError("a label class is not ASCII") from error
-    if list(classes) != sorted(set(classes)):
+    except (struct.error, IndexError) as error:
+        raise LayoutError(f"an entry of {len(public)} bytes ends early") from error
+    clear = public[at + 32 + _LENGTH.size :]
+    if len(clear) != length:
+        raise LayoutError(f"the clear part of an entry has {len(clear)} bytes and should have {length}")
+    if count > 1 and names != sorted(set(names)):
         raise LayoutError("label classes are not sorted and unique")
-    seal_of, clear = reader.take(32), reader.take(reader.u32())
-    reader.end()
-    return Entry(
-        sequence=sequence,
-        time_ms=time_ms,
-        kind=kind,
-        member=member,
-        subject=subject,
-        classes=classes,
-        commitment=seal_of,
-        clear=clear,
-        public=public,
-        private=private,
-    )
+    seal_of = public[at : at + 32]
+    return Entry(sequence, time_ms, kind, member, subject, tuple(names), seal_of, clear, public, private)
 
 
 def kind_of(public: bytes) -> int:

@@ -76,8 +76,8 @@ def findings(ground: Ground, wish: MemberPolicy, use: str, agreed: Agreed) -> It
     told = "an opinion, a dispute or a limit stops it" if ground.stopped else "no opinion, dispute or limit stops it"
     yield Finding(Condition.NOT_STOPPED, not ground.stopped, told)
     needed = max(ground.needed, wish.groups_min)
-    told = f"full members of {len(ground.judging)} groups say that a person looked; it takes {needed}"
-    yield Finding(Condition.GROUPS, len(ground.judging) >= needed, told)
+    told = f"full members of {ground.judging} groups say that a person looked; it takes {needed}"
+    yield Finding(Condition.GROUPS, ground.judging >= needed, told)
     types = agreed(ground.vouched_by(needed))
     told = f"signal types that agree with what {needed} groups vouch for: {', '.join(sorted(types)) or 'none'}"
     yield Finding(Condition.AGREEMENT, not CERTAIN.isdisjoint(types) or len(types) >= TYPES_MIN, told)

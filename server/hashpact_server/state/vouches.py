@@ -71,7 +71,12 @@ class _Words:
 
 
 def vouched_signals(view: View, item: int, rows: Iterable[ContributionRow]) -> list[Vouched]:
-    """The signals of a live item, oldest first, each with those who stand behind it.
+    """The signals of a live item, oldest first, each with those who stand behind it. Arguments as below."""
+    return [each for each in stated_signals(view, item, rows) if view.lists_signal(each.identity, each.signal)]
+
+
+def stated_signals(view: View, item: int, rows: Iterable[ContributionRow]) -> list[Vouched]:
+    """The signals that a live item ever had, oldest first, each with those who stand behind it; none is asked for.
 
     Args:
         view: where they stand.
@@ -91,14 +96,14 @@ def vouched_signals(view: View, item: int, rows: Iterable[ContributionRow]) -> l
             listed += (
                 (signal_id(sequence, place), sequence, signal)
                 for place, signal in enumerate(said.signals)
-                if not signal.confirms and view.lists_signal(signal_id(sequence, place), signal)
+                if not signal.confirms
             )
     found = []
     for identity, sequence, signal in listed:
         value = signal.code, signal.value
-        backers = frozenset(who for who, each in words.items() if each.backed.get(value, _NEVER) >= sequence)
-        voices = frozenset(who for who in backers if words[who].vouched.get(value, _NEVER) >= sequence)
-        found.append(Vouched(identity, sequence, signal, voices, backers))
+        backers = [who for who, each in words.items() if each.backed.get(value, _NEVER) >= sequence]
+        voices = [who for who in backers if words[who].vouched.get(value, _NEVER) >= sequence]
+        found.append(Vouched(identity, sequence, signal, frozenset(voices), frozenset(backers)))
     return found
 
 
