@@ -118,6 +118,7 @@ class OpinionServiceServicer(object):
         * `FAILED_PRECONDITION` / `ITEM_CLOSED`.
         * `INVALID_ARGUMENT` / `FIELD_INVALID`: no code, labels where there must be none or none where there must be some, a text
         that is too long. `AGREE` without saying how the member knows has the reason `ATTESTATION_MISSING`.
+        * `RESOURCE_EXHAUSTED` / `DAY_LIMIT_REACHED`: a member on trial objected to as many items today as the policy allows.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

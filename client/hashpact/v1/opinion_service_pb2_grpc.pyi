@@ -53,6 +53,7 @@ class OpinionServiceStub:
      * `FAILED_PRECONDITION` / `ITEM_CLOSED`.
      * `INVALID_ARGUMENT` / `FIELD_INVALID`: no code, labels where there must be none or none where there must be some, a text
        that is too long. `AGREE` without saying how the member knows has the reason `ATTESTATION_MISSING`.
+     * `RESOURCE_EXHAUSTED` / `DAY_LIMIT_REACHED`: a member on trial objected to as many items today as the policy allows.
     """
     RevokeOpinion: _grpc.UnaryUnaryMultiCallable[_opinion_service_pb2.RevokeOpinionRequest, _opinion_service_pb2.RevokeOpinionResponse]
     """Takes the caller's opinion on an item back. Revoking a revoked one succeeds and changes nothing.
@@ -177,6 +178,7 @@ class OpinionServiceAsyncStub(OpinionServiceStub):
      * `FAILED_PRECONDITION` / `ITEM_CLOSED`.
      * `INVALID_ARGUMENT` / `FIELD_INVALID`: no code, labels where there must be none or none where there must be some, a text
        that is too long. `AGREE` without saying how the member knows has the reason `ATTESTATION_MISSING`.
+     * `RESOURCE_EXHAUSTED` / `DAY_LIMIT_REACHED`: a member on trial objected to as many items today as the policy allows.
     """
     RevokeOpinion: _aio.UnaryUnaryMultiCallable[_opinion_service_pb2.RevokeOpinionRequest, _opinion_service_pb2.RevokeOpinionResponse]  # type: ignore[assignment]
     """Takes the caller's opinion on an item back. Revoking a revoked one succeeds and changes nothing.
@@ -304,6 +306,7 @@ class OpinionServiceServicer(metaclass=_abc_1.ABCMeta):
          * `FAILED_PRECONDITION` / `ITEM_CLOSED`.
          * `INVALID_ARGUMENT` / `FIELD_INVALID`: no code, labels where there must be none or none where there must be some, a text
            that is too long. `AGREE` without saying how the member knows has the reason `ATTESTATION_MISSING`.
+         * `RESOURCE_EXHAUSTED` / `DAY_LIMIT_REACHED`: a member on trial objected to as many items today as the policy allows.
         """
 
     @_abc_1.abstractmethod

@@ -20,7 +20,8 @@ from hashpact_server.refusal import Refusal, invalid_field
 from hashpact_server.rules.advice import COARSE
 from hashpact_server.rules.alerts import raise_alert
 from hashpact_server.rules.amending import amend
-from hashpact_server.rules.disputes import check_day, open_for_challenge
+from hashpact_server.rules.day_limits import check_day
+from hashpact_server.rules.disputes import open_for_challenge
 from hashpact_server.rules.identity import Sighting
 from hashpact_server.rules.rulebook import policy_of
 from hashpact_server.rules.statements import existing_item, not_contributor, open_item

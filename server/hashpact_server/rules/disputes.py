@@ -22,6 +22,7 @@ from hashpact_server.ledger.entry import SERVICE, Draft, Kind
 from hashpact_server.ledger.payloads_judgement import DisputeClear, LapseClear, VoteClear, VotePayload
 from hashpact_server.refusal import Refusal, invalid_field
 from hashpact_server.rules.alerts import raise_alert
+from hashpact_server.rules.day_limits import check_day
 from hashpact_server.rules.labels import classes_of
 from hashpact_server.rules.rulebook import policy_of
 from hashpact_server.rules.standing import groups_of, status_of
@@ -34,7 +35,7 @@ from hashpact_server.state.judgement import challenge as challenge_of
 from hashpact_server.state.judgement import condition, dispute, opinions, votes
 from hashpact_server.state.judgement_rows import ConditionRow, DisputeOutcome, DisputeRow, Verdict
 from hashpact_server.state.rows import Status
-from hashpact_server.state.tallies import DAY_MS, Tally, counted, counted_by_all
+from hashpact_server.state.tallies import DAY_MS, Tally, counted_by_all
 from hashpact_server.state.view import View
 
 STATEMENT_CHARACTERS_MAX: Final = 2000
@@ -74,24 +75,6 @@ def check_verdict(number: int) -> Verdict:
         return Verdict(number)
     except ValueError as error:
         raise invalid_field("verdict", "is no Verdict that this server knows, or unspecified") from error
-
-
-def check_day(scene: Scene, member: bytes, what: Tally, more: int = 1) -> None:
-    """Whether a member may do so many more today.
-
-    Raises:
-        Refusal: DAY_LIMIT_REACHED.
-    """
-    policy = policy_of(scene)
-    name = "member_disputes_per_day" if is_full(scene, member) else "trial_disputes_per_day"
-    most: int = getattr(policy, name)
-    if counted(scene, what, scene.now_ms, member) + more > most:
-        raise Refusal(
-            error_reason_pb2.ERROR_REASON_DAY_LIMIT_REACHED,
-            f"this member may do {most} of these a day (UTC), says the policy: {name}",
-            metadata={"limit": name, "limit_value": str(most)},
-            retry_after_s=(DAY_MS - scene.now_ms % DAY_MS) / 1000,
-        )
 
 
 def open_dispute(scene: Scene, member: bytes, item: int, grounds: int, statement: str) -> DisputeRow:

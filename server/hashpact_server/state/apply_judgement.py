@@ -76,7 +76,10 @@ def _keep(scope: Scope, row: ConditionRow) -> None:
 
 def _opinion_given(entry: Entry, scope: Scope) -> None:
     require_open_item(entry, scope)
-    put_opinion(scope, opinion_stated(entry))
+    row = opinion_stated(entry)
+    put_opinion(scope, row)
+    if row.code.against:
+        count(scope, Tally.OBJECTIONS, entry)
     set_status(scope, entry.subject, stated_status(entry), entry.sequence)
 
 

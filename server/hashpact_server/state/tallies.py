@@ -23,6 +23,7 @@ class Tally(IntEnum):
 
     DISPUTES = 1
     CHALLENGES = 2
+    OBJECTIONS = 3
 
 
 def count(scope: Scope, what: Tally, entry: Entry) -> None:

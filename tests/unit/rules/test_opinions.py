@@ -7,7 +7,9 @@ from hashpact_server.config import Limits
 from hashpact_server.rules.attestation import Attestation
 from hashpact_server.rules.limits import lift, limit
 from hashpact_server.rules.opinions import check_opinion
+from hashpact_server.rules.policy import Policy
 from hashpact_server.state import judgement
+from hashpact_server.state.alerts import AlertKind, open_alert
 from hashpact_server.state.judgement_rows import LimitCause, OpinionCode
 from hashpact_server.state.rows import Basis, Role, Status
 
@@ -157,4 +159,23 @@ def test_a_limit_stops_act_keeps_the_status_and_its_first_cause(judging: Judging
     assert now.limit is LimitCause.FLOOD
     decide(lambda scene: lift(scene, steward, item))
     assert not judging.stopped(item)
+    judging.check_replay()
+
+
+def test_who_objects_to_many_items_alarms_the_stewards_and_on_trial_is_capped(
+    judging: Judging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = Policy(disputes_alarm_per_day=3, trial_items_per_day=2)
+    monkeypatch.setattr("hashpact_server.rules.opinions.policy_of", lambda _: policy)
+    items = [judging.item("a", seed=seed) for seed in range(4)]
+    for item in items[:2]:
+        judging.say("b", item, OpinionCode.NOT_TERRORIST)
+        judging.say("trial", item, OpinionCode.NOT_TERRORIST)
+    assert refused(lambda: judging.say("trial", items[2], OpinionCode.NOT_TERRORIST)) == "DAY_LIMIT_REACHED"
+    judging.say("trial", items[2], OpinionCode.AGREE)
+    with judging.forum.engine.state.read() as view:
+        assert open_alert(view, AlertKind.DISPUTES, 0, judging.who("b")) is None
+    judging.say("b", items[2], OpinionCode.BENIGN_COLLISION)
+    with judging.forum.engine.state.read() as view:
+        assert open_alert(view, AlertKind.DISPUTES, 0, judging.who("b")) is not None
     judging.check_replay()

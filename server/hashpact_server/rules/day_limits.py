@@ -1,0 +1,34 @@
+"""What a member may do in a day: caps on acts that lower what others put on the list."""
+
+from __future__ import annotations
+
+from hashpact.v1 import error_reason_pb2
+
+from hashpact_server.refusal import Refusal
+from hashpact_server.rules.rulebook import policy_of
+from hashpact_server.rules.tiers import is_full
+from hashpact_server.scene import Scene
+from hashpact_server.state.tallies import DAY_MS, Tally, counted
+
+
+def check_day(scene: Scene, member: bytes, what: Tally, more: int = 1) -> None:
+    """Whether a member may do so many more today.
+
+    Raises:
+        Refusal: DAY_LIMIT_REACHED.
+    """
+    policy = policy_of(scene)
+    name = "member_disputes_per_day" if is_full(scene, member) else "trial_disputes_per_day"
+    most: int = getattr(policy, name)
+    if counted(scene, what, scene.now_ms, member) + more > most:
+        raise day_limit(name, most, scene.now_ms)
+
+
+def day_limit(name: str, most: int, now_ms: int) -> Refusal:
+    """The refusal of a member that did as much today as the field ``name`` of the policy allows."""
+    return Refusal(
+        error_reason_pb2.ERROR_REASON_DAY_LIMIT_REACHED,
+        f"this member may do {most} of these a day (UTC), says the policy: {name}",
+        metadata={"limit": name, "limit_value": str(most)},
+        retry_after_s=(DAY_MS - now_ms % DAY_MS) / 1000,
+    )
