@@ -31,6 +31,10 @@ venv: $(STAMP) ## build or refresh .venv (every other target does this by itself
 demo: $(STAMP) ## list pictures on one platform, catch altered copies on another: a minute or two
 	@NUMBA_CACHE_DIR=$(CURDIR)/.venv/numba-cache $(BIN)/python -m tests.demo
 
+.PHONY: demo-incident
+demo-incident: $(STAMP) ## an incident on a hub and three replicas, from its opening to its debrief: a minute or two
+	@NUMBA_CACHE_DIR=$(CURDIR)/.venv/numba-cache $(BIN)/python -m tests.demo.incident
+
 .PHONY: test
 test: $(STAMP) ## run every test; HASHPACT_TEST_EFFORT=10 makes the randomised ones ten times as long
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
