@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hashpact import Client, Contribution, ImageSignals, Signal, hash_image
-from hashpact.uploads import Corrections, UploadAction
+from hashpact.uploads import Corrections, MatchReport, UploadAction
 
 from tests.demo import variants
 from tests.demo.__main__ import Story
@@ -203,6 +203,7 @@ def find_earlier(play: Play) -> None:
         holds = retro.reference == "upload-1" and retro.match.item == play.item
         play.story.claim(holds, f"upload-1 matches item {retro.match.item} (entry {retro.sequence}), and is removed")
         client.record_actions([UploadAction("upload-1", "removed", [retro.match])])
+        client.report_matches([MatchReport(play.item, datetime.now(UTC), "removed", 1)])
         break
 
 
@@ -307,6 +308,8 @@ def close(play: Play) -> None:
         sum(parts.values()) == len(play.variants) + 1 and set(parts) >= set(PLATFORMS),
         "the debrief names who contributed what, from the ledger",
     )
+    matched = [part["member"] for part in told["members"] if part["matches"]]
+    story.claim(matched == ["borealis"], "who met it, as it reported,")
     story.claim(told["software_acknowledged"]["count"] == len(PLATFORMS), "and how fast everybody knew")
 
 

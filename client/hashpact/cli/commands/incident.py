@@ -11,7 +11,6 @@ from hashpact.cli.command import AsJson, service
 from hashpact.cli.output import Rows, json_line, say
 from hashpact.cli.settings import Settings
 from hashpact.incidents import Incident, IncidentRules
-from hashpact.items import iso
 from hashpact.signals import SIGNAL_TYPES
 
 Id = Annotated[int, typer.Argument(metavar="INCIDENT", min=1, help="Id of the incident, as the list shows it.")]
@@ -154,5 +153,5 @@ def line(incident: Incident) -> str:
 
 
 def short(time: datetime | None) -> str:
-    """A time to the second."""
-    return (iso(time.replace(microsecond=0)) or "") if time else ""
+    """A time in UTC, to the second."""
+    return time.strftime("%Y-%m-%d %H:%M:%SZ") if time else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from hashpact.cli.command import AsJson, service
 from hashpact.cli.commands.incident import Id, line, short
 from hashpact.cli.output import Rows, json_line, say
@@ -29,11 +31,11 @@ def debrief_command(settings: Settings, incident: Id, *, as_json: AsJson = False
             one.member or "(redacted)",
             one.contributions,
             one.signals,
-            short(one.first_contribution_time),
-            short(one.first_match_hour) if told.with_matches else "?",
+            _of_day(one.first_contribution_time),
+            _of_day(one.first_match_hour)[:-3] if told.with_matches else "?",
             one.matches if told.with_matches else "?",
-            short(one.software_acknowledge_time),
-            short(one.person_acknowledge_time),
+            _of_day(one.software_acknowledge_time),
+            _of_day(one.person_acknowledge_time),
         )
     say("")
     members.show(
@@ -60,6 +62,10 @@ def _summary(told: Debrief) -> None:
     )
     say(f"  software knew: {_spread(told.software_acknowledged)}")
     say(f"  people knew:   {_spread(told.person_acknowledged)}")
+
+
+def _of_day(time: datetime | None) -> str:
+    return time.strftime("%m-%d %H:%M:%S") if time else ""
 
 
 def _spread(times: Percentiles) -> str:
