@@ -102,7 +102,9 @@ class Desk:
         for row in motions(self._view):
             if row.state is MotionState.OPEN:
                 who, since = self._name(row.proposer), self._time(row.motion)
-                yield Waiting(pb.CONCERN_KIND_MOTION, row.motion, who, since, row.lapse_ms, name_of(row.act))
+                yield Waiting(
+                    pb.CONCERN_KIND_MOTION, row.motion, who, since, row.lapse_ms, name_of(row.act).replace("_", "-")
+                )
 
     def _disputes(self) -> Iterator[Waiting]:
         for row in disputes(self._view):
