@@ -97,7 +97,7 @@ def challenge_of(message: pb.Challenge) -> Challenge:
     )
 
 
-def counts_of(message: pb.CountDisputesAndChallengesResponse) -> JudgementCounts:
+def counts_of(message: pb.GetJudgementCountsResponse) -> JudgementCounts:
     """The public figures."""
     return JudgementCounts(
         {DISPUTE_OUTCOMES.word(each.outcome): each.count for each in message.disputes},

@@ -153,8 +153,8 @@ ANSWER_CHALLENGE: Final = Method(
     "OpinionService", "AnswerChallenge", opinion_pb2.AnswerChallengeResponse, Repeat.IDEMPOTENT
 )
 LIST_CHALLENGES: Final = Method("OpinionService", "ListChallenges", opinion_pb2.ListChallengesResponse, Repeat.READ)
-COUNT_DISPUTES_AND_CHALLENGES: Final = Method(
-    "OpinionService", "CountDisputesAndChallenges", opinion_pb2.CountDisputesAndChallengesResponse, Repeat.READ
+GET_JUDGEMENT_COUNTS: Final = Method(
+    "OpinionService", "GetJudgementCounts", opinion_pb2.GetJudgementCountsResponse, Repeat.READ
 )
 GET_CAPABILITIES: Final = Method(
     "CapabilitiesService", "GetCapabilities", capabilities_pb2.GetCapabilitiesResponse, Repeat.READ
@@ -255,7 +255,7 @@ METHODS: Final[tuple[Method[Any], ...]] = (
     LODGE_CHALLENGE,
     ANSWER_CHALLENGE,
     LIST_CHALLENGES,
-    COUNT_DISPUTES_AND_CHALLENGES,
+    GET_JUDGEMENT_COUNTS,
     GET_CAPABILITIES,
     REMEMBER_UPLOADS,
     RECORD_ACTIONS,

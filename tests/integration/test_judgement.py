@@ -124,6 +124,11 @@ def test_a_wrong_entry_is_stopped_disputed_and_removed_and_the_replica_says_the_
         with pytest.raises(ConflictError):
             eve.give_opinion(item, "agree")
         assert_same(replica, court.hub)
+        assert eve.count_judgements().disputes["removed"] == 1
+        with Client(str(replica.address), token=court.tokens["eve"], ca=replica.forum.ca) as astray:
+            with pytest.raises(ConflictError) as caught:
+                astray.give_opinion(item, "agree")
+            assert caught.value.reason == "REPLICA_READ_ONLY"
 
 
 def test_a_challenge_is_told_to_those_whom_it_concerns(court: Court) -> None:

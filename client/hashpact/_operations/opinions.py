@@ -232,8 +232,8 @@ def counts(session: Session, *, at_least_as_fresh: str) -> Operation[JudgementCo
     """Ask for the public figures."""
 
     def read(token: str, wait_for: frozenset[str]) -> Operation[JudgementCounts]:
-        request = pb.CountDisputesAndChallengesRequest(at_least_as_fresh=token)
-        response = yield from ask(wire.Call(wire.COUNT_DISPUTES_AND_CHALLENGES, request, wait_for=wait_for))
+        request = pb.GetJudgementCountsRequest(at_least_as_fresh=token)
+        response = yield from ask(wire.Call(wire.GET_JUDGEMENT_COUNTS, request, wait_for=wait_for))
         return told.counts_of(response)
 
     return (yield from fresh(session, at_least_as_fresh, read))

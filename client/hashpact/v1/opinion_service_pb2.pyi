@@ -1205,7 +1205,7 @@ class ListChallengesResponse(_message.Message):
 Global___ListChallengesResponse: _TypeAlias = ListChallengesResponse  # noqa: Y015
 
 @_typing.final
-class CountDisputesAndChallengesRequest(_message.Message):
+class GetJudgementCountsRequest(_message.Message):
     """Asks for the public figures."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1224,10 +1224,10 @@ class CountDisputesAndChallengesRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___CountDisputesAndChallengesRequest: _TypeAlias = CountDisputesAndChallengesRequest  # noqa: Y015
+Global___GetJudgementCountsRequest: _TypeAlias = GetJudgementCountsRequest  # noqa: Y015
 
 @_typing.final
-class CountDisputesAndChallengesResponse(_message.Message):
+class GetJudgementCountsResponse(_message.Message):
     """The public figures."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1258,7 +1258,7 @@ class CountDisputesAndChallengesResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___CountDisputesAndChallengesResponse: _TypeAlias = CountDisputesAndChallengesResponse  # noqa: Y015
+Global___GetJudgementCountsResponse: _TypeAlias = GetJudgementCountsResponse  # noqa: Y015
 
 @_typing.final
 class DisputeCount(_message.Message):

@@ -88,10 +88,10 @@ class OpinionServiceStub(object):
                 request_serializer=hashpact_dot_v1_dot_opinion__service__pb2.ListChallengesRequest.SerializeToString,
                 response_deserializer=hashpact_dot_v1_dot_opinion__service__pb2.ListChallengesResponse.FromString,
                 _registered_method=True)
-        self.CountDisputesAndChallenges = channel.unary_unary(
-                '/hashpact.v1.OpinionService/CountDisputesAndChallenges',
-                request_serializer=hashpact_dot_v1_dot_opinion__service__pb2.CountDisputesAndChallengesRequest.SerializeToString,
-                response_deserializer=hashpact_dot_v1_dot_opinion__service__pb2.CountDisputesAndChallengesResponse.FromString,
+        self.GetJudgementCounts = channel.unary_unary(
+                '/hashpact.v1.OpinionService/GetJudgementCounts',
+                request_serializer=hashpact_dot_v1_dot_opinion__service__pb2.GetJudgementCountsRequest.SerializeToString,
+                response_deserializer=hashpact_dot_v1_dot_opinion__service__pb2.GetJudgementCountsResponse.FromString,
                 _registered_method=True)
 
 
@@ -245,7 +245,7 @@ class OpinionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def CountDisputesAndChallenges(self, request, context):
+    def GetJudgementCounts(self, request, context):
         """Counts disputes and challenges by outcome: the figures that a forum publishes. They follow from the public part of the
         ledger alone.
 
@@ -305,10 +305,10 @@ def add_OpinionServiceServicer_to_server(servicer, server):
                     request_deserializer=hashpact_dot_v1_dot_opinion__service__pb2.ListChallengesRequest.FromString,
                     response_serializer=hashpact_dot_v1_dot_opinion__service__pb2.ListChallengesResponse.SerializeToString,
             ),
-            'CountDisputesAndChallenges': grpc.unary_unary_rpc_method_handler(
-                    servicer.CountDisputesAndChallenges,
-                    request_deserializer=hashpact_dot_v1_dot_opinion__service__pb2.CountDisputesAndChallengesRequest.FromString,
-                    response_serializer=hashpact_dot_v1_dot_opinion__service__pb2.CountDisputesAndChallengesResponse.SerializeToString,
+            'GetJudgementCounts': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetJudgementCounts,
+                    request_deserializer=hashpact_dot_v1_dot_opinion__service__pb2.GetJudgementCountsRequest.FromString,
+                    response_serializer=hashpact_dot_v1_dot_opinion__service__pb2.GetJudgementCountsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -574,7 +574,7 @@ class OpinionService(object):
             _registered_method=True)
 
     @staticmethod
-    def CountDisputesAndChallenges(request,
+    def GetJudgementCounts(request,
             target,
             options=(),
             channel_credentials=None,
@@ -587,9 +587,9 @@ class OpinionService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/hashpact.v1.OpinionService/CountDisputesAndChallenges',
-            hashpact_dot_v1_dot_opinion__service__pb2.CountDisputesAndChallengesRequest.SerializeToString,
-            hashpact_dot_v1_dot_opinion__service__pb2.CountDisputesAndChallengesResponse.FromString,
+            '/hashpact.v1.OpinionService/GetJudgementCounts',
+            hashpact_dot_v1_dot_opinion__service__pb2.GetJudgementCountsRequest.SerializeToString,
+            hashpact_dot_v1_dot_opinion__service__pb2.GetJudgementCountsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -144,7 +144,7 @@ class OpinionServiceStub:
 
     Errors: `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`; those of a token that this server does not know.
     """
-    CountDisputesAndChallenges: _grpc.UnaryUnaryMultiCallable[_opinion_service_pb2.CountDisputesAndChallengesRequest, _opinion_service_pb2.CountDisputesAndChallengesResponse]
+    GetJudgementCounts: _grpc.UnaryUnaryMultiCallable[_opinion_service_pb2.GetJudgementCountsRequest, _opinion_service_pb2.GetJudgementCountsResponse]
     """Counts disputes and challenges by outcome: the figures that a forum publishes. They follow from the public part of the
     ledger alone.
 
@@ -269,7 +269,7 @@ class OpinionServiceAsyncStub(OpinionServiceStub):
 
     Errors: `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID`; those of a token that this server does not know.
     """
-    CountDisputesAndChallenges: _aio.UnaryUnaryMultiCallable[_opinion_service_pb2.CountDisputesAndChallengesRequest, _opinion_service_pb2.CountDisputesAndChallengesResponse]  # type: ignore[assignment]
+    GetJudgementCounts: _aio.UnaryUnaryMultiCallable[_opinion_service_pb2.GetJudgementCountsRequest, _opinion_service_pb2.GetJudgementCountsResponse]  # type: ignore[assignment]
     """Counts disputes and challenges by outcome: the figures that a forum publishes. They follow from the public part of the
     ledger alone.
 
@@ -447,11 +447,11 @@ class OpinionServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
-    def CountDisputesAndChallenges(
+    def GetJudgementCounts(
         self,
-        request: _opinion_service_pb2.CountDisputesAndChallengesRequest,
+        request: _opinion_service_pb2.GetJudgementCountsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_opinion_service_pb2.CountDisputesAndChallengesResponse, _abc.Awaitable[_opinion_service_pb2.CountDisputesAndChallengesResponse]]:
+    ) -> _typing.Union[_opinion_service_pb2.GetJudgementCountsResponse, _abc.Awaitable[_opinion_service_pb2.GetJudgementCountsResponse]]:
         """Counts disputes and challenges by outcome: the figures that a forum publishes. They follow from the public part of the
         ledger alone.
 

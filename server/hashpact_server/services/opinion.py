@@ -226,14 +226,14 @@ class OpinionService(opinion_service_pb2_grpc.OpinionServiceServicer):
             encoded = [encode_challenge(view, row, caller) for row in rows]
         return pb.ListChallengesResponse(challenges=encoded, next_page_token=more, as_of=head.position().encode())
 
-    def CountDisputesAndChallenges(  # noqa: N802 - the name in the wire
-        self, request: pb.CountDisputesAndChallengesRequest, context: Any
-    ) -> pb.CountDisputesAndChallengesResponse:
+    def GetJudgementCounts(  # noqa: N802 - the name in the wire
+        self, request: pb.GetJudgementCountsRequest, context: Any
+    ) -> pb.GetJudgementCountsResponse:
         """Count them by outcome."""
         head = fresh_head(self._engine, request.at_least_as_fresh)
         with self._engine.state.read() as view:
             disputed, challenged = _counts(view)
-        return pb.CountDisputesAndChallengesResponse(
+        return pb.GetJudgementCountsResponse(
             disputes=[
                 pb.DisputeCount(outcome=pb.DisputeOutcome.ValueType(outcome), count=disputed[outcome])
                 for outcome in DisputeOutcome

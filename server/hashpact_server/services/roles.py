@@ -66,7 +66,7 @@ ROLES: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "/hashpact.v1.OpinionService/ListChallenges": frozenset(
             {Role.CONTRIBUTE, Role.REVIEW, Role.STEWARD, Role.AUDIT}
         ),
-        "/hashpact.v1.OpinionService/CountDisputesAndChallenges": ANY,
+        "/hashpact.v1.OpinionService/GetJudgementCounts": ANY,
         "/hashpact.v1.PolicyService/GetMemberPolicy": ANY,
         "/hashpact.v1.PolicyService/SetMemberPolicy": frozenset({Role.APPROVE}),
         "/hashpact.v1.PendingService/ListPending": _FOUR_EYES,
