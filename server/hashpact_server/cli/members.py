@@ -81,6 +81,10 @@ def add(
 def give_token(
     name: NameArgument,
     *,
+    role: Annotated[
+        list[RoleName] | None,
+        typer.Option(metavar="ROLE", help="A right that it carries, again for more; without any, all of its member's."),
+    ] = None,
     data: DataOption,
     revoke_others: Annotated[
         bool, typer.Option("--revoke-others", help="Revoke all tokens that the member has: they were lost or stolen.")
@@ -89,16 +93,25 @@ def give_token(
     """Give a member one more token: the way back when a steward lost its own. Printed once and stored nowhere."""
     with opened(data, instead=f"hashpact member token {name}") as (engine, config):
         from hashpact_server.rules import members as rules  # noqa: PLC0415 - needs numba
+        from hashpact_server.rules.grants import grant  # noqa: PLC0415 - needs numba
 
         token = new_member_token()
+        wanted = rules.check_roles(Role[each.name] for each in role) if role else ()
 
         def decide(scene: Scene) -> None:
-            owner = rules.existing_member(scene, name).pseudonym
+            member = rules.existing_member(scene, name)
+            owner, made = member.pseudonym, grant(scene, SERVICE, None, member, wanted, 0)
             if revoke_others:
                 for each in [row for row in scene.tokens() if row.pseudonym == owner]:
                     rules.revoke_token(scene, SERVICE, each.token_id, steward=True)
             rules.issue_token(
-                scene, SERVICE, owner, token_hash=member_token_hash(token), expiry_ms=0, limits=config.limits
+                scene,
+                SERVICE,
+                owner,
+                token_hash=member_token_hash(token),
+                expiry_ms=0,
+                limits=config.limits,
+                roles=made.roles,
             )
 
         _act(engine, decide)

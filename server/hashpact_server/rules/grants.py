@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from hashpact.v1 import error_reason_pb2
 
+from hashpact_server.ledger.entry import SERVICE
 from hashpact_server.refusal import Refusal, invalid_field
 from hashpact_server.rules.tiers import is_full
 from hashpact_server.state.members import Tier, record_of
@@ -52,7 +53,7 @@ def grant(
     wanted = tuple(sorted(set(roles)))
     if not set(wanted) <= set(owner.roles):
         raise invalid_field("roles", f"the member has {_names(owner.roles)}, and no token can carry more")
-    if issuer != owner.pseudonym:
+    if issuer not in (owner.pseudonym, SERVICE):
         if is_full(view, owner.pseudonym) and _another_full_steward(view, issuer):
             raise Refusal(
                 error_reason_pb2.ERROR_REASON_TWO_STEWARDS_NEEDED,
