@@ -32,9 +32,11 @@ class _ItemStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ItemStatus
     ITEM_STATUS_PROVISIONAL: _ItemStatus.ValueType  # 1
     """One member, or no independent human judgement yet. Advice: review at most."""
     ITEM_STATUS_CORROBORATED: _ItemStatus.ValueType  # 2
-    """Members of at least two corporate groups each attested that a person looked."""
+    """Members of as many corporate groups as the policy asks for, at least two, each attested that a person looked: by a
+    contribution, or by the opinion `AGREE`.
+    """
     ITEM_STATUS_DISPUTED: _ItemStatus.ValueType  # 3
-    """A dispute is open. Advice: review at most. Reserved for opinions."""
+    """A dispute is open. Advice: review at most."""
     ITEM_STATUS_WITHDRAWN: _ItemStatus.ValueType  # 4
     """Taken back. It matches nothing."""
     ITEM_STATUS_EXPIRED: _ItemStatus.ValueType  # 5
@@ -50,9 +52,11 @@ ITEM_STATUS_UNSPECIFIED: ItemStatus.ValueType  # 0
 ITEM_STATUS_PROVISIONAL: ItemStatus.ValueType  # 1
 """One member, or no independent human judgement yet. Advice: review at most."""
 ITEM_STATUS_CORROBORATED: ItemStatus.ValueType  # 2
-"""Members of at least two corporate groups each attested that a person looked."""
+"""Members of as many corporate groups as the policy asks for, at least two, each attested that a person looked: by a
+contribution, or by the opinion `AGREE`.
+"""
 ITEM_STATUS_DISPUTED: ItemStatus.ValueType  # 3
-"""A dispute is open. Advice: review at most. Reserved for opinions."""
+"""A dispute is open. Advice: review at most."""
 ITEM_STATUS_WITHDRAWN: ItemStatus.ValueType  # 4
 """Taken back. It matches nothing."""
 ITEM_STATUS_EXPIRED: ItemStatus.ValueType  # 5
