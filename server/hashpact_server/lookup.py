@@ -148,10 +148,10 @@ def look_up(
         board = engine.published.board
         answering = _Answering(Advisor(view, member, use), batches, radii, board, crowds, exact_distances)
         found = _answer(answering, _joined(hits), matches_max, deadline)
-        return [_softened(view, engine.published.benign, batches, each) for each in found]
+        return [soften(view, engine.published.benign, batches, each) for each in found]
 
 
-def _softened(view: View, benign: BenignValues, batches: Sequence[Batch], found: Found) -> Found:
+def soften(view: View, benign: BenignValues, batches: Sequence[Batch], found: Found) -> Found:
     """What one probe matched, with no stronger advice than the benign list leaves."""
     values = {batch.kind.name: values for batch in batches if benign and (values := batch.values_of(found.probe))}
     if not (most := softened(view, benign, values, [match.item for match in found.matches])):

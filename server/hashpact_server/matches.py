@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE, SignalType, hamming
+from hashpact.signals import SIGNAL_TYPES_BY_CODE, SignalType, hamming
 from numpy.typing import NDArray
 
 from hashpact_server.rules.acting import may_act, types_of
@@ -194,19 +194,13 @@ class Advisor:
         Args:
             ground: the item.
             agreements: how it agrees.
-            probe: what was looked up; None: it is not at hand, and the agreements tell.
+            probe: what was looked up; None: it is not at hand. Then nobody is advised to act: neither what is vouched
+                for nor what is benign can be compared with it.
         """
         agreements = tuple(agreements)
         vouching = tuple(ground.vouching(each.signal) for each in agreements)
 
-        def agreed(signals: Collection[Vouched]) -> Collection[str]:
-            if not signals:
-                return ()
-            if probe is not None:
-                return probe.agreed(signals)
-            named = {each.identity for each in signals}
-            return [each.signal_type for each in agreements if each.signal in named and _is_near(each)]
-
+        agreed = probe.agreed if probe is not None else _none
         advice = advise(
             ground.status,
             [each.signal_type for each in agreements],
@@ -229,9 +223,9 @@ class Advisor:
         )
 
 
-def _is_near(agreement: Agreement) -> bool:
-    kind = SIGNAL_TYPES[agreement.signal_type]
-    return kind.exact or agreement.distance <= kind.radius_default
+def _none(signals: Collection[Vouched]) -> frozenset[str]:
+    del signals
+    return frozenset()
 
 
 def shown_distances(distances: Numbers, radius: int) -> Numbers:

@@ -491,9 +491,11 @@ class ActCondition(_message.Message):
         CONDITION_CONTEXT: ActCondition._Condition.ValueType  # 5
         """No label says that the content may be lawful where it appears."""
         CONDITION_NOT_STOPPED: ActCondition._Condition.ValueType  # 6
-        """No opinion, dispute, limit or benign look-alike stops it."""
+        """No opinion, dispute or limit stops it."""
         CONDITION_AGREEMENT: ActCondition._Condition.ValueType  # 7
         """A SHA-256 digest agrees, or two other signal types do, counting only signals that enough groups vouch for."""
+        CONDITION_NOT_BENIGN: ActCondition._Condition.ValueType  # 8
+        """The probe is near nothing that the benign list holds."""
 
     class Condition(_Condition, metaclass=_ConditionEnumTypeWrapper):
         """What is asked for."""
@@ -511,9 +513,11 @@ class ActCondition(_message.Message):
     CONDITION_CONTEXT: ActCondition.Condition.ValueType  # 5
     """No label says that the content may be lawful where it appears."""
     CONDITION_NOT_STOPPED: ActCondition.Condition.ValueType  # 6
-    """No opinion, dispute, limit or benign look-alike stops it."""
+    """No opinion, dispute or limit stops it."""
     CONDITION_AGREEMENT: ActCondition.Condition.ValueType  # 7
     """A SHA-256 digest agrees, or two other signal types do, counting only signals that enough groups vouch for."""
+    CONDITION_NOT_BENIGN: ActCondition.Condition.ValueType  # 8
+    """The probe is near nothing that the benign list holds."""
 
     CONDITION_FIELD_NUMBER: _builtins.int
     HOLDS_FIELD_NUMBER: _builtins.int

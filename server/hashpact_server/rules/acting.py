@@ -36,6 +36,7 @@ class Condition(IntEnum):
     CONTEXT = 5
     NOT_STOPPED = 6
     AGREEMENT = 7
+    NOT_BENIGN = 8
 
 
 class Finding(NamedTuple):

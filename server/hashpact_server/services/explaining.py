@@ -8,7 +8,7 @@ from hashpact.signals import SIGNAL_TYPES, SignalType
 from hashpact.v1 import lookup_service_pb2 as pb
 
 from hashpact_server.matches import Advisor, Agreement, Batch, Match, Probe, distances_of, shown_distances
-from hashpact_server.rules.acting import findings
+from hashpact_server.rules.acting import Condition, Finding, findings
 from hashpact_server.rules.grounds import Ground
 from hashpact_server.state.vouches import Vouched
 
@@ -83,9 +83,11 @@ class Explaining:
         """What a look-up tells of the item; None: it does not match. After :meth:`signals`."""
         return self._advisor.match(self._ground, self._agreements, self._probe) if self._agreements else None
 
-    def conditions(self) -> list[pb.ActCondition]:
-        """Each condition of acting."""
-        found = findings(self._ground, self._advisor.wish, self._advisor.use, self._probe.agreed)
+    def conditions(self, *, benign: bool) -> list[pb.ActCondition]:
+        """Each condition of acting; ``benign``: whether the probe looks like what the benign list holds."""
+        found = list(findings(self._ground, self._advisor.wish, self._advisor.use, self._probe.agreed))
+        told = "the picture looks like known good media" if benign else "it looks like nothing on the benign list"
+        found.append(Finding(Condition.NOT_BENIGN, not benign, told))
         return [
             pb.ActCondition(
                 condition=pb.ActCondition.Condition.ValueType(each.condition), holds=each.holds, message=each.message

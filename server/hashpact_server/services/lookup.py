@@ -13,7 +13,7 @@ from hashpact_server.config import Limits
 from hashpact_server.engine import Engine
 from hashpact_server.guards import Guards
 from hashpact_server.ledger.base import Head
-from hashpact_server.lookup import look_up
+from hashpact_server.lookup import look_up, soften
 from hashpact_server.matches import SEES_DISTANCES, Advisor, Batch, Found, Match
 from hashpact_server.refusal import Reason, invalid_field, over_limit
 from hashpact_server.rules.advice import Advice
@@ -87,15 +87,19 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
             advisor = Advisor(view, caller.pseudonym, request.use)
             explaining = Explaining(advisor, ground, batches, radii, exact_distances=exact)
             signals, match = explaining.signals(), explaining.match()
+            matches = (match,) if match else ()
+            # The benign list is asked about whatever the probe matches, as in a look-up.
+            found = soften(view, self._engine.published.benign, batches, Found(0, matches, truncated=False))
+            milder = any(each.advice is not match.advice for each in found.matches) if match else False
+            match = found.matches[0] if found.matches else None
             if self._guards is not None:
-                found = [Found(0, (match,), truncated=False)] if match else []
-                self._guards.probing.asked(caller.pseudonym, batches, found, radii)
+                self._guards.probing.asked(caller.pseudonym, batches, [found] if match else [], radii)
             return lookup_service_pb2.ExplainResponse(
                 status=encode_status(ground.status),
                 match=encode_match(match) if match else None,
                 advice=encode_advice(match.advice if match else Advice.NONE),
                 signals=signals,
-                conditions=explaining.conditions(),
+                conditions=explaining.conditions(benign=milder),
                 problems=problems,
                 as_of=head.position().encode(),
             )
