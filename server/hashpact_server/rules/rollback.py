@@ -25,9 +25,10 @@ from hashpact_server.ledger.entry import SERVICE, Draft, Kind
 from hashpact_server.ledger.payloads import RolledBackClear, Undone
 from hashpact_server.ledger.payloads_steward import FinishedClear, RollbackClear
 from hashpact_server.refusal import Refusal, invalid_field
+from hashpact_server.rules.detaching import detach_leftovers
 from hashpact_server.rules.duties import Duty
 from hashpact_server.rules.members import existing_member
-from hashpact_server.rules.undoing import undone
+from hashpact_server.rules.undoing import settles, undone
 from hashpact_server.scene import Scene
 from hashpact_server.state.rollbacks import UNDOABLE, RollbackRow, is_undone, rollback, running
 from hashpact_server.state.view import View
@@ -222,6 +223,10 @@ def _record(scene: Scene, row: RollbackRow, piece: dict[int, Undone]) -> None:
     if piece:
         clear = RolledBackClear(tuple(piece.values())).encode()
         scene.record(Draft(Kind.ROLLED_BACK, SERVICE, row.rollback, clear=clear))
+    for each in piece.values():
+        item = scene.item(each.item)
+        if item is not None and item.status.matches and settles(scene, scene.entry(each.sequence), each, row.first):
+            detach_leftovers(scene, SERVICE, each.item)
     piece.clear()
 
 

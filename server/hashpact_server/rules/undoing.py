@@ -43,6 +43,18 @@ def undone(scene: Scene, entry: Entry) -> Undone:
     return Undone(entry.sequence, item, status if before.matches else before, restored, kept)
 
 
+def settles(view: View, entry: Entry, done: Undone, first: int) -> bool:
+    """Whether the member's word on the item is now what it was before ``first``, as far as a contribution says so.
+
+    Only then can it be told which signals nobody stands behind: what stood before may back some of them.
+    """
+    if entry.kind not in CONTRIBUTING and entry.kind != Kind.CONTRIBUTION_WITHDRAWN:
+        return False
+    if entry.kind == Kind.ITEM_CORROBORATED and _word_before(view, entry):
+        return False  # the member took an earlier word back: perhaps in the window, and then that will be undone too
+    return done.restored < first
+
+
 def _word_before(view: View, entry: Entry) -> int:
     """The entry that stated the member's word on the item when it acted; 0: none that was not undone itself."""
     earlier = [sequence for sequence in view.signal_entries(entry.subject) if sequence < entry.sequence]
