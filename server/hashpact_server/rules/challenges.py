@@ -17,6 +17,7 @@ from hashpact_server.ledger.codec import text, u64
 from hashpact_server.ledger.entry import SERVICE, Draft, Kind
 from hashpact_server.ledger.payloads_judgement import AnswerClear, ChallengeClear, ChallengePayload
 from hashpact_server.refusal import Refusal, invalid_field
+from hashpact_server.rules import four_eyes
 from hashpact_server.rules.advice import COARSE
 from hashpact_server.rules.alerts import raise_alert
 from hashpact_server.rules.amending import amend
@@ -112,7 +113,8 @@ def answer(
     """Answer a challenge as a holder, and carry out what the answer says.
 
     Raises:
-        Refusal: CHALLENGE_NOT_FOUND, CHALLENGE_IS_CLOSED, ITEM_CLOSED, NOT_CONTRIBUTOR.
+        Refusal: CHALLENGE_NOT_FOUND, CHALLENGE_IS_CLOSED, ITEM_CLOSED, NOT_CONTRIBUTOR, FIELD_INVALID for other labels
+            that a colleague would have to approve.
     """
     row = existing_challenge(scene, number)
     if row.outcome is not ChallengeOutcome.OPEN:
@@ -124,6 +126,8 @@ def answer(
         raise not_contributor(row.item)
     outcome = said
     if said is ChallengeOutcome.RELABELLED:
+        if four_eyes.wanted(scene, member):
+            raise invalid_field("answer", "this member's amendments wait for a colleague: amend the item, answer KEPT")
         amend(scene, member, row.item, labels, (), None)
     elif said is ChallengeOutcome.WITHDRAWN:
         done = withdraw(scene, member, row.item, _APPEALED, steward=False)

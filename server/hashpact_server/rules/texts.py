@@ -11,7 +11,7 @@ def clean_text(field: str, sent: str, characters_max: int, *, required: bool = F
     Raises:
         Refusal: FIELD_INVALID: too long, characters that cannot be shown, or nothing where something is needed.
     """
-    cleaned = sent.strip()
+    cleaned = sent.replace("\r\n", "\n").strip()
     if required and not cleaned:
         raise invalid_field(field, "say why: this text must not be empty")
     if len(cleaned) > characters_max or not cleaned.translate(_LAYOUT).isprintable():

@@ -18,6 +18,7 @@ from hashpact_server.ledger.codec import texts, u64
 from hashpact_server.ledger.payloads_judgement import ChallengePayload
 from hashpact_server.refusal import Refusal, invalid_field, over_limit
 from hashpact_server.rules import challenges, disputes, opinions
+from hashpact_server.rules.day_limits import Searches
 from hashpact_server.rules.identity import look, wanted
 from hashpact_server.rules.rulebook import policy_of
 from hashpact_server.rules.signals import sort_out
@@ -48,6 +49,7 @@ class OpinionService(opinion_service_pb2_grpc.OpinionServiceServicer):
     def __init__(self, engine: Engine, limits: Limits) -> None:
         self._engine = engine
         self._limits = limits
+        self._searches = Searches()
 
     def GiveOpinion(  # noqa: N802 - the name in the wire
         self, request: pb.GiveOpinionRequest, context: Any
@@ -172,6 +174,8 @@ class OpinionService(opinion_service_pb2_grpc.OpinionServiceServicer):
         signals, problems = sort_out([offered(signal) for signal in request.signals])
         if request.signals and not signals:
             raise invalid_field(f"signals[{problems[0].signal_index}]", problems[0].message)
+        if signals:
+            self._searches.count(caller.pseudonym, self._engine.state.now_ms())
         hint = neighbours(self._engine, caller, wanted(signals))
 
         def decide(scene: Scene) -> Callable[[str], pb.LodgeChallengeResponse]:

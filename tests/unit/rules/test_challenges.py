@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hashpact_server.matcher import Neighbours
 from hashpact_server.rules import challenges, expiring
+from hashpact_server.rules.day_limits import SEARCHES_PER_DAY, Searches
 from hashpact_server.rules.identity import look
 from hashpact_server.rules.signals import sort_out
 from hashpact_server.state.alerts import AlertKind, open_alert
@@ -12,7 +13,7 @@ from hashpact_server.state.judgement_rows import ChallengeOutcome, DisputeOutcom
 from hashpact_server.state.rows import Basis, Status
 
 from tests.forum import flipped, offer, one, signal, value
-from tests.unit.rules.judging import Judging, refused
+from tests.unit.rules.judging import DAY_MS, Judging, refused
 
 
 def test_a_holder_keeps_it_for_reasons(judging: Judging) -> None:
@@ -129,3 +130,20 @@ def test_what_was_only_imported_expires_in_its_time_unless_a_person_judged_it(
     assert judging.status(young) is Status.INHERITED
     assert judging.item("a", basis=Basis.IMPORT, seed=2) != imported[2]
     judging.check_replay()
+
+
+def test_searches_by_signals_are_capped_for_each_member_and_day() -> None:
+    searches = Searches()
+    for _ in range(SEARCHES_PER_DAY):
+        searches.count(b"a", 0)
+    assert refused(lambda: searches.count(b"a", DAY_MS - 1)) == "DAY_LIMIT_REACHED"
+    searches.count(b"b", 0)
+    searches.count(b"a", DAY_MS)
+
+
+def test_a_member_of_four_eyes_does_not_relabel_by_an_answer(judging: Judging, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = judging.item("a")
+    number = judging.lodge("c", item)
+    monkeypatch.setattr("hashpact_server.rules.four_eyes.wanted", lambda *_: True)
+    assert refused(lambda: judging.answer("a", number, ChallengeOutcome.RELABELLED, "x")) == "FIELD_INVALID"
+    assert judging.answer("a", number, ChallengeOutcome.KEPT) is ChallengeOutcome.KEPT
