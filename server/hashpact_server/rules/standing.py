@@ -12,7 +12,6 @@ from typing import Final
 
 from hashpact_server.ledger.entry import Kind
 from hashpact_server.rules.incidents import groups_min_under
-from hashpact_server.rules.policy import Policy
 from hashpact_server.rules.rulebook import policy_of
 from hashpact_server.state.judgement import condition, opinions
 from hashpact_server.state.judgement_rows import ConditionRow, OpinionCode, OpinionRow
@@ -33,7 +32,7 @@ def status_of(
     *,
     said: Iterable[OpinionRow] | None = None,
     now: ConditionRow | None = None,
-    labels: Iterable[str] | None = None,
+    labels: Sequence[str] | None = None,
     joining: bytes = b"",
 ) -> Status:
     """The status of an item that these contributions stand for.
@@ -62,15 +61,15 @@ def status_of(
     groups = groups_of(view, judging) if len(judging) > 1 else ()
     if len(groups) >= CORROBORATING_GROUPS_MIN:
         stated = view.labels_of(item, contributions) if labels is None else labels
-        if len(groups) >= groups_min_under(view, stated, groups_wanted(policy_of(view), stated)):
+        if len(groups) >= groups_wanted(view, stated):
             return Status.CORROBORATED
     imported = all(row.basis == Basis.IMPORT for row in contributions)
     return Status.INHERITED if imported and not judging else Status.PROVISIONAL
 
 
-def groups_wanted(policy: Policy, labels: Iterable[str]) -> int:
-    """Corporate groups that it takes to corroborate an item with these labels."""
-    return max(CORROBORATING_GROUPS_MIN, policy.groups_needed(labels))
+def groups_wanted(view: View, labels: Sequence[str]) -> int:
+    """Corporate groups that it takes to corroborate an item with these labels: an incident may have its own number."""
+    return groups_min_under(view, labels, max(CORROBORATING_GROUPS_MIN, policy_of(view).groups_needed(labels)))
 
 
 def judges(view: View, item: int) -> frozenset[bytes]:

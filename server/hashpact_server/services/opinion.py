@@ -20,7 +20,6 @@ from hashpact_server.refusal import Refusal, invalid_field, over_limit
 from hashpact_server.rules import challenges, disputes, opinions
 from hashpact_server.rules.day_limits import Searches
 from hashpact_server.rules.identity import look, wanted
-from hashpact_server.rules.rulebook import policy_of
 from hashpact_server.rules.signals import sort_out
 from hashpact_server.rules.standing import groups_of, groups_wanted, judges
 from hashpact_server.rules.statements import existing_item
@@ -95,7 +94,7 @@ class OpinionService(opinion_service_pb2_grpc.OpinionServiceServicer):
                 limit=pb.LimitCause.ValueType(now.limit if now else 0),
                 dispute=now.dispute if now else 0,
                 judging_groups=len(groups_of(view, judges(view, row.item))),
-                groups_needed=groups_wanted(policy_of(view), view.labels(row.item)),
+                groups_needed=groups_wanted(view, view.labels(row.item)),
                 as_of=head.position().encode(),
             )
 
