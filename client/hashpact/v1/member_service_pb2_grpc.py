@@ -202,7 +202,7 @@ class MemberServiceServicer(object):
         * `INVALID_ARGUMENT` / `FIELD_INVALID`: an expiry in the past or after that of the token in the call; a right that the member does not have.
         * `PERMISSION_DENIED` / `ROLE_MISSING`: it is for another member, and the caller is no steward; or it would carry a right that the
         token in the call does not.
-        * `FAILED_PRECONDITION` / `TWO_STEWARDS_NEEDED`: it is for another member that is full, and the forum has another full steward: no
+        * `FAILED_PRECONDITION` / `TWO_STEWARDS_NEEDED`: it is for another member that is full, and the forum has, or had, another steward that its operator admitted: no
         steward alone may speak with that member's voice. It makes its own, or the operator of the data directory gives it one.
         * `FAILED_PRECONDITION` / `MEMBER_LEFT`.
         """

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from hashpact.v1 import error_reason_pb2
 
 from hashpact_server.ledger.entry import SERVICE
+from hashpact_server.ledger.payloads import MemberClear
 from hashpact_server.refusal import Refusal, invalid_field
-from hashpact_server.rules.tiers import is_full
+from hashpact_server.rules.tiers import tier_of
 from hashpact_server.state.members import Tier, record_of
 from hashpact_server.state.rows import MemberRow, Role, TokenRow
 from hashpact_server.state.view import View
@@ -54,7 +55,7 @@ def grant(
     if not set(wanted) <= set(owner.roles):
         raise invalid_field("roles", f"the member has {_names(owner.roles)}, and no token can carry more")
     if issuer not in (owner.pseudonym, SERVICE):
-        if is_full(view, owner.pseudonym) and _another_full_steward(view, issuer):
+        if tier_of(view, owner.pseudonym) is Tier.FULL and _had_another_steward(view, issuer):
             raise Refusal(
                 error_reason_pb2.ERROR_REASON_TWO_STEWARDS_NEEDED,
                 "a full member makes its own tokens; when it lost all of them, the operator of the data directory "
@@ -95,11 +96,15 @@ def member_left() -> Refusal:
     return Refusal(error_reason_pb2.ERROR_REASON_MEMBER_LEFT, "the member left the forum, which is for good")
 
 
-def _another_full_steward(view: View, issuer: bytes) -> bool:
-    """Whether the forum could do what takes two stewards. Where it cannot, there is nobody to deceive yet."""
+def _had_another_steward(view: View, issuer: bytes) -> bool:
+    """Whether the forum ever could do what takes two stewards. Where it could not, there is nobody to deceive yet.
+
+    Not whether it can now: one steward alone may suspend the others, and take their rights away. The first two were
+    admitted as stewards by the operator, since it takes two to make another full one.
+    """
+    admissions = (view.entry(member.created_sequence) for member in view.every_member() if member.pseudonym != issuer)
     return any(
-        Role.STEWARD in member.roles and member.pseudonym != issuer and is_full(view, member.pseudonym)
-        for member in view.every_member()
+        entry.member == SERVICE and Role.STEWARD in MemberClear.decode(entry.clear).roles for entry in admissions
     )
 
 

@@ -99,6 +99,18 @@ def test_no_steward_alone_speaks_with_the_voice_of_a_full_member(forum: Forum) -
     admit_online(forum, "new", [Role.CHECK])
     assert steward.issue(member="new").row.roles is None
     assert steward.issue(member="steward").row.roles is None  # its own, by name
+    # Nor after it put the other one out of the way, as any steward may.
+    service = steward.calls().member
+    service.SuspendMember(pb.SuspendMemberRequest(member="steward-2"), None)
+    service.SuspendMember(pb.SuspendMemberRequest(member="a"), None)
+    assert reason_of(lambda: steward.issue(member="a")) == reasons.ERROR_REASON_TWO_STEWARDS_NEEDED
+    service.ResumeMember(pb.ResumeMemberRequest(member="steward-2"), None)
+    forum.admit("third", [Role.STEWARD, Role.AUDIT])
+    for name in ("steward-2", "third"):
+        forum.as_(forum.member("steward")).member.SuspendMember(pb.SuspendMemberRequest(member=name), None)
+    narrowed = pb.AmendMemberRequest(member="third", remove_roles=[pb.ROLE_STEWARD])
+    steward.calls().member.AmendMember(narrowed, None)
+    assert reason_of(lambda: steward.issue(member="b")) == reasons.ERROR_REASON_TWO_STEWARDS_NEEDED
 
 
 def test_who_is_admitted_online_is_on_trial_until_two_confirm(forum: Forum) -> None:
