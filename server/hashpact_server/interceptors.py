@@ -80,7 +80,7 @@ class Method:
     def writes(self) -> bool:
         """Whether it changes what the forum shares; the wire's verbs say so."""
         return self.path not in LOCAL and not self.path.rpartition("/")[2].startswith(
-            ("Get", "List", "Lookup", "Watch", "Snapshot")
+            ("Get", "List", "Lookup", "Explain", "Watch", "Snapshot")
         )
 
 
