@@ -65,6 +65,11 @@ class World:
         found: int | None = self.ask(lambda view: view.item_by_digest(1, value("sha256", media)))
         return found
 
+    def known(self, media: int) -> int:
+        item = self.item(media)
+        assert item is not None
+        return item
+
     def speakers(self, media: int) -> set[str]:
         """Members with a standing contribution."""
         item = self.item(media)
@@ -73,25 +78,18 @@ class World:
         rows = self.ask(lambda view: view.contributions(item))
         return {name for name in (ROGUE, *HONEST) if any(row.pseudonym == self.who(name) for row in rows)}
 
-    def backed_without(self, media: int, name: str) -> bool:
-        """Whether others stand behind all signals of the item."""
-        item = self.item(media)
-        signals = self.ask(lambda view: vouched_signals(view, item, view.contributions(item)))
-        return all(each.backers - {self.who(name)} for each in signals)
-
     def disputed(self, media: int) -> bool:
-        item = self.item(media)
+        item = self.known(media)
         now = self.ask(lambda view: condition(view, item))
         return bool(now and now.dispute)
 
     def objected(self, media: int, name: str) -> bool:
         """Whether the member gave an opinion on the item."""
-        item = self.item(media)
+        item = self.known(media)
         return any(row.pseudonym == self.who(name) for row in self.ask(lambda view: opinions_on(view, item)))
 
     def do(self, rule: Callable[[Scene, bytes, int], object], media: int, name: str) -> None:
-        item = self.item(media)
-        assert item is not None
+        item = self.known(media)
         self.forum.decide(lambda scene: rule(scene, self.who(name), item))
 
     def seen(self) -> dict[str, Any]:
@@ -172,8 +170,8 @@ class Story:
         left = [world.speakers(media) - {name} for world in worlds]
         if not all(name in world.speakers(media) for world in worlds) or not all(each - {ROGUE} for each in left):
             return
-        if len(worlds) == 1 and not self.loud.backed_without(media, name):
-            return  # signals that go with it stay off the list
+        if len(worlds) == 1 and name in self.quiet.speakers(media):
+            return  # signals that nobody stands behind without its word leave the list, and do not come back
         for world in worlds:
             world.do(lambda scene, who, item: withdraw(scene, who, item, 1, steward=False), media, name)
 
