@@ -66,6 +66,12 @@ class Debrief:
     person_ms: list[int] = field(default_factory=list)
     with_matches: bool = False
 
+    def hide_matches(self, but_of: bytes) -> None:
+        """Leave out what members reported, but of one: of others it is told to stewards and auditors."""
+        for pseudonym, part in self.members.items():
+            if pseudonym != but_of:
+                part.match_hour_ms = part.matches = 0
+
 
 def debrief(view: View, row: IncidentRow, reports: Reports | None, deadline: float) -> Debrief:
     """How an incident went.

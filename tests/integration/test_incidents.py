@@ -230,6 +230,7 @@ def test_the_debrief_tells_who_did_what(forum: Forum, new_pdq: Callable[[], byte
         assert hour is not None
         acme.report_matches([MatchReport(item, hour.replace(minute=0, second=0, microsecond=0), "removed", 7)])
         told = governing.incident_debrief(incident.incident)
+        assert all(one.matches == 0 for one in alpha.incident_debrief(incident.incident).members)
     assert (told.items, told.items_created, told.items_corroborated, told.items_closed) == (1, 1, 0, 0)
     assert sum(one.signals for one in told.hours) == 2
     assert {one.member: (one.contributions, one.signals, one.matches) for one in told.members} == {

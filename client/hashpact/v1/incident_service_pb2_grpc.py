@@ -180,7 +180,8 @@ class IncidentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetDebrief(self, request, context):
-        """Tells how an incident went, from the ledger; matches as members reported them, which the hub alone knows.
+        """Tells how an incident went, from the ledger; matches as members reported them, which the hub alone knows: those of other members
+        to stewards and auditors only.
 
         Roles: `contribute`, `review`, `replicate`, `steward`, `audit`.
 

@@ -107,7 +107,8 @@ class IncidentServiceStub:
      * `RESOURCE_EXHAUSTED` / `WATCHER_TOO_SLOW`, `TOO_MANY_REQUESTS`: as for `FeedService.Watch`.
     """
     GetDebrief: _grpc.UnaryUnaryMultiCallable[_incident_service_pb2.GetDebriefRequest, _incident_service_pb2.GetDebriefResponse]
-    """Tells how an incident went, from the ledger; matches as members reported them, which the hub alone knows.
+    """Tells how an incident went, from the ledger; matches as members reported them, which the hub alone knows: those of other members
+    to stewards and auditors only.
 
     Roles: `contribute`, `review`, `replicate`, `steward`, `audit`.
 
@@ -195,7 +196,8 @@ class IncidentServiceAsyncStub(IncidentServiceStub):
      * `RESOURCE_EXHAUSTED` / `WATCHER_TOO_SLOW`, `TOO_MANY_REQUESTS`: as for `FeedService.Watch`.
     """
     GetDebrief: _aio.UnaryUnaryMultiCallable[_incident_service_pb2.GetDebriefRequest, _incident_service_pb2.GetDebriefResponse]  # type: ignore[assignment]
-    """Tells how an incident went, from the ledger; matches as members reported them, which the hub alone knows.
+    """Tells how an incident went, from the ledger; matches as members reported them, which the hub alone knows: those of other members
+    to stewards and auditors only.
 
     Roles: `contribute`, `review`, `replicate`, `steward`, `audit`.
 
@@ -322,7 +324,8 @@ class IncidentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _incident_service_pb2.GetDebriefRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_incident_service_pb2.GetDebriefResponse, _abc.Awaitable[_incident_service_pb2.GetDebriefResponse]]:
-        """Tells how an incident went, from the ledger; matches as members reported them, which the hub alone knows.
+        """Tells how an incident went, from the ledger; matches as members reported them, which the hub alone knows: those of other members
+        to stewards and auditors only.
 
         Roles: `contribute`, `review`, `replicate`, `steward`, `audit`.
 

@@ -39,8 +39,11 @@ from hashpact_server.state.view import View
 CALL_MS: Final = 3_600_000
 """Time in which members can support an incident that was called for."""
 
-LIVE_MAX: Final = 32
-"""Incidents that are open or called for: every contribution with an incident's label looks through them."""
+OPEN_MAX: Final = 32
+"""Incidents that are open: every contribution with an incident's label looks through them."""
+
+CALLS_MAX: Final = 2
+"""Incidents that one member calls for at a time; members on trial call for none."""
 
 
 def open_incident(scene: Scene, actor: bytes, plan: Plan, *, steward: bool, seconded: bool = False) -> IncidentRow:
@@ -62,9 +65,11 @@ def open_incident(scene: Scene, actor: bytes, plan: Plan, *, steward: bool, seco
     if not taxonomy.open and plan.type not in taxonomy.incident_types:
         raise invalid_field("plan.type", f"the taxonomy has {', '.join(taxonomy.incident_types) or 'no types'}")
     policy = policy_of(scene)
-    if steward and not seconded:
-        _check_alone(plan, policy)
     opens = steward or seconded
+    if not opens:
+        _check_call(scene, actor)
+    elif not seconded:
+        _check_alone(plan, policy)
     clear = IncidentClear(
         plan.drill, opens, plan.duration_ms, scene.now_ms + (plan.duration_ms if opens else CALL_MS), plan.rules
     )
@@ -194,8 +199,10 @@ def check_free(scene: View, name: str) -> None:
         Refusal: INCIDENT_EXISTS, LIMIT_EXCEEDED.
     """
     live = list(incidents.live_incidents(scene))
-    if len(live) >= LIVE_MAX:
-        raise over_limit("incidents_live_max", LIVE_MAX, len(live) + 1)
+    # What members call for is counted by member: calls must not keep stewards from opening one.
+    opened = sum(row.is_open for row in live)
+    if opened >= OPEN_MAX:
+        raise over_limit("incidents_open_max", OPEN_MAX, opened + 1)
     for row in (*live, *incidents.past_incidents(scene)):
         if incidents.words_of(scene, row.incident).name == name:
             raise Refusal(
@@ -205,11 +212,21 @@ def check_free(scene: View, name: str) -> None:
             )
 
 
+def _check_call(scene: Scene, actor: bytes) -> None:
+    """Whether a member may call for one more; raises Refusal."""
+    calls = sum(row.state is State.CALLED and row.pseudonym == actor for row in incidents.live_incidents(scene))
+    most = CALLS_MAX if is_full(scene, actor) else 0
+    if calls >= most:
+        raise over_limit("incident_calls_max", most, calls + 1)
+
+
 def _check_alone(plan: Plan, policy: Policy) -> None:
     if plan.duration_ms > policy.incident_minutes_alone * 60_000:
         raise _needs_second("duration", f"one steward opens an incident for {policy.incident_minutes_alone} minutes")
-    if 0 < plan.rules.groups_min < policy.groups_min:
-        raise _needs_second("rules.groups_min", f"one steward cannot go below {policy.groups_min} groups")
+    # Of an incident's items nobody knows yet which labels they will have: the policy's highest number is the bound.
+    groups = max(policy.groups_min, *policy.label_groups_min.values(), 0)
+    if 0 < plan.rules.groups_min < groups:
+        raise _needs_second("rules.groups_min", f"one steward cannot go below {groups} groups")
     if plan.rules.trial_items > policy.trial_items_per_day:
         raise _needs_second(
             "rules.trial_items_per_day", f"one steward cannot go beyond {policy.trial_items_per_day} items"

@@ -140,6 +140,9 @@ class IncidentService(incident_service_pb2_grpc.IncidentServiceServicer):
                 told = debrief(view, row, self._reports, deadline)
             except DatabaseSlowError as error:
                 raise too_slow() from error
+            caller = current_caller()
+            if not caller.has(Role.STEWARD, Role.AUDIT):
+                told.hide_matches(caller.pseudonym)
             encoded = encode_debrief(view, row, told)
         encoded.as_of = head.position().encode()
         return encoded

@@ -19,11 +19,13 @@ from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.ledger.payloads_incidents import End, Receiver, incidents_in
 from hashpact_server.matches import Advisor, Batch, Probe
 from hashpact_server.refusal import Refusal
-from hashpact_server.rules import incidents, motions
+from hashpact_server.rules import incidents, members, motions
 from hashpact_server.rules.amending import check_amendment
 from hashpact_server.rules.due import DUE_RULES
 from hashpact_server.rules.incident_plans import plan_of
 from hashpact_server.rules.outcomes import Result
+from hashpact_server.rules.policy import Policy
+from hashpact_server.scene import Scene
 from hashpact_server.state.incidents import IncidentRow, State, incident_of, items_under
 from hashpact_server.state.row_store import StoredRows
 from hashpact_server.state.rows import MemberRow, Role, Status
@@ -187,6 +189,29 @@ def test_members_on_trial_and_suspended_ones_do_not_count(forum: Forum) -> None:
     row = opened(forum, plan(), forum.a)
     support(forum, row.incident, "b", 5)
     assert support(forum, row.incident, "c", 5).state is State.CALLED
+
+
+def test_calls_are_bounded_by_member_and_keep_no_steward_out(forum: Forum) -> None:
+    for name in ("one", "two"):
+        opened(forum, plan(name), forum.a)
+    for who in (forum.a, forum.decide(lambda scene: admit_on_trial(forum, scene))):
+        with pytest.raises(Refusal) as caught:
+            opened(forum, plan("three"), who)
+        assert caught.value.reason == reasons.ERROR_REASON_LIMIT_EXCEEDED
+    assert opened(forum, plan("three")).is_open
+
+
+def admit_on_trial(forum: Forum, scene: Scene) -> MemberRow:
+    return members.create_member(
+        scene, forum.steward.pseudonym, pseudonym=bytes(15) + b"\x01", name="new", roles=(Role.CONTRIBUTE,), group="new"
+    )
+
+
+def test_one_steward_does_not_go_below_what_any_label_needs(forum: Forum, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = Policy(label_groups_min={"glorification_of_terrorist_acts": 3})
+    monkeypatch.setattr(incidents, "policy_of", lambda _: policy)
+    assert refused(forum, plan(groups_min=2)) == "INCIDENT_NEEDS_SECOND"
+    assert opened(forum, plan(groups_min=3)).is_open
 
 
 def test_a_call_that_nobody_supports_lapses(forum: Forum, clock: Clock) -> None:
