@@ -177,7 +177,7 @@ class HashpactSignalExchangeAPI(
             if any(one.member == caller for one in client.get_item(match.item).contributions):
                 client.withdraw(match.item)
                 return
-        raise NotImplementedError("Hashpact takes no opinions on what others contributed yet")
+        raise NotImplementedError("others contributed it: say what is wrong with it, with hashpact opinion give")
 
 
 @contextmanager
