@@ -120,14 +120,19 @@ _WIDER_WHEN_LARGER: Final = (
 _WIDER_WHEN_SMALLER: Final = ("notice_days", "groups_min", "resolvers_min", "incident_members_min")
 
 
-def policy_from(content: str) -> Policy:
+def policy_from(content: str, *, lenient: bool = False) -> Policy:
     """Read a policy.
+
+    Args:
+        content: JSON.
+        lenient: leave out fields that are not known: a later version of the software may have adopted them.
 
     Raises:
         Fault: it breaks its format; names the field.
     """
-    members = members_of("policy", parse("policy", content), [each.name for each in fields(Policy)])
-    return Policy(**{name: _value(name, found) for name, found in members.items()})
+    known = [each.name for each in fields(Policy)]
+    members = members_of("policy", parse("policy", content), None if lenient else known)
+    return Policy(**{name: _value(name, found) for name, found in members.items() if name in known})
 
 
 def widens(old: Policy, new: Policy) -> bool:

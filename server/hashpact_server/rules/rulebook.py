@@ -62,7 +62,7 @@ def _in_force(view: View) -> _Rulebook:
         row = InForce.decode(value)
         found = _Rulebook(
             taxonomy_from(content_of(view, row.taxonomy)) if row.taxonomy else BUILT_IN,
-            policy_from(content_of(view, row.policy)) if row.policy else DEFAULT,
+            policy_from(content_of(view, row.policy), lenient=True) if row.policy else DEFAULT,
         )
         if len(_kept) >= _KEPT_MAX:
             _kept.clear()

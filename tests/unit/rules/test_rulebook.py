@@ -72,6 +72,7 @@ def test_every_number_of_the_policy_has_its_range_and_the_default_lies_in_it() -
             with pytest.raises(Fault, match=rf"policy\.{name}"):
                 policy_from(json.dumps({name: wrong}))
     assert policy_from("{}") == DEFAULT
+    assert policy_from('{"of_a_later_version": 1, "groups_min": 3}', lenient=True) == Policy(groups_min=3)
 
 
 @pytest.mark.parametrize(
