@@ -34,6 +34,13 @@ demo: $(STAMP) ## list pictures on one platform, catch altered copies on another
 .PHONY: demo-incident
 demo-incident: $(STAMP) ## an incident on a hub and three replicas, from its opening to its debrief: a minute or two
 	@NUMBA_CACHE_DIR=$(CURDIR)/.venv/numba-cache $(BIN)/python -m tests.demo.incident
+.PHONY: drill-rogue
+drill-rogue: $(STAMP) ## a member lists 20,000 lawful items: what stops it, what it costs (minutes; ARGS='--items 2000')
+	@NUMBA_CACHE_DIR=$(CURDIR)/.venv/numba-cache $(BIN)/python -m tests.drills.rogue_member $(ARGS)
+
+.PHONY: drill-probing
+drill-probing: $(STAMP) ## a member feels its way along an item: how far it comes
+	@NUMBA_CACHE_DIR=$(CURDIR)/.venv/numba-cache $(BIN)/python -m tests.drills.probing $(ARGS)
 
 .PHONY: test
 test: $(STAMP) ## run every test; HASHPACT_TEST_EFFORT=10 makes the randomised ones ten times as long

@@ -67,6 +67,10 @@ class Stage:
             raise StageError(f"adding {name} printed no token")
         self._tokens[name] = token[0]
 
+    def know(self, name: str, token: str) -> None:
+        """Keep the token of a member that was admitted in another way."""
+        self._tokens[name] = token
+
     def serve(self) -> None:
         """Start the server, and wait until it says that it serves."""
         command = self.words(

@@ -1,4 +1,4 @@
-"""Counts of matches and contributions by the hour, in memory, and what is done about those that leave their course.
+"""Counts of matches and contributions in an hour, in memory, and what is done about those that leave their course.
 
 Matches come from look-ups at the hub, counted here, and from what members report of their replicas. An hour is
 compared with the hours before it, at most a day of them. After a start nothing is known of the hours before: until the
@@ -10,9 +10,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from hashpact_server.ledger.entry import SERVICE
 from hashpact_server.reports import HOUR_MS, Reports
@@ -29,8 +29,12 @@ from hashpact_server.state.judgement_rows import LimitCause
 from hashpact_server.state.view import View
 
 HOURS_KEPT: Final = 24
-ITEMS_MAX: Final = 200_000
-"""Items that are counted in an hour; of more, those that are met later are not."""
+SPAN_MS: Final = 10 * 60_000
+"""Counts are kept by so much time, so that an hour ends now, and not when the clock strikes."""
+
+SPANS_PER_HOUR: Final = HOUR_MS // SPAN_MS
+ITEMS_MAX: Final = 100_000
+"""Items that are counted in one span; of more, those that are met later are not."""
 
 JUDGED_EVERY_MS: Final = 10_000
 PIECE_MAX: Final = 64
@@ -40,11 +44,14 @@ REPORTED_MAX: Final = 1000
 """Items with the most reported matches of an hour, which are looked at."""
 
 
-@dataclass(slots=True)
-class _Hour:
-    """What was counted in one hour."""
+Counted = TypeVar("Counted", int, bytes)
 
-    hour: int
+
+@dataclass(slots=True)
+class _Span:
+    """What was counted in one span of time."""
+
+    number: int
     matches: dict[int, int] = field(default_factory=dict)
     members: dict[int, set[bytes]] = field(default_factory=dict)
     contributions: dict[bytes, int] = field(default_factory=dict)
@@ -85,8 +92,8 @@ class FloodWatch:
         self._first_new_item = first_new_item
         self._clock_ms = clock_ms
         self._lock = threading.Lock()
-        self._now = _Hour(clock_ms() // HOUR_MS)
-        self._before: deque[_Hour] = deque(maxlen=HOURS_KEPT)
+        self._now = _Span(clock_ms() // SPAN_MS)
+        self._before: deque[_Span] = deque(maxlen=HOURS_KEPT * SPANS_PER_HOUR)
         self._judge_at_ms = 0
         self._waiting: list[Alarm] = []
         self._told: dict[tuple[AlertKind, int, bytes], int] = {}
@@ -99,7 +106,7 @@ class FloodWatch:
     def matched(self, member: bytes, items: Iterable[int]) -> None:
         """Count matches of a member's look-up."""
         with self._lock:
-            now = self._hour()
+            now = self._span()
             for item in items:
                 if item not in now.matches and len(now.matches) >= ITEMS_MAX:
                     continue
@@ -109,14 +116,14 @@ class FloodWatch:
     def contributed(self, member: bytes, count: int) -> None:
         """Count what a member contributed."""
         with self._lock:
-            now = self._hour()
+            now = self._span()
             now.contributions[member] = now.contributions.get(member, 0) + count
 
-    def _hour(self) -> _Hour:
-        hour = self._clock_ms() // HOUR_MS
-        if hour != self._now.hour:
+    def _span(self) -> _Span:
+        number = self._clock_ms() // SPAN_MS
+        if number != self._now.number:
             self._before.append(self._now)
-            self._now = _Hour(hour)
+            self._now = _Span(number)
         return self._now
 
     # Judging, in the clockwork's thread.
@@ -138,27 +145,33 @@ class FloodWatch:
         return True
 
     def _judged(self, policy: Policy) -> list[Alarm]:
-        with self._lock:
-            now, before = self._hour(), list(self._before)
-            busy = [(item, count) for item, count in now.matches.items() if count >= policy.flood_matches_per_hour]
-            matched = [
-                Alarm(AlertKind.FLOOD, item, count=count, members=len(now.members[item]))
-                for item, count in busy
-                if (before or item >= self._first_new_item)
-                and is_flood(count, _mean([hour.matches.get(item, 0) for hour in before]), policy)
-            ]
-            poured = [
-                Alarm(AlertKind.CONTRIBUTIONS, member=member, count=count)
-                for member, count in now.contributions.items()
-                if is_outpouring(count, _mean([hour.contributions.get(member, 0) for hour in before]), policy)
-            ]
-        return matched + poured + self._reported(now.hour, policy)
+        with self._lock:  # short: look-ups wait for it
+            now = self._span()
+            newest = _Span(now.number, dict(now.matches), dict(now.members), dict(now.contributions))
+            spans = [span for span in self._before if span.number > now.number - HOURS_KEPT * SPANS_PER_HOUR]
+        first = newest.number - SPANS_PER_HOUR + 1
+        hour = [*(span for span in spans if span.number >= first), newest]
+        before = [span for span in spans if span.number < first]
+        hours = max(1.0, (first - before[0].number) / SPANS_PER_HOUR if before else 0.0)
+        found = []
+        for item, count in _sums(span.matches for span in hour).items():
+            known = bool(before) or item >= self._first_new_item
+            if count < policy.flood_matches_per_hour or not known:
+                continue
+            if is_flood(count, sum(span.matches.get(item, 0) for span in before) / hours, policy):
+                members = set[bytes]().union(*(span.members.get(item, ()) for span in hour))
+                found.append(Alarm(AlertKind.FLOOD, item, count=count, members=len(members)))
+        for member, count in _sums(span.contributions for span in hour).items():
+            if is_outpouring(count, sum(span.contributions.get(member, 0) for span in before) / hours, policy):
+                found.append(Alarm(AlertKind.CONTRIBUTIONS, member=member, count=count))
+        return found + self._reported(policy)
 
-    def _reported(self, hour: int, policy: Policy) -> list[Alarm]:
+    def _reported(self, policy: Policy) -> list[Alarm]:
         """Floods among what members report of this hour and the one before, which fills while they report it."""
         if self._reports is None:
             return []
         found = []
+        hour = self._clock_ms() // HOUR_MS
         for hour_ms in ((hour - 1) * HOUR_MS, hour * HOUR_MS):
             seen, _ = self._reports.figures(start_ms=hour_ms, end_ms=hour_ms + HOUR_MS, items_max=REPORTED_MAX)
             for each in seen:
@@ -196,5 +209,9 @@ def _record(scene: Scene, alarm: Alarm) -> None:
     raise_alert(scene, alarm.kind, item=alarm.item, member=alarm.member, count=alarm.count, note=note)
 
 
-def _mean(counts: list[int]) -> float:
-    return sum(counts) / len(counts) if counts else 0.0
+def _sums(counts: Iterable[Mapping[Counted, int]]) -> dict[Counted, int]:
+    found: dict[Counted, int] = {}
+    for each in counts:
+        for what, count in each.items():
+            found[what] = found.get(what, 0) + count
+    return found

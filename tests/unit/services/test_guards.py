@@ -125,6 +125,18 @@ def test_what_was_met_as_often_before_is_no_flood_and_nothing_is_known_just_afte
         assert not stopped(forum, old)
 
 
+def test_an_hour_ends_now_and_not_when_the_clock_strikes(forum: Forum) -> None:
+    (item,) = listed(forum, 1)
+    with hub(forum) as here:
+        here.clock.ms += 50 * MINUTE_MS
+        here.look_up(forum.a, *[1] * 600)
+        here.clock.ms += 20 * MINUTE_MS
+        here.look_up(forum.a, *[1] * 399)
+        assert not here.alerts()
+        here.look_up(forum.a, 1)
+        assert [row.item for row in here.alerts()] == [item]
+
+
 def test_floods_on_replicas_are_found_in_what_members_report(forum: Forum, tmp_path: Path) -> None:
     quiet, flooded = listed(forum, 1, 2)
     clock = Clock()
