@@ -228,6 +228,7 @@ def test_a_member_leaves(forum: Forum, withdrawn: bool) -> None:
         assert view.token(token.token_id) is None
         assert record_of(view, forum.a.pseudonym).tier is Tier.LEFT
         assert not is_full(view, forum.a.pseudonym)
+        assert view.member(forum.a.pseudonym).group == ""  # type: ignore[union-attr] # it exists
         rolled_back = [entry.kind for entry in view.entries()].count(Kind.ROLLBACK_ORDERED)
         assert rolled_back == withdrawn
     gone = told(forum, "a")
