@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from hashpact.aio import AsyncClient
     from hashpact.client import Client
     from hashpact.hashing import hash_image
+    from hashpact.hashing.video import hash_video
     from hashpact.probes import Probe
     from hashpact.results import CheckResult, FailedCheck, LookupResult, Match
     from hashpact.signals import ImageSignals, Signal
+    from hashpact.video_signals import VideoFrame, VideoSignals
 
 _HOME = {
     "AsyncClient": "hashpact.aio",
@@ -37,8 +39,11 @@ _HOME = {
     "Match": "hashpact.results",
     "Probe": "hashpact.probes",
     "Signal": "hashpact.signals",
+    "VideoFrame": "hashpact.video_signals",
+    "VideoSignals": "hashpact.video_signals",
     "errors": "hashpact.errors",
     "hash_image": "hashpact.hashing",
+    "hash_video": "hashpact.hashing.video",
 }
 
 __all__ = [
@@ -52,8 +57,11 @@ __all__ = [
     "Match",
     "Probe",
     "Signal",
+    "VideoFrame",
+    "VideoSignals",
     "errors",
     "hash_image",
+    "hash_video",
 ]
 
 
@@ -64,7 +72,7 @@ def __getattr__(name: str) -> Any:
     try:
         module = import_module(home)
     except ModuleNotFoundError as error:
-        if name != "hash_image" or (error.name or "").partition(".")[0] == "hashpact":
+        if not home.startswith("hashpact.hashing") or (error.name or "").partition(".")[0] == "hashpact":
             raise
         from hashpact.errors import MissingExtraError  # noqa: PLC0415  # only needed here
 

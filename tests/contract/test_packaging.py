@@ -26,6 +26,7 @@ sys.meta_path.insert(0, Absent())
 """
 EXTRAS = (
     "PIL",
+    "av",
     "cryptography",
     "httpx",
     "imagehash",
@@ -158,13 +159,13 @@ def test_thin_install_has_a_command_line() -> None:
 
 def test_importing_the_client_does_not_load_media_libraries() -> None:
     """Start-up time of the command line, and of services that only look up."""
-    code = "import sys, hashpact; print(*sorted({'PIL', 'imagehash', 'numba', 'scipy'} & set(sys.modules)))"
+    code = "import sys, hashpact; print(*sorted({'PIL', 'av', 'imagehash', 'numba', 'scipy'} & set(sys.modules)))"
     assert run_python(code) == ""
 
 
 def test_the_server_runs_without_media_libraries() -> None:
     code = "import hashpact_server.node, hashpact_server.cli; print('up')"
-    assert run_python(code, without=("PIL", "imagehash", "scipy", "skimage")) == "up"
+    assert run_python(code, without=("PIL", "av", "imagehash", "scipy", "skimage")) == "up"
 
 
 def test_console_scripts_exist() -> None:

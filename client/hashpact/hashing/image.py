@@ -54,7 +54,7 @@ def hash_image(
         return _hash_picture(source, dihedral=dihedral, limits=limits)
     if isinstance(source, bytes | bytearray | memoryview):
         data, name = bytes(source), BYTES_NAME
-        check_size(name, len(data), limits)
+        check_size(name, len(data), limits.bytes_max)
     elif isinstance(source, str | os.PathLike):
         data, name = read_file(source, limits), display_name(source)
     else:

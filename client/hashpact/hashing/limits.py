@@ -1,4 +1,4 @@
-"""What one untrusted picture may cost."""
+"""What one untrusted picture or video may cost."""
 
 from __future__ import annotations
 
@@ -31,3 +31,24 @@ class ImageLimits:
 
 
 DEFAULT_LIMITS = ImageLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class VideoLimits:
+    """What one video may cost. One call needs at most about a gigabyte, most of it the frames that its codec refers to.
+
+    Attributes:
+        bytes_max: size of the file.
+        pixels_max: width times height of a frame; the default lets 8K through.
+        frames_max: frames that are sampled; at one per second the default is six hours. What comes later is not
+            looked at, and the result says so.
+        seconds_max: of wall clock for one file; beyond it the file is refused.
+    """
+
+    bytes_max: int = 20_000_000_000
+    pixels_max: int = 36_000_000
+    frames_max: int = 21_600
+    seconds_max: float = 3_600.0
+
+
+DEFAULT_VIDEO_LIMITS = VideoLimits()

@@ -68,7 +68,16 @@ def pdq(luma: NDArray[np.uint8], *, dihedral: bool = False) -> PdqResult:
     count = len(DIHEDRAL_ORDER) if dihedral else 1
     if min(luma.shape) < SIDE_MIN_PX:
         return PdqResult((bytes(32),) * count, 0)
-    cells = downscale(luma)
+    return pdq_of_cells(downscale(luma), dihedral=dihedral)
+
+
+def pdq_of_cells(cells: NDArray[np.int64], *, dihedral: bool = False) -> PdqResult:
+    """PDQ of a picture that is downscaled already.
+
+    Args:
+        cells: int64[64, 64] in units of 2^-10 grey level.
+        dihedral: as for :func:`pdq`.
+    """
     coefficients = _cosine_transform(cells)
     variants = dihedral_coefficients(coefficients) if dihedral else (coefficients,)
     return PdqResult(tuple(_bits(variant) for variant in variants), quality_of(cells))

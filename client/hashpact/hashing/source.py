@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from hashpact.errors import UnreadableMediaError
 from hashpact.hashing.limits import ImageLimits
@@ -24,6 +26,25 @@ def read_file(path: str | os.PathLike[str], limits: ImageLimits) -> bytes:
         UnreadableMediaError: missing, not allowed, not a regular file, or over ``limits.bytes_max``.
     """
     name = display_name(path)
+    with open_file(path, limits.bytes_max) as file:
+        try:
+            # One more than allowed, since the file may have grown. None: it has nothing to say now, which files that
+            # the kernel makes up can do (/proc/kmsg), and a link in a folder can lead to one.
+            data = file.read(limits.bytes_max + 1) or b""
+        except OSError as error:
+            raise UnreadableMediaError(f"{name}: cannot be read: {_os_reason(error)}") from error
+    check_size(name, len(data), limits.bytes_max)
+    return data
+
+
+@contextmanager
+def open_file(path: str | os.PathLike[str], bytes_max: int) -> Iterator[BinaryIO]:
+    """A regular file, open for reading.
+
+    Raises:
+        UnreadableMediaError: missing, not allowed, not a regular file, or of more than ``bytes_max`` bytes.
+    """
+    name = display_name(path)
     try:
         # O_NONBLOCK: opening a pipe without a writer would otherwise wait for ever.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -34,28 +55,22 @@ def read_file(path: str | os.PathLike[str], limits: ImageLimits) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             kind = "a folder: give the files in it" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise UnreadableMediaError(f"{name}: is {kind}")
-        check_size(name, status.st_size, limits)
+        check_size(name, status.st_size, bytes_max)
         with os.fdopen(handle, "rb", closefd=False) as file:
-            # One more than allowed, since the file may have grown. None: it has nothing to say now, which files that
-            # the kernel makes up can do (/proc/kmsg), and a link in a folder can lead to one.
-            data = file.read(limits.bytes_max + 1) or b""
-    except OSError as error:
-        raise UnreadableMediaError(f"{name}: cannot be read: {_os_reason(error)}") from error
+            yield file
     finally:
         os.close(handle)
-    check_size(name, len(data), limits)
-    return data
 
 
-def check_size(name: str, size_bytes: int, limits: ImageLimits) -> None:
-    """Refuse more than ``limits.bytes_max`` bytes.
+def check_size(name: str, size_bytes: int, bytes_max: int) -> None:
+    """Refuse more than ``bytes_max`` bytes.
 
     Raises:
         UnreadableMediaError: the limit is exceeded.
     """
-    if size_bytes > limits.bytes_max:
+    if size_bytes > bytes_max:
         raise UnreadableMediaError(
-            f"{name}: has {size_bytes:,} bytes, over the limit bytes_max of {limits.bytes_max:,}: give a smaller copy"
+            f"{name}: has {size_bytes:,} bytes, over the limit bytes_max of {bytes_max:,}: give a smaller copy"
         )
 
 
