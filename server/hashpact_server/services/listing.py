@@ -109,9 +109,10 @@ def _changed(view: View, after: int | None, token: str) -> Found:
         after = Position.decode(token).sequence << _ORDINAL_BITS | _ORDINAL_MAX
     for entry in view.entries(after >> _ORDINAL_BITS):
         first = entry.sequence << _ORDINAL_BITS
-        if first > after:
+        items = sorted(items_of(entry, view))
+        if not items and first > after:
             yield first, None  # so that a scan of entries about no item gets on
-        for place, item in enumerate(sorted(items_of(entry, view)), first + 1):
+        for place, item in enumerate(items, first + 1):
             if place > after:
                 yield place, view.item(item)
 
