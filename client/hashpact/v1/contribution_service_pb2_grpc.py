@@ -185,6 +185,8 @@ class ContributionServiceServicer(object):
         * `FAILED_PRECONDITION` / `ITEM_CLOSED`: one of the two is withdrawn or expired.
         * `FAILED_PRECONDITION` / `ITEM_NOT_MERGEABLE`: an opinion, a dispute or a limit stands about the item: merging must not shake
         it off; or its private part was redacted.
+        * `PERMISSION_DENIED` / `FOUR_EYES`: the member's contributions wait for a colleague, and this cannot.
+        * `RESOURCE_EXHAUSTED` / `TRIAL_QUOTA`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -115,6 +115,8 @@ class ContributionServiceStub:
      * `FAILED_PRECONDITION` / `ITEM_CLOSED`: one of the two is withdrawn or expired.
      * `FAILED_PRECONDITION` / `ITEM_NOT_MERGEABLE`: an opinion, a dispute or a limit stands about the item: merging must not shake
        it off; or its private part was redacted.
+     * `PERMISSION_DENIED` / `FOUR_EYES`: the member's contributions wait for a colleague, and this cannot.
+     * `RESOURCE_EXHAUSTED` / `TRIAL_QUOTA`.
     """
     GetItem: _grpc.UnaryUnaryMultiCallable[_contribution_service_pb2.GetItemRequest, _contribution_service_pb2.GetItemResponse]
     """Returns one item, withdrawn ones too.
@@ -227,6 +229,8 @@ class ContributionServiceAsyncStub(ContributionServiceStub):
      * `FAILED_PRECONDITION` / `ITEM_CLOSED`: one of the two is withdrawn or expired.
      * `FAILED_PRECONDITION` / `ITEM_NOT_MERGEABLE`: an opinion, a dispute or a limit stands about the item: merging must not shake
        it off; or its private part was redacted.
+     * `PERMISSION_DENIED` / `FOUR_EYES`: the member's contributions wait for a colleague, and this cannot.
+     * `RESOURCE_EXHAUSTED` / `TRIAL_QUOTA`.
     """
     GetItem: _aio.UnaryUnaryMultiCallable[_contribution_service_pb2.GetItemRequest, _contribution_service_pb2.GetItemResponse]  # type: ignore[assignment]
     """Returns one item, withdrawn ones too.
@@ -366,6 +370,8 @@ class ContributionServiceServicer(metaclass=_abc_1.ABCMeta):
          * `FAILED_PRECONDITION` / `ITEM_CLOSED`: one of the two is withdrawn or expired.
          * `FAILED_PRECONDITION` / `ITEM_NOT_MERGEABLE`: an opinion, a dispute or a limit stands about the item: merging must not shake
            it off; or its private part was redacted.
+         * `PERMISSION_DENIED` / `FOUR_EYES`: the member's contributions wait for a colleague, and this cannot.
+         * `RESOURCE_EXHAUSTED` / `TRIAL_QUOTA`.
         """
 
     @_abc_1.abstractmethod

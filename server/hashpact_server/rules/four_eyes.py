@@ -114,6 +114,16 @@ def read(view: View, row: PendingRow) -> Waiting:
     return Waiting(row, PendingClear.decode(entry.clear), said)
 
 
+def check_alone(scene: Scene, pseudonym: bytes, instead: str) -> None:
+    """Before something that cannot wait for a colleague.
+
+    Raises:
+        Refusal: FOUR_EYES: the member's contributions wait for one.
+    """
+    if wanted(scene, pseudonym):
+        raise _four_eyes(f"this member's contributions wait for a colleague, and this cannot: {instead}")
+
+
 def put_off(scene: Scene, hand: Hand, claims: Sequence[Claim | Outcome]) -> list[Outcome]:
     """Keep a batch until a colleague approves it, one by one; outcomes stay as they are."""
     outcomes = []

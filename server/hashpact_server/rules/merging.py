@@ -8,9 +8,11 @@ from hashpact_server.config import Limits
 from hashpact_server.ledger.codec import u64
 from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.refusal import Refusal, invalid_field
+from hashpact_server.rules import four_eyes
 from hashpact_server.rules.contributing import merged_statement
 from hashpact_server.rules.grounds import Ground
 from hashpact_server.rules.statements import not_contributor, open_item, record_statement, standing_statement
+from hashpact_server.rules.trials import check_contributions
 from hashpact_server.scene import Scene
 from hashpact_server.state.rows import Basis, Status
 from hashpact_server.state.vouches import vouched_signals
@@ -20,11 +22,12 @@ def merge(scene: Scene, member: bytes, item: int, into_item: int, limits: Limits
     """Close an item of which a member is the only contributor, and put its word and its signals on another one.
 
     Raises:
-        Refusal: FIELD_INVALID, ITEM_NOT_FOUND, ITEM_CLOSED, NOT_CONTRIBUTOR, ITEM_NOT_MERGEABLE, LABELS_INVALID;
-            nothing was written.
+        Refusal: FIELD_INVALID, ITEM_NOT_FOUND, ITEM_CLOSED, NOT_CONTRIBUTOR, ITEM_NOT_MERGEABLE, LABELS_INVALID,
+            FOUR_EYES, TRIAL_QUOTA; nothing was written.
     """
     if item == into_item:
         raise invalid_field("into_item", "is the item itself")
+    four_eyes.check_alone(scene, member, "contribute with attach_to, then withdraw the other item")
     row = open_item(scene, item)
     open_item(scene, into_item)
     rows = scene.contributions(item)
@@ -35,6 +38,7 @@ def merge(scene: Scene, member: bytes, item: int, into_item: int, limits: Limits
     if row.status is Status.DISPUTED or Ground(scene, row, rows).stopped:
         raise _not_mergeable(item, "an opinion, a dispute or a limit stands about it")
     said = standing_statement(scene, rows[0])
+    check_contributions(scene, member, said.labels)
     before = scene.contributions(into_item)
     mine = next((each for each in before if each.pseudonym == member), None)
     others = [each for each in before if each.pseudonym != member]

@@ -149,6 +149,15 @@ def test_an_amendment_that_cannot_be_made_goes_on_waiting(writer: Held, approver
     assert waiting(approver) == [pending]
 
 
+def test_no_word_is_moved_to_another_item_without_a_colleague(forum: Forum, writer: Held, approver: Held) -> None:
+    item = approve(approver, contribute(writer, 1)[0].pending).item
+    other = contribute(held(forum, "b"), 9)[0].item
+    request = contributions.MergeItemsRequest(item=item, into_item=other)
+    assert reason_of(writer.calls().contribution.MergeItems, request, None) == reasons.ERROR_REASON_FOUR_EYES
+    with forum.engine.state.read() as view:
+        assert view.contribution(other, forum.a.pseudonym) is None
+
+
 def test_what_nobody_decides_lapses(forum: Forum, writer: Held, approver: Held) -> None:
     pending = contribute(writer, 1)[0].pending
     clockwork = Clockwork(forum.engine, DUE_RULES)
