@@ -8,13 +8,21 @@ import random
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hashpact import Client, Contribution, Signal
 from hashpact.governing import Rollback
+from hashpact_server.config import Config, Limits
+from hashpact_server.engine import Engine
+from hashpact_server.ledger.entry import SERVICE
+from hashpact_server.rules.members import create_member, issue_token
+from hashpact_server.scene import Scene
+from hashpact_server.state.rows import Role
+from hashpact_server.tokens import member_token_hash, new_member_token
+from hashpact_server.writer import Act
 
 from tests.demo.stage import Stage
 from tests.forum import value
@@ -41,8 +49,7 @@ class Drill:
         made = cls(folder)
         with made.stage as stage:
             stage.init()
-            for name, roles in {"steward-a": ["steward"], "steward-b": ["steward"], **members}.items():
-                stage.admit(name, roles)
+            _admit(stage, {"steward-a": ["steward"], "steward-b": ["steward"], **members})
             with (stage.data / "config.toml").open("a") as file:
                 file.write(settings)
             stage.serve()
@@ -95,6 +102,26 @@ class Drill:
                 raise TimeoutError(what)
             time.sleep(0.1)
         return time.monotonic() - began
+
+
+def _admit(stage: Stage, members: Mapping[str, Sequence[str]]) -> None:
+    """Admit members as ``hashpact-server member add`` does, all at once."""
+    engine = Engine.open(stage.data, Config())
+
+    def admit(scene: Scene) -> Callable[[str], bytes]:
+        for name, words in members.items():
+            token, roles = new_member_token(), tuple(sorted(Role[word.upper()] for word in words))
+            row = create_member(scene, SERVICE, pseudonym=os.urandom(16), name=name, roles=roles, group=name)
+            issue_token(
+                scene, SERVICE, row.pseudonym, token_hash=member_token_hash(token), expiry_ms=0, limits=Limits()
+            )
+            stage.know(name, token)
+        return lambda _: b""
+
+    try:
+        engine.writer.submit(Act(admit, SERVICE))
+    finally:
+        engine.close()
 
 
 class Watcher:

@@ -177,7 +177,10 @@ class ProbingWatch:
                     near = ring.near(rows, NEAR_BITS)
                     if near.size:
                         size = batch.kind.size_bytes
-                        ring.add(batch.values[place * size : (place + 1) * size] for place in near[:4096].tolist())
+                        # Those that matched are there already.
+                        ring.missed += ring.add(
+                            batch.values[place * size : (place + 1) * size] for place in near[:4096].tolist()
+                        )
                         touched.add(key)
         return touched
 

@@ -21,13 +21,17 @@ PAIRS_MIN: Final = 12
 """Pairs of values that differ in exactly one bit, from which on somebody feels the way: step by step, or around one
 value. Real hashes have half of their bits set, and never differ in one bit."""
 
-STAR_MIN: Final = 48
+STAR_MIN: Final = 44
 """Values within two bits of a middle, of the newest 128, from which on they are a star. Copies of one picture had 31 at
 most (pHash-256; PDQ 18). The middle is one of them, or what most of them agree on bit by bit: whoever goes around a
 value need not ask about that one."""
 
+MISSED_MIN: Final = 20
+"""Values within two bits of the middle that miss, though the middle matched, from which on somebody walks along the
+border. Copies of one picture rarely lie so close to it."""
+
 HOT_PAIRS_MIN: Final = 2
-HOT_STAR_MIN: Final = 8
+HOT_STAR_MIN: Final = 3
 """The same, from which on values that miss are looked at, too."""
 
 NEAR_BITS: Final = 2
@@ -41,11 +45,25 @@ class Ring:
         at_s: when the last one came.
         pairs: pairs of them that differ in one bit.
         around: values within two bits of the center.
+        missed: values around the center that missed.
         center: the middle: one of the values, or what most of them agree on.
         slow: what the member may still ask about the neighbourhood; None: it is not suspected.
     """
 
-    __slots__ = ("_bits", "_counts", "_known", "_next", "_rows", "around", "at_s", "center", "kind", "pairs", "slow")
+    __slots__ = (
+        "_bits",
+        "_counts",
+        "_known",
+        "_next",
+        "_rows",
+        "around",
+        "at_s",
+        "center",
+        "kind",
+        "missed",
+        "pairs",
+        "slow",
+    )
 
     def __init__(self, kind: SignalType, at_s: float) -> None:
         self.kind = kind
@@ -55,21 +73,22 @@ class Ring:
         self._bits = np.zeros(kind.bits, np.int64)
         self._known: dict[bytes, None] = {}
         self._next = 0
-        self.pairs = self.around = 0
+        self.pairs = self.around = self.missed = 0
         self.center = self._rows[0]
         self.slow: Bucket | None = None
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def add(self, values: Iterable[bytes]) -> None:
-        """Take values; those that are there already change nothing."""
-        before = self._next, len(self)
+    def add(self, values: Iterable[bytes]) -> int:
+        """Take values; those that are there already change nothing. How many were new."""
+        new = 0
         for value in values:
             if value not in self._known:
                 self._put(value)
-        if before == (self._next, len(self)):
-            return
+                new += 1
+        if not new:
+            return 0
         size = len(self)
         self.pairs = int(self._counts[0, :size].sum()) // 2
         fullest = int(self._counts[1, :size].argmax())
@@ -78,6 +97,7 @@ class Ring:
         self.around = max(star, agreed)
         if self.slow is None:  # who is suspected keeps its center
             self.center = self._rows[fullest].copy() if star >= agreed else middle
+        return new
 
     def _put(self, value: bytes) -> None:
         """In the place of the oldest, when the ring is full."""
@@ -110,7 +130,7 @@ class Ring:
     @property
     def feels(self) -> bool:
         """Whether whoever asked these values feels his way."""
-        return self.pairs >= PAIRS_MIN or self.around >= STAR_MIN
+        return self.pairs >= PAIRS_MIN or self.around >= STAR_MIN or self.missed >= MISSED_MIN
 
     def near(self, rows: Rows, bits: int) -> NDArray[np.intp]:
         """Which of the values lie within so many bits of the center."""
