@@ -21,10 +21,13 @@ from hashpact_server.config import Limits
 from hashpact_server.ledger.entry import SERVICE, Draft, Kind
 from hashpact_server.ledger.payloads_judgement import ChallengePayload
 from hashpact_server.refusal import Refusal
-from hashpact_server.rules import challenges, disputes, limits, members, opinions
+from hashpact_server.rules import acting, challenges, disputes, grounds, limits, members, opinions
+from hashpact_server.rules.advice import Advice
 from hashpact_server.rules.amending import amend
 from hashpact_server.rules.attestation import Attestation
 from hashpact_server.rules.due import DUE_RULES, DUTIES
+from hashpact_server.rules.member_policy import MemberPolicy
+from hashpact_server.rules.policy import Policy
 from hashpact_server.rules.standing import groups_of, judges
 from hashpact_server.rules.withdrawing import withdraw
 from hashpact_server.scene import Scene
@@ -55,6 +58,7 @@ TABLE: Final = {
 }
 DAY_MS: Final = 86_400_000
 STEPS: Final = 60
+ACTS: Final = MemberPolicy(mode=Advice.ACT)
 GROUPS: Final = {"a": "a", "a-sister": "a", "b": "b", "c": "c", "d": "d", "e": "e", "f": "f"}
 BASES: Final = (Basis.PERSON_LOOKED,) * 3 + (Basis.IMPORT, Basis.AUTOMATIC, Basis.FOUND_THROUGH_LIST)
 
@@ -264,3 +268,38 @@ def test_one_group_alone_never_corroborates_and_never_resolves(seed: int) -> Non
             assert C not in {status for number, status in story.stood.items() if number != item}
             with forum.engine.state.read() as view:
                 assert judgement.act_stopped(view, item)
+
+
+@pytest.mark.parametrize(("who", "reaches"), [(("a", "a-sister", "t1", "t2"), False), (("a", "b", "c"), True)])
+@pytest.mark.parametrize("seed", range(effort(3)))
+def test_one_group_and_members_on_trial_never_make_anybody_act(
+    seed: int, who: tuple[str, ...], reaches: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grounds, "policy_of", lambda _: Policy(act=True))
+    with tempfile.TemporaryDirectory() as folder, forum_in(Path(folder)) as forum:
+
+        def admit(scene: Scene) -> None:
+            for number, name in enumerate(("t1", "t2")):
+                members.create_member(
+                    scene,
+                    forum.steward.pseudonym,
+                    pseudonym=bytes((77, number) * 8),
+                    name=name,
+                    group=name,
+                    roles=(3, 5),
+                )
+
+        forum.decide(admit)
+        story = Story(forum, seed, who)
+        reached = False
+        for _ in range(STEPS):
+            name, number = story.rng.choice(who), story.rng.randrange(2)
+            wish = offer(signal("sha256", number), signal("pdq", number), labels=("x",))
+            item = one(forum, forum.member(name), wish).item
+            if item and item not in story.items:
+                story.items.append(item)
+            with forum.engine.state.read() as view:
+                found = (grounds.ground_of(view, item) for item in story.items)
+                reached = reached or any(acting.may_act(each, ACTS, "", acting.types_of) for each in found if each)
+            story.step()
+        assert reached == reaches
