@@ -336,6 +336,9 @@ def test_acknowledgements_count_once_and_are_in_the_debrief(forum: Forum, clock:
         )
         forum.decide(known)
     clock.pass_ms(60_000)
+    before = forum.head()
+    forum.decide(lambda scene: incidents.acknowledge(scene, forum.a.pseudonym, row.incident, Receiver.SOFTWARE))
+    assert forum.head() == before  # the first one stands, with its time
     forum.decide(lambda scene: incidents.acknowledge(scene, forum.b.pseudonym, row.incident, Receiver.PERSON))
     one(forum, forum.a, offer(signal("sha256", 1), signal("md5", 1), labels=under()))
     with forum.engine.state.read() as view:
