@@ -50,8 +50,8 @@ class Drill:
         with made.stage as stage:
             stage.init()
             _admit(stage, {"steward-a": ["steward"], "steward-b": ["steward"], **members})
-            with (stage.data / "config.toml").open("a") as file:
-                file.write(settings)
+            file = stage.data / "config.toml"
+            file.write_text(settings + (file.read_text() if file.exists() else ""))
             stage.serve()
             try:
                 yield made
