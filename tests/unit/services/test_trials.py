@@ -87,6 +87,7 @@ def test_nothing_is_counted_of_a_rehearsal_or_of_what_was_refused(forum: Forum) 
     wish = offer(signal("md5", 1))
     forum.decide(lambda scene: scene.head, validate_only=True)
     one(forum, new, offer(signal("md5", 1), labels=()))
+    forum.as_(new).member.IssueToken(pb.IssueTokenRequest(), None)  # an entry, and no contribution
     assert contributed(forum, "new") == 0
     one(forum, new, wish)
     one(forum, new, wish)  # says nothing new
