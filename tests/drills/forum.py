@@ -44,7 +44,7 @@ class Drill:
 
     @classmethod
     @contextmanager
-    def begin(cls, folder: Path, members: dict[str, Sequence[str]], settings: str = "") -> Iterator[Drill]:
+    def begin(cls, folder: Path, members: Mapping[str, Sequence[str]], settings: str = "") -> Iterator[Drill]:
         """A server with these members (name -> roles), each of a corporate group of its own; they are full members."""
         made = cls(folder)
         with made.stage as stage:

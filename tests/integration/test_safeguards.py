@@ -30,7 +30,7 @@ def test_stewards_list_benign_media_see_alerts_and_trace_a_leak(tmp_path: Path) 
             signal.value.hex()
             for item in drill.client("reader").list_items(signals=True)
             for signal in item.signals
-            if signal.signal_type == "sha256"
+            if signal.signal_type == "sha256" and signal.value
         ]
         (tmp_path / "leaked.csv").write_text("\n".join(f"{value},terror" for value in leaked))
         (traced,) = stage.call("steward-a", "trace", "leaked.csv")
