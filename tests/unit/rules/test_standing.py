@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from hashpact_server.ledger.entry import Draft, Kind
+from hashpact_server.ledger.payloads import ContributionPayload
 from hashpact_server.rules.standing import status_of
 from hashpact_server.state.rows import Basis, ContributionRow, Role, Status
+from hashpact_server.state.scope import ContradictionError
 
 from tests.forum import LABELS, Forum
 
@@ -61,3 +63,11 @@ def test_a_group_that_was_redacted_is_not_assumed_to_be_another_one(forum: Forum
         assert len(gone) == 2
         assert status_of(view, 0, [word(gone[0], P), word(gone[1], P)]) is Status.PROVISIONAL
         assert status_of(view, 0, [word(gone[0], P), word(forum.a.pseudonym, P)]) is Status.PROVISIONAL
+
+
+@pytest.mark.parametrize("status", [Status.CORROBORATED, Status.DISPUTED, Status.WITHDRAWN, Status.EXPIRED])
+def test_apply_refuses_what_leads_off_the_table(forum: Forum, status: Status) -> None:
+    said = ContributionPayload(P, 0, "", LABELS, ()).encode()
+    draft = Draft(Kind.ITEM_CREATED, forum.a.pseudonym, clear=bytes((status,)), payload=said)
+    with pytest.raises(ContradictionError, match="where no item may go"):
+        forum.decide(lambda scene: scene.record(draft))
