@@ -81,10 +81,14 @@ class Clockwork:
         return self._submit(self._decide_due)
 
     def _decide_due(self, scene: Scene) -> bool:
-        due = scene.due(scene.now_ms, limit=DUE_MAX)
-        for what, subject in due:
+        # One by one: what one of them decides may end what another one waits for, as an item's expiry its dispute.
+        for _ in range(DUE_MAX):
+            due = scene.due(scene.now_ms, limit=1)
+            if not due:
+                return False
+            what, subject = due[0]
             self._rules[what](scene, subject)
-        return len(due) == DUE_MAX
+        return True
 
     def _submit(self, work: Callable[[Scene], bool]) -> bool:
         more = False
