@@ -26,6 +26,7 @@ from hashpact_server.ledger.payloads_incidents import (
     Receiver,
 )
 from hashpact_server.refusal import Refusal, invalid_field, over_limit
+from hashpact_server.rules.expiring import expire
 from hashpact_server.rules.incident_plans import GROUPS_MIN, Plan
 from hashpact_server.rules.policy import Policy
 from hashpact_server.rules.rulebook import policy_of, taxonomy_of
@@ -33,6 +34,7 @@ from hashpact_server.rules.tiers import is_full
 from hashpact_server.scene import Scene
 from hashpact_server.state import incidents
 from hashpact_server.state.incidents import IncidentRow, State
+from hashpact_server.state.judgement_rows import ExpiryCause
 from hashpact_server.state.rows import MemberRow
 from hashpact_server.state.view import View
 
@@ -141,7 +143,7 @@ def end_incident(scene: Scene, incident: int) -> None:
 
 def expire_item(scene: Scene, item: int) -> None:
     """The time of an item that was created under an incident is over, and nobody corroborated it."""
-    scene.record(Draft(Kind.ITEM_EXPIRED, SERVICE, item))
+    expire(scene, item, ExpiryCause.INCIDENT)
 
 
 def existing_incident(view: View, incident: int) -> IncidentRow:

@@ -36,6 +36,9 @@ from hashpact_server.state.view import View
 PIECE_ENTRIES_MAX: Final = 128
 """Entries undone in one act: everybody's writes wait as long as that takes."""
 
+PIECE_KEPT_MAX: Final = 2**16
+"""Positions of signals that stay listed in one entry: with any contribution more, it is far from too large."""
+
 SEARCH_S_MAX: Final = 0.1
 """Time for which the ledger is searched at a stretch, outside the writer."""
 
@@ -209,7 +212,7 @@ def _undo(scene: Scene, row: RollbackRow, found: Iterable[int]) -> bool:
         if time.monotonic() > until:
             break
         entry = scene.entry(sequence)
-        if entry.subject in piece:
+        if entry.subject in piece or sum(len(each.kept) for each in piece.values()) > PIECE_KEPT_MAX:
             _record(scene, row, piece)
         piece[entry.subject] = undone(scene, entry)
     else:

@@ -30,6 +30,7 @@ from hashpact_server.state.judgement_rows import (
     ConditionRow,
     DisputeOutcome,
     DisputeRow,
+    ExpiryCause,
     LimitCause,
     OpinionCode,
     OpinionRow,
@@ -153,6 +154,9 @@ def _dispute_lapsed(entry: Entry, scope: Scope) -> None:
 
 def _item_expired(entry: Entry, scope: Scope) -> None:
     require_open_item(entry, scope)
+    reader = Reader(entry.clear)
+    member_of(ExpiryCause, reader.u8())
+    reader.end()
     _set(scope, entry, Status.EXPIRED)
 
 

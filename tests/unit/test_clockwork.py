@@ -1,0 +1,73 @@
+"""The clock decides what is due, also when one thing that is due ends another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hashpact.v1 import incident_pb2, steward_service_pb2
+from hashpact_server.clockwork import Clockwork
+from hashpact_server.ledger.entry import Kind
+from hashpact_server.ledger.payloads import RolledBackClear
+from hashpact_server.rules import disputes, incidents, rollback
+from hashpact_server.rules.due import DUE_RULES, DUTIES
+from hashpact_server.rules.incident_plans import plan_of
+from hashpact_server.rules.undoing import undone
+from hashpact_server.state import judgement
+from hashpact_server.state.judgement_rows import DisputeOutcome, ExpiryCause
+
+from tests.forum import Forum, forum_in, offer, one, signal
+from tests.listing import assert_sound
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def forum(tmp_path: Path) -> Iterator[Forum]:
+    with forum_in(tmp_path) as made:
+        yield made
+
+
+def late(forum: Forum, by_ms: int) -> Clockwork:
+    """A clockwork whose time is ahead."""
+    clock = forum.engine.state._clock_ms
+    forum.engine.state._clock_ms = lambda: clock() + by_ms
+    return Clockwork(forum.engine, DUE_RULES, [make() for make in DUTIES])
+
+
+def test_an_item_expires_in_the_round_in_which_its_dispute_would_lapse(forum: Forum) -> None:
+    plan = incident_pb2.IncidentPlan(name="one", type="attack")
+    plan.duration.FromMilliseconds(60_000)
+    plan.rules.item_expiry.FromMilliseconds(DAY_MS)
+    forum.decide(lambda scene: incidents.open_incident(scene, forum.steward.pseudonym, plan_of(plan), steward=True))
+    item = one(forum, forum.a, offer(signal("sha256", 1), labels=("x", "incident:one"))).item
+    number = forum.decide(lambda scene: disputes.open_dispute(scene, forum.b.pseudonym, item, 1, "wrong")).dispute
+    assert not late(forum, 400 * DAY_MS).turn()
+    with forum.engine.state.read() as view:
+        (expired,) = [entry for entry in view.entries() if entry.kind == Kind.ITEM_EXPIRED]
+        assert (expired.subject, expired.clear) == (item, bytes((ExpiryCause.INCIDENT,)))
+        row = judgement.dispute(view, number)
+        assert row is not None
+        assert row.outcome is DisputeOutcome.ITEM_CLOSED
+        assert view.due(2**63, limit=9) == []
+    assert_sound(forum.engine)
+
+
+def test_no_piece_of_a_rollback_outgrows_an_entry(forum: Forum, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many signals others confirm of what is undone: their positions stand in the piece."""
+    first = forum.head() + 1
+    forum.contribute(forum.a, *(offer(signal("sha256", seed)) for seed in range(12)))
+    act = steward_service_pb2.StewardAct.RollBack(member="a")
+    act.since_time.FromMilliseconds(0)
+    monkeypatch.setattr(
+        rollback, "undone", lambda scene, entry: undone(scene, entry)._replace(kept=tuple(range(60_000)))
+    )
+    forum.decide(lambda scene: rollback.carry_out(scene, forum.steward.pseudonym, act))
+    clockwork = late(forum, 0)
+    while clockwork.turn():
+        pass
+    with forum.engine.state.read() as view:
+        pieces = [RolledBackClear.decode(entry.clear) for entry in view.entries() if entry.kind == Kind.ROLLED_BACK]
+        assert len(pieces) > 1
+        assert sorted(each.sequence for piece in pieces for each in piece.undone) == list(range(first, first + 12))
