@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from hashpact_server import digests
 from hashpact_server.index import DigestFilter, Index, MultiIndex
 from hashpact_server.ledger.entry import Entry, leaf_hash
-from hashpact_server.ledger.payloads import CONTRIBUTING, ContributionPayload
+from hashpact_server.ledger.payloads import ContributionPayload
 from hashpact_server.state.reach import unlisting
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS
 from hashpact_server.state.view import View
@@ -226,6 +226,6 @@ def _ids_of(entry: Entry) -> NDArray[np.uint64]:
     """Ids of the signals of one entry; all that it could have had, when that is redacted."""
     count = 1 << SIGNAL_ORDINAL_BITS
     if entry.payload is not None:
-        count = len(ContributionPayload.decode(entry.payload).signals) if entry.kind in CONTRIBUTING else 0
+        count = len(ContributionPayload.decode(entry.payload).signals)
     first = entry.sequence << SIGNAL_ORDINAL_BITS
     return np.arange(first, first + count, dtype=np.uint64)

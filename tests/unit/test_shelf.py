@@ -17,10 +17,14 @@ from hashpact_server.index import MultiIndex
 from hashpact_server.ledger.codec import u64
 from hashpact_server.ledger.embedded import PUBLIC
 from hashpact_server.ledger.entry import Draft, Kind
+from hashpact_server.ledger.payloads import DetachedClear, RolledBackClear, Undone
+from hashpact_server.ledger.payloads_steward import RollbackClear
 from hashpact_server.shelf import CURRENT, perceptual_types
+from hashpact_server.state.rows import Status
 
 from tests.listing import (
     STEWARD_NAME,
+    assert_sound,
     contribution,
     item_withdrawal,
     open_engine,
@@ -110,6 +114,41 @@ def test_older_indexes_are_caught_up(folder: Path, tmp_path_factory: pytest.Temp
     assert searchable(again) == expected
     again.close()
     assert not was_rebuilt(crashed)
+
+
+def test_older_indexes_follow_what_the_pact_does(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Signals detached, an item merged, one expired, a rollback of contributions and of opinions, and redactions."""
+    engine = Engine.open(folder, Config())
+    who = steward_of(engine)
+    old = record(engine, *(contribution(who, None, picture(number)) for number in range(8)))
+    checkpoint(engine)
+    new = record(engine, *(contribution(who, None, picture(number)) for number in range(20, 24)))
+    said = [Draft(Kind.OPINION_GIVEN, who, item, clear=b"\x01\x01\x01", payload=b"words") for item in (old[0], new[0])]
+    opinions = record(engine, *said)
+    (order,) = record(engine, Draft(Kind.ROLLBACK_ORDERED, who, clear=RollbackClear(who, 0, old[0]).encode()))
+    undone = tuple(Undone(*pair, Status.PROVISIONAL) for pair in zip(opinions, (old[0], new[0]), strict=True))
+    undone += (Undone(new[1], new[1], Status.WITHDRAWN), Undone(old[1], old[1], Status.PROVISIONAL, kept=(0, 3)))
+    record(
+        engine,
+        Draft(Kind.ROLLED_BACK, subject=order, clear=RolledBackClear(undone).encode()),
+        Draft(Kind.SIGNALS_DETACHED, who, old[2], clear=DetachedClear(1, ((old[2], 0), (old[2], 2))).encode()),
+        Draft(Kind.SIGNALS_DETACHED, who, new[2], clear=DetachedClear(1, ((new[2], 1), (new[2], 3))).encode()),
+        Draft(Kind.ITEM_MERGED, who, old[3], clear=u64(old[4])),
+        contribution(who, old[4], picture(3), kind=Kind.CONTRIBUTION_AMENDED),
+        Draft(Kind.ITEM_EXPIRED, subject=old[5], clear=b"\x01"),
+        redaction(who, opinions[0]),
+        redaction(who, old[1]),
+    )
+    crashed = copied(folder, tmp_path_factory.mktemp("crashed") / "data")
+    expected = listed(engine)
+    engine.close()
+    again = Engine.open(crashed, Config())
+    assert listed(again) == expected
+    assert searchable(again) == expected
+    assert_sound(again)
+    again.close()
+    assert not was_rebuilt(crashed)
+    assert fsck.check(crashed).problems == []
 
 
 def test_indexes_that_hold_more_than_their_checkpoint_says(

@@ -26,12 +26,13 @@ def items_of(entry: Entry, view: View) -> frozenset[int]:
 
 
 def unlisting(entry: Entry, view: View) -> Iterator[int]:
-    """Sequences of the entries whose signals an entry may have taken off the list, as the list stands now."""
+    """Sequences of the contributions whose signals an entry may have taken off the list, as the list stands now."""
     if entry.kind == Kind.REDACTED:
-        yield entry.subject
+        if view.entry(entry.subject).kind in CONTRIBUTING:
+            yield entry.subject
     elif entry.kind == Kind.ROLLED_BACK:
         undone = RolledBackClear.decode(entry.clear).undone
-        yield from (each.sequence for each in undone)
+        yield from (each.sequence for each in undone if view.entry(each.sequence).kind in CONTRIBUTING)
         for item in {each.item for each in undone}:
             yield from _closed(item, view)
     elif entry.kind == Kind.SIGNALS_DETACHED:
