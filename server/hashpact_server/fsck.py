@@ -25,11 +25,11 @@ from hashpact_server.ledger.merkle import HASH_BYTES, TILE_WIDTH, Frontier, Righ
 from hashpact_server.ledger.store import StoreError, Tx
 from hashpact_server.replay import Report
 from hashpact_server.shelf import Shelf
-from hashpact_server.state import members
+from hashpact_server.state import members, row_checks
 from hashpact_server.state.digest import MODULUS, row_hash, state_digest
 from hashpact_server.state.row_store import StoredRows
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS, ContributionRow, ItemRow, MemberRow, TokenRow
-from hashpact_server.state.tables import Due, Table
+from hashpact_server.state.tables import Table
 from hashpact_server.state.view import View
 
 _LEAVES_AT_ONCE = 65_536
@@ -188,18 +188,23 @@ def _check_state(tx: Tx, report: Report) -> None:
             found = (found + row_hash(table, key, value)) % MODULUS
             if rows.get(table, key) != value:
                 report.say(f"table {table.name.lower()}: a row is not found by its key")
-            _check_row(rows, table, key, value, report)
+            _check_row(tx, rows, table, key, value, report)
     if found != total:
         report.say("the rows of the state do not give its state_digest")
 
 
-def _check_row(rows: StoredRows, table: Table, key: bytes, value: bytes, report: Report) -> None:
+def _row_problem(tx: Tx, rows: StoredRows, table: Table, key: bytes, value: bytes) -> str | None:
+    if (check_row := _ROW_CHECKS.get(table)) is not None:
+        return check_row(rows, key, value)
+    return row_checks.ROW_CHECKS[table](row_checks.List(rows, LedgerReader(tx)), key, value)
+
+
+def _check_row(tx: Tx, rows: StoredRows, table: Table, key: bytes, value: bytes, report: Report) -> None:
     try:
         if len(key) != _KEY_BYTES.get(table, len(key)):
             problem: str | None = "has a key of another length than its table's"
         else:
-            check_row = _ROW_CHECKS.get(table)  # what a table without one holds, replay-check shows
-            problem = None if check_row is None else check_row(rows, key, value)
+            problem = _row_problem(tx, rows, table, key, value)
     except (LayoutError, ValueError, IndexError) as error:
         problem = f"cannot be read: {error}"
     if problem:
@@ -289,11 +294,6 @@ def _check_value(rows: StoredRows, key: bytes, value: bytes) -> str | None:
     return _check_live(rows, item)
 
 
-def _check_due(_rows: StoredRows, key: bytes, value: bytes) -> str | None:
-    Due(key[8])
-    return "has a value" if value else None
-
-
 _ROW_CHECKS: Final[Mapping[Table, Callable[[StoredRows, bytes, bytes], str | None]]] = {
     Table.EPOCHS: _check_epoch,
     Table.MEMBERS: _check_member,
@@ -304,7 +304,6 @@ _ROW_CHECKS: Final[Mapping[Table, Callable[[StoredRows, bytes, bytes], str | Non
     Table.ITEM_ENTRIES: _check_item_entry,
     Table.DIGESTS: _check_digest,
     Table.VALUES: _check_value,
-    Table.DUE: _check_due,
     **members.ROW_CHECKS,
 }
 
@@ -317,7 +316,7 @@ _KEY_BYTES: Final[Mapping[Table, int]] = {
     Table.ITEM_ENTRIES: 16,
     Table.DIGESTS: 17,
     Table.VALUES: 9,
-    Table.DUE: 17,
     Table.PENDING: 8,
     Table.MEMBER_RECORDS: 16,
+    **row_checks.KEY_BYTES,
 }
