@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hashpact_server.adopting import DivergedError, Expected, Parts, adopt, compare
+from hashpact_server.adopting import DivergedError, Parts, adopt, compare
 from hashpact_server.config import Config
-from hashpact_server.core import Core, open_store
 from hashpact_server.engine import Engine
-from hashpact_server.ledger.embedded import LedgerReader
-from hashpact_server.snapshot import load, write
-from hashpact_server.state.row_store import StoredRows
-from hashpact_server.state.tables import Table
 from hashpact_server.writer import Act
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import listing
 from tests.data import effort
+from tests.following import begun, expected_of, follow, next_of, parts_from, rows_of
 from tests.listing import recording
 from tests.property.list_model import OPERATIONS, Model
 
@@ -31,51 +26,6 @@ OPERATION = st.tuples(
 STEPS = st.lists(
     st.tuples(OPERATION, st.sampled_from(("", "", "follow", "cut", "restart", "snapshot"))), min_size=5, max_size=40
 )
-
-
-def parts_from(core: Core, start: int, end: int | None = None) -> list[Parts]:
-    """Entries as the hub has them now."""
-    with core.store.read() as tx:
-        parts = [Parts(public, private) for public, private in LedgerReader(tx).stored(start)]
-    return parts if end is None else parts[: end - start]
-
-
-def expected_of(core: Core, size: int) -> Expected:
-    """What the hub adds up to there; the state's digest where it is still known."""
-    with core.store.read() as tx:
-        rows = StoredRows(tx)
-        root = LedgerReader(tx).root_at(size)
-        if rows.head()[0] != size - 1:
-            return Expected(size, root)
-        return Expected(size, root, rows.state_digest(), LedgerReader(tx).private_parts())
-
-
-def rows_of(core: Core) -> dict[tuple[Table, bytes], bytes]:
-    with core.store.read() as tx:
-        rows = StoredRows(tx)
-        return {(table, key): value for table in Table for key, value in rows.scan(table)}
-
-
-def next_of(engine: Engine) -> int:
-    return engine.published.head.sequence + 1
-
-
-def begun(folder: Path, hub: Engine) -> Engine:
-    """A replica that began with a snapshot of the hub."""
-    folder.mkdir()
-    file = io.BytesIO()
-    with hub.state.store.read() as tx:
-        write(tx, file)
-    store = open_store(folder)
-    load(io.BytesIO(file.getvalue()), store)
-    store.close()
-    return Engine.open(folder, Config())
-
-
-def follow(replica: Engine, hub: Engine, size: int) -> None:
-    """Adopt up to an entry of the hub's."""
-    start = next_of(replica)
-    adopt(replica.writer, replica.state, parts_from(hub.state, start, size), expected_of(hub.state, size))
 
 
 @settings(max_examples=effort(15), deadline=None)
