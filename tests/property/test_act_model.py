@@ -36,9 +36,9 @@ from hashpact_server.services.policy import PolicyService
 from hashpact_server.state.rows import Basis, MemberRow, Role
 
 from tests.data import effort
+from tests.following import begun, follow, next_of
 from tests.forum import LABELS, PERSON, Forum, flipped, forum_in, offer, one, value
 from tests.forum import signal as listed
-from tests.property.test_replica_equal import begun, follow, next_of
 
 ACT: Final = signal_pb2.ADVICE_ACT
 EVERYTHING: Final = tuple(role for role in Role if role is not Role.STEWARD)
