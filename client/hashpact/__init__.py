@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from hashpact._media import Contribution
     from hashpact.aio import AsyncClient
     from hashpact.client import Client
+    from hashpact.document_signals import DocumentPage, DocumentSignals, TextSignals
     from hashpact.hashing import hash_image
+    from hashpact.hashing.document import hash_document
+    from hashpact.hashing.text import hash_text
+    from hashpact.hashing.url import hash_url
     from hashpact.hashing.video import hash_video
     from hashpact.probes import Probe
     from hashpact.results import CheckResult, FailedCheck, LookupResult, Match
@@ -33,16 +37,22 @@ _HOME = {
     "CheckResult": "hashpact.results",
     "Client": "hashpact.client",
     "Contribution": "hashpact._media",
+    "DocumentPage": "hashpact.document_signals",
+    "DocumentSignals": "hashpact.document_signals",
     "FailedCheck": "hashpact.results",
     "ImageSignals": "hashpact.signals",
     "LookupResult": "hashpact.results",
     "Match": "hashpact.results",
     "Probe": "hashpact.probes",
     "Signal": "hashpact.signals",
+    "TextSignals": "hashpact.document_signals",
     "VideoFrame": "hashpact.video_signals",
     "VideoSignals": "hashpact.video_signals",
     "errors": "hashpact.errors",
+    "hash_document": "hashpact.hashing.document",
     "hash_image": "hashpact.hashing",
+    "hash_text": "hashpact.hashing.text",
+    "hash_url": "hashpact.hashing.url",
     "hash_video": "hashpact.hashing.video",
 }
 
@@ -51,16 +61,22 @@ __all__ = [
     "CheckResult",
     "Client",
     "Contribution",
+    "DocumentPage",
+    "DocumentSignals",
     "FailedCheck",
     "ImageSignals",
     "LookupResult",
     "Match",
     "Probe",
     "Signal",
+    "TextSignals",
     "VideoFrame",
     "VideoSignals",
     "errors",
+    "hash_document",
     "hash_image",
+    "hash_text",
+    "hash_url",
     "hash_video",
 ]
 

@@ -36,6 +36,7 @@ EXTRAS = (
     "numba",
     "numpy",
     "prometheus_client",
+    "pypdfium2",
     "python_multipart",
     "scipy",
     "starlette",
@@ -159,13 +160,14 @@ def test_thin_install_has_a_command_line() -> None:
 
 def test_importing_the_client_does_not_load_media_libraries() -> None:
     """Start-up time of the command line, and of services that only look up."""
-    code = "import sys, hashpact; print(*sorted({'PIL', 'av', 'imagehash', 'numba', 'scipy'} & set(sys.modules)))"
+    heavy = {"PIL", "av", "imagehash", "numba", "pypdfium2", "scipy"}
+    code = f"import sys, hashpact; print(*sorted({heavy} & set(sys.modules)))"
     assert run_python(code) == ""
 
 
 def test_the_server_runs_without_media_libraries() -> None:
     code = "import hashpact_server.node, hashpact_server.cli; print('up')"
-    assert run_python(code, without=("PIL", "av", "imagehash", "scipy", "skimage")) == "up"
+    assert run_python(code, without=("PIL", "av", "imagehash", "pypdfium2", "scipy", "skimage")) == "up"
 
 
 def test_console_scripts_exist() -> None:

@@ -1,4 +1,4 @@
-"""What one untrusted picture or video may cost."""
+"""What one untrusted picture, video, document or text may cost."""
 
 from __future__ import annotations
 
@@ -52,3 +52,37 @@ class VideoLimits:
 
 
 DEFAULT_VIDEO_LIMITS = VideoLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLimits:
+    """What one document may cost.
+
+    Attributes:
+        bytes_max: size of the file.
+        pages_max: pages that are drawn and read. What comes later is not looked at, and the result says so.
+        letters_max: letters and digits that are compared; likewise.
+        seconds_max: of wall clock for one file; beyond it the file is refused.
+    """
+
+    bytes_max: int = 200_000_000
+    pages_max: int = 300
+    letters_max: int = 2_000_000
+    seconds_max: float = 120.0
+
+
+DEFAULT_DOCUMENT_LIMITS = DocumentLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class TextLimits:
+    """What one text may cost.
+
+    Attributes:
+        bytes_max: size of the file or text; the default takes a few seconds.
+    """
+
+    bytes_max: int = 10_000_000
+
+
+DEFAULT_TEXT_LIMITS = TextLimits()

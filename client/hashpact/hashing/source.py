@@ -17,23 +17,28 @@ BYTES_NAME: Final = "picture"
 
 
 def read_file(path: str | os.PathLike[str], limits: ImageLimits) -> bytes:
+    """The bytes of a picture's file: see :func:`read_bytes`."""
+    return read_bytes(path, limits.bytes_max)
+
+
+def read_bytes(path: str | os.PathLike[str], bytes_max: int) -> bytes:
     """The bytes of a regular file.
 
     The file is read once: the digests and the picture are of the same bytes, even when somebody
     replaces the file meanwhile.
 
     Raises:
-        UnreadableMediaError: missing, not allowed, not a regular file, or over ``limits.bytes_max``.
+        UnreadableMediaError: missing, not allowed, not a regular file, or of more than ``bytes_max`` bytes.
     """
     name = display_name(path)
-    with open_file(path, limits.bytes_max) as file:
+    with open_file(path, bytes_max) as file:
         try:
             # One more than allowed, since the file may have grown. None: it has nothing to say now, which files that
             # the kernel makes up can do (/proc/kmsg), and a link in a folder can lead to one.
-            data = file.read(limits.bytes_max + 1) or b""
+            data = file.read(bytes_max + 1) or b""
         except OSError as error:
             raise UnreadableMediaError(f"{name}: cannot be read: {_os_reason(error)}") from error
-    check_size(name, len(data), limits.bytes_max)
+    check_size(name, len(data), bytes_max)
     return data
 
 

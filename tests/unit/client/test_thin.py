@@ -41,7 +41,7 @@ def test_every_public_name_is_there() -> None:
     )
 
 
-BLOCK = "import sys\nfor name in ('PIL', 'av', 'numpy', 'imagehash', 'numba'): sys.modules[name] = None\n"
+BLOCK = "import sys\nfor name in ('PIL', 'av', 'numpy', 'imagehash', 'numba', 'pypdfium2'): sys.modules[name] = None\n"
 
 
 def test_without_the_media_extra_look_ups_work_and_hashing_says_what_to_install() -> None:
@@ -49,11 +49,24 @@ def test_without_the_media_extra_look_ups_work_and_hashing_says_what_to_install(
         BLOCK + "from hashpact import Client, errors\n"
         "client = Client('127.0.0.1:1', token='t', plaintext=True)\n"
         "for attempt in (lambda: client.check('x.jpg'), lambda: client.contribute('x.jpg', labels=['a']),\n"
-        "                lambda: __import__('hashpact').hash_image, lambda: __import__('hashpact').hash_video):\n"
+        "                lambda: __import__('hashpact').hash_image, lambda: __import__('hashpact').hash_video,\n"
+        "                lambda: __import__('hashpact').hash_document):\n"
         "    try: attempt()\n"
         "    except errors.MissingExtraError as error: print(error)\n"
     )
-    assert said.count("pip install 'hashpact[media]'") == 4
+    assert said.count("pip install 'hashpact[media]'") == 5
+
+
+def test_each_library_of_the_media_extra_is_missed() -> None:
+    """An environment that has an older extra has some of them."""
+    for library, name in (("av", "hash_video"), ("pypdfium2", "hash_document")):
+        said = python(
+            f"import sys; sys.modules[{library!r}] = None\n"
+            f"import hashpact\nhashpact.hash_image\n"
+            f"try: hashpact.{name}\nexcept hashpact.errors.MissingExtraError as error: print(error)"
+        )
+        assert "pip install 'hashpact[media]'" in said
+        assert library in said
 
 
 def test_without_the_media_extra_the_command_line_ends_with_a_usage_error() -> None:
