@@ -7,6 +7,7 @@
     EPOCH_STARTED            epoch u32, cause u8                    -
     REDACTED                 reason u8                              -
     MEMBER_CREATED           pseudonym (16), u8 count, roles u8     name text, group text
+                             [, 1 u8: on trial]
     MEMBER_STANDING_SET      pseudonym (16), suspended u8           -
     TOKEN_ISSUED             pseudonym (16) [, u8 count, roles u8]  SHA-256 of the token (32), expiry_ms u64 (0: none)
     TOKEN_REVOKED            -                                      -
@@ -190,14 +191,21 @@ def _text_at(payload: bytes, at: int) -> tuple[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class MemberClear:
-    """Clear part of MEMBER_CREATED: the new member's pseudonym and its roles (``Role`` numbers, sorted)."""
+    """Clear part of MEMBER_CREATED.
+
+    Attributes:
+        pseudonym: of the new member.
+        roles: its rights (``Role`` numbers, sorted).
+        trial: whether it is on trial. Of those that were admitted before there were trials, nothing says so.
+    """
 
     pseudonym: bytes
     roles: tuple[int, ...]
+    trial: bool = False
 
     def encode(self) -> bytes:
         """The clear part's bytes."""
-        return self.pseudonym + u8(len(self.roles)) + bytes(self.roles)
+        return self.pseudonym + u8(len(self.roles)) + bytes(self.roles) + (u8(1) if self.trial else b"")
 
     @classmethod
     def decode(cls, clear: bytes) -> MemberClear:
@@ -205,8 +213,11 @@ class MemberClear:
         reader = Reader(clear)
         pseudonym = reader.take(PSEUDONYM_BYTES)
         roles = tuple(reader.take(reader.u8()))
+        trial = len(clear) > PSEUDONYM_BYTES + 1 + len(roles)
+        if trial and reader.u8() != 1:
+            raise LayoutError("a member is admitted in a way that is not known to this version: upgrade")
         reader.end()
-        return cls(pseudonym, roles)
+        return cls(pseudonym, roles, trial)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Final
 from hashpact.v1 import error_reason_pb2
 
 from hashpact_server.config import Limits
-from hashpact_server.ledger.entry import Draft, Kind
+from hashpact_server.ledger.entry import SERVICE, Draft, Kind
 from hashpact_server.ledger.payloads import MemberClear, MemberPayload, StandingClear, TokenPayload
 from hashpact_server.ledger.payloads_members import TokenClear
 from hashpact_server.refusal import Refusal, invalid_field, over_limit
@@ -70,7 +70,7 @@ def create_member(
         Draft(
             Kind.MEMBER_CREATED,
             actor,
-            clear=MemberClear(pseudonym, roles).encode(),
+            clear=MemberClear(pseudonym, roles, trial=actor != SERVICE).encode(),
             payload=MemberPayload(name, group).encode(),
         )
     )

@@ -25,7 +25,7 @@ from typing import Final
 from hashpact.signals import SIGNAL_TYPES_BY_CODE
 
 from hashpact_server.ledger.codec import u32, u64
-from hashpact_server.ledger.entry import FORMAT, SERVICE, Entry, Kind
+from hashpact_server.ledger.entry import FORMAT, Entry, Kind
 from hashpact_server.ledger.payloads import (
     CONTRIBUTING,
     OPAQUE,
@@ -95,7 +95,7 @@ def _member_created(entry: Entry, scope: Scope) -> None:
         taken = scope.rows.put(Table.MEMBER_NAMES, known.name.encode(), clear.pseudonym)
     if taken is not None:
         raise ContradictionError(f"entry {entry.sequence} creates a member that exists")
-    if entry.member != SERVICE:
+    if clear.trial:
         apply_members.begin_trial(clear.pseudonym, scope)
     scope.changes.people = True
 
