@@ -17,7 +17,7 @@ from hashpact_server.adopting import compare
 from hashpact_server.config import Config, Limits
 from hashpact_server.core import INDEX_FOLDER
 from hashpact_server.engine import Engine
-from hashpact_server.rules.tiers import is_full
+from hashpact_server.state.members import Tier, record_of
 from hashpact_server.state.rows import Status
 
 from tests.following import begun, expected_of, follow, next_of, rows_of
@@ -72,7 +72,7 @@ def test_it_says_what_it_said(forum: OldForum) -> None:
         online = view.member_by_name("online")
         assert online is not None
         assert online.suspended
-        assert is_full(view, online.pseudonym), "nobody was on trial then"
+        assert record_of(view, online.pseudonym).tier is Tier.FULL, "nobody was on trial then"
         assert view.member_by_name("gone") is None
         assert len(list(view.tokens())) == 2
     assert [item for _, item, _ in forum.engine.matcher.near(16, value("pdq", "old-0"), 0)] == [8]
