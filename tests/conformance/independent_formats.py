@@ -12,6 +12,7 @@ import json
 import struct
 from typing import Any
 
+from tests.conformance import independent_clear
 from tests.rfc6962 import leaf, root
 
 LEDGER_ID = bytes(range(16))
@@ -128,6 +129,7 @@ def vectors() -> dict[str, Any]:
     return {
         "contribution": {**CONTRIBUTION, "payload": contribution(CONTRIBUTION).hex()},
         "entries": entries,
+        "clear": independent_clear.vectors(),
         "roots": {
             "about": "leaf n is the RFC 6962 leaf hash of n as u64; root over the first `size` leaves",
             "by_size": {str(size): root(leaves[:size]).hex() for size in (0, 1, 2, 3, 7, 8, 255, 256, 257, 600)},
