@@ -64,10 +64,11 @@ def test_an_item_expires_in_the_round_in_which_its_dispute_would_lapse(forum: Fo
 def test_what_cannot_be_decided_keeps_nothing_else_from_being_decided(forum: Forum) -> None:
     """A rule that raises, whatever it is, is put off alone and tried again; a duty that raises stops no other one."""
     items = [one(forum, forum.a, offer(signal("sha256", seed))).item for seed in range(3)]
-    numbers = [
-        forum.decide(lambda scene, item=item: disputes.open_dispute(scene, forum.b.pseudonym, item, 1, "wrong")).dispute
-        for item in items
-    ]
+
+    def opened(item: int) -> int:
+        return forum.decide(lambda scene: disputes.open_dispute(scene, forum.b.pseudonym, item, 1, "wrong")).dispute
+
+    numbers = [opened(item) for item in items]
 
     def lapse(scene: Scene, number: int) -> None:
         disputes.lapse(scene, number)
@@ -79,9 +80,13 @@ def test_what_cannot_be_decided_keeps_nothing_else_from_being_decided(forum: For
     def fails(_view: View, _now_ms: int) -> bool:
         raise ValueError("a bug")
 
+    def asks(_view: View, _now_ms: int) -> bool:
+        asked.set()
+        return False
+
     asked = threading.Event()
     late(forum, 400 * DAY_MS)
-    duties = [Duty(fails, lambda _: False), Duty(lambda _view, _now_ms: asked.set() or False, lambda _: False)]
+    duties = [Duty(fails, lambda _: False), Duty(asks, lambda _: False)]
     clockwork = Clockwork(forum.engine, {**DUE_RULES, Due.DISPUTE: lapse}, duties)
     for _ in range(2):
         assert not clockwork.turn()

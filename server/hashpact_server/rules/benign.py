@@ -3,7 +3,9 @@
 * At contribution: what has a signal equal to a benign digest, or within half of the default radius of a benign value,
   is refused. So near lie copies of the same picture, and not what only shares its background.
 * At look-up, when something matched: advice is OBSERVE where, in a signal type, the probe is as close or closer to a
-  benign value than to the item; and at most REVIEW where a benign value lies within the default radius.
+  benign value than to the item; and at most REVIEW where a benign value lies within the default radius. Of a probe of
+  several values (the frames of a video) it is each one that looks like the item which is asked: a title card in front
+  hides nothing of what follows it.
 """
 
 from __future__ import annotations
@@ -153,22 +155,38 @@ def softened(view: View, benign: BenignValues, probe: Mapping[str, Sequence[byte
         probe: the probe's values, by signal type.
         items: what it matched.
     """
-    near: dict[str, int] = {}
+    near: dict[str, list[int | None]] = {}
     for name, values in probe.items():
         kind = SIGNAL_TYPES[name]
-        close = [each for each in benign.distances(kind, values, kind.radius_default) if each is not None]
-        if close:
-            near[name] = min(close)
+        distances = benign.distances(kind, values, kind.radius_default)
+        if any(each is not None for each in distances):
+            near[name] = distances
     if not near:
         return {}
     return {item: _ceiling(probe, near, [signal for _, signal in view.item_signals(item)]) for item in items}
 
 
-def _ceiling(probe: Mapping[str, Sequence[bytes]], near: Mapping[str, int], item: Sequence[ListedSignal]) -> Advice:
-    for name, distance in near.items():
+def _ceiling(
+    probe: Mapping[str, Sequence[bytes]], near: Mapping[str, Sequence[int | None]], item: Sequence[ListedSignal]
+) -> Advice:
+    for name, distances in near.items():
         kind = SIGNAL_TYPES[name]
+        if kind.exact:  # a digest on the benign list: the very file is known to be good
+            return Advice.OBSERVE
         mine = [signal.value for signal in item if signal.code == kind.code]
-        # A digest on the benign list: the very file is known to be good.
-        if kind.exact or not mine or distance <= min(hamming(value, other) for value in probe[name] for other in mine):
+        if not mine and len(distances) == 1:
+            return Advice.OBSERVE
+        if mine and _explained(kind, probe[name], mine, distances):
             return Advice.OBSERVE
     return Advice.REVIEW
+
+
+def _explained(kind: SignalType, values: Sequence[bytes], mine: Sequence[bytes], benign: Sequence[int | None]) -> bool:
+    """Whether each value that looks like the item, and the one that looks most like it, is as close to a benign one."""
+    to_item = [min(hamming(value, other) for other in mine) for value in values]
+    reach = max(kind.radius_default, min(to_item))
+    return all(
+        good is not None and good <= distance
+        for distance, good in zip(to_item, benign, strict=True)
+        if distance <= reach
+    )

@@ -68,6 +68,21 @@ def test_what_lies_near_benign_media_is_not_contributed(forum: Forum) -> None:
     assert refused.value.reason == reasons.ERROR_REASON_SIGNAL_BENIGN
 
 
+def test_a_title_card_in_front_hides_no_video(forum: Forum) -> None:
+    """Of several values only those that look like the item say whether it is benign."""
+    listed, card = value("pdq", "attack"), value("pdq", "title card")
+    assert one(forum, forum.a, offer(signal("pdq", listed))).result is Result.CREATED
+    list_benign(forum, ("pdq", card), ("phash256", value("phash256", "title card")))
+    frame = flipped(listed, 10)
+    assert advice(forum, forum.a, ("pdq", card + frame)) == [signal_pb2.ADVICE_REVIEW]
+    assert advice(forum, forum.a, ("pdq", frame + card)) == [signal_pb2.ADVICE_REVIEW]
+    shown = value("phash256", "title card") + value("phash256", "attack")
+    assert advice(forum, forum.a, ("pdq", frame), ("phash256", shown)) == [signal_pb2.ADVICE_REVIEW]
+    list_benign(forum, ("pdq", flipped(listed, 20)))
+    assert advice(forum, forum.a, ("pdq", card + frame)) == [signal_pb2.ADVICE_OBSERVE]
+    assert advice(forum, forum.a, ("pdq", card + frame + flipped(listed, 9))) == [signal_pb2.ADVICE_REVIEW]
+
+
 def test_a_match_near_benign_media_is_observed_or_reviewed_at_most(forum: Forum) -> None:
     listed = value("pdq", "still")
     assert one(forum, forum.a, offer(signal("pdq", listed))).result is Result.CREATED
