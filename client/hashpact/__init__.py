@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hashpact.document_signals import DocumentPage, DocumentSignals, TextSignals
     from hashpact.hashing import hash_image
     from hashpact.hashing.document import hash_document
+    from hashpact.hashing.media import MediaSignals, hash_media
     from hashpact.hashing.text import hash_text
     from hashpact.hashing.url import hash_url
     from hashpact.hashing.video import hash_video
@@ -43,6 +44,7 @@ _HOME = {
     "ImageSignals": "hashpact.signals",
     "LookupResult": "hashpact.results",
     "Match": "hashpact.results",
+    "MediaSignals": "hashpact.hashing.media",
     "Probe": "hashpact.probes",
     "Signal": "hashpact.signals",
     "TextSignals": "hashpact.document_signals",
@@ -51,6 +53,7 @@ _HOME = {
     "errors": "hashpact.errors",
     "hash_document": "hashpact.hashing.document",
     "hash_image": "hashpact.hashing",
+    "hash_media": "hashpact.hashing.media",
     "hash_text": "hashpact.hashing.text",
     "hash_url": "hashpact.hashing.url",
     "hash_video": "hashpact.hashing.video",
@@ -67,6 +70,7 @@ __all__ = [
     "ImageSignals",
     "LookupResult",
     "Match",
+    "MediaSignals",
     "Probe",
     "Signal",
     "TextSignals",
@@ -75,6 +79,7 @@ __all__ = [
     "errors",
     "hash_document",
     "hash_image",
+    "hash_media",
     "hash_text",
     "hash_url",
     "hash_video",

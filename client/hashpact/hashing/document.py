@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from hashpact.document_signals import DocumentPage, DocumentSignals
 from hashpact.errors import HashpactError, UnreadableMediaError
+from hashpact.hashing.formats import is_document
 from hashpact.hashing.limits import DEFAULT_DOCUMENT_LIMITS, DocumentLimits
 from hashpact.hashing.pdf_process import PDF_PROCESS
 from hashpact.hashing.source import check_size, display_name, read_bytes
@@ -29,12 +30,6 @@ if importlib.util.find_spec("pypdfium2") is None:  # told here, since only the o
     raise ModuleNotFoundError("No module named 'pypdfium2'", name="pypdfium2")
 
 _NAME_OF_BYTES: Final = "document"
-_HEAD_BYTES: Final = 1024
-
-
-def is_document(head: bytes) -> bool:
-    """Whether a file that begins with these bytes (1,024, or all of it) is a PDF: some begin with other things."""
-    return b"%PDF-" in head[:_HEAD_BYTES]
 
 
 def hash_document(

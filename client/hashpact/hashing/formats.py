@@ -15,6 +15,9 @@ from PIL import ImageFile, features
 HEAD_BYTES: Final = 32
 """How many first bytes :func:`image_format` and :func:`is_image` want to see."""
 
+DOCUMENT_HEAD_BYTES: Final = 1024
+"""How many first bytes :func:`is_document` wants to see."""
+
 _READERS: Final = {
     "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
     "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
@@ -66,11 +69,24 @@ def is_image(head: bytes) -> bool:
     return image_format(head) is not None
 
 
+def is_document(head: bytes) -> bool:
+    """Whether a file that begins with these bytes (``DOCUMENT_HEAD_BYTES``, or all of it) is a PDF.
+
+    Readers let other things stand before its first line.
+    """
+    return b"%PDF-" in head[:DOCUMENT_HEAD_BYTES]
+
+
+def is_heif(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is a HEIC picture, as some telephones make them."""
+    return _brand(head) in _HEIF_BRANDS
+
+
 def describe_unknown(head: bytes) -> str:
     """What to tell a person whose file is not on the list."""
     if not head:
         return "the file is empty"
-    if _brand(head) in _HEIF_BRANDS:
+    if is_heif(head):
         return "HEIC pictures cannot be read here: convert it to JPEG or PNG first"
     return f"not a picture in a format that is read here: give one of {', '.join(_READERS)}"
 

@@ -1,0 +1,69 @@
+"""Any media file -> its signals: what :func:`hashpact.hash_media` does. Content tells the kind, never a name."""
+
+from __future__ import annotations
+
+import os
+from typing import TypeAlias
+
+from hashpact.document_signals import DocumentSignals
+from hashpact.errors import UnreadableMediaError
+from hashpact.hashing.containers import CONTAINER_HEAD_BYTES, container_format
+from hashpact.hashing.formats import HEAD_BYTES, describe_unknown, is_document, is_heif, is_image
+from hashpact.hashing.image import hash_image
+from hashpact.hashing.limits import DEFAULT_VIDEO_LIMITS
+from hashpact.hashing.source import display_name, open_file
+from hashpact.signals import ImageSignals
+from hashpact.video_signals import VideoSignals
+
+MediaSignals: TypeAlias = ImageSignals | VideoSignals | DocumentSignals
+
+
+def hash_media(source: str | os.PathLike[str] | bytes, *, dihedral: bool = False) -> MediaSignals:
+    """The signals of a picture, a video or a PDF, whichever it is, within the default limits of its kind.
+
+    Plain text is not recognised, since nothing at its beginning says that it is one: :func:`hashpact.hash_text` takes
+    it.
+
+    Args:
+        source: a path, or the bytes of a file.
+        dihedral: for a picture, also PDQ of the 7 turned and mirrored variants.
+
+    Returns:
+        What ``hash_image``, ``hash_video`` or ``hash_document`` gives.
+
+    Raises:
+        UnreadableMediaError: the file is missing, of another kind, broken, or over a limit.
+        MissingExtraError: a library of the media extra is missing that this kind needs.
+        TypeError: a mistake of the caller.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        source = bytes(source)
+        head, name = source[:CONTAINER_HEAD_BYTES], "file"
+    elif isinstance(source, str | os.PathLike):
+        head, name = _head(source), display_name(source)
+    else:
+        raise TypeError(f"a media file is a path or bytes, not {type(source).__name__}")
+    start = head[:HEAD_BYTES]
+    if is_image(start):
+        return hash_image(source, dihedral=dihedral)
+    if container_format(head) is not None:
+        from hashpact import hash_video  # noqa: PLC0415  # a library that folders of pictures do without
+
+        return hash_video(source)
+    if is_document(head):
+        from hashpact import hash_document  # noqa: PLC0415  # as above
+
+        return hash_document(source)
+    if not head or is_heif(start):
+        raise UnreadableMediaError(f"{name}: {describe_unknown(start)}")
+    raise UnreadableMediaError(
+        f"{name}: not a picture, a video or a PDF that is read here: save it as JPEG, PNG, MP4 or PDF"
+    )
+
+
+def _head(path: str | os.PathLike[str]) -> bytes:
+    with open_file(path, DEFAULT_VIDEO_LIMITS.bytes_max) as file:  # the widest of the kinds
+        try:
+            return file.read(CONTAINER_HEAD_BYTES) or b""
+        except OSError as error:
+            raise UnreadableMediaError(f"{display_name(path)}: cannot be read: {error.strerror}") from error
