@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -44,6 +44,11 @@ REPORTED_MAX: Final = 1000
 """Items with the most reported matches of an hour, which are looked at."""
 
 
+SOLE_ITEMS_MAX: Final = 100
+"""Items limited in a day for matches that are all of one member: so that none can stop ``act`` on the whole list by
+asking for what is listed again and again, or by reporting that it did. Stewards are told of the member instead."""
+
+
 Counted = TypeVar("Counted", int, bytes)
 
 
@@ -59,13 +64,17 @@ class _Span:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """What left its course: an item that matches, or a member that contributes."""
+    """What left its course: an item that matches, or a member that contributes.
+
+    ``sole``: the member that all matches are of, zero bytes where it is not known which one; None: they are of several.
+    """
 
     kind: AlertKind
     item: int = 0
     member: bytes = SERVICE
     count: int = 0
     members: int = 0
+    sole: bytes | None = None
 
     @property
     def about(self) -> tuple[AlertKind, int, bytes]:
@@ -97,6 +106,8 @@ class FloodWatch:
         self._judge_at_ms = 0
         self._waiting: list[Alarm] = []
         self._told: dict[tuple[AlertKind, int, bytes], int] = {}
+        self._sole_day = 0
+        self._sole: Counter[bytes] = Counter()
 
     @property
     def duty(self) -> Duty:
@@ -160,7 +171,8 @@ class FloodWatch:
                 continue
             if is_flood(count, sum(span.matches.get(item, 0) for span in before) / hours, policy):
                 members = set[bytes]().union(*(span.members.get(item, ()) for span in hour))
-                found.append(Alarm(AlertKind.FLOOD, item, count=count, members=len(members)))
+                sole = next(iter(members)) if len(members) == 1 else None
+                found.append(Alarm(AlertKind.FLOOD, item, count=count, members=len(members), sole=sole))
         for member, count in _sums(span.contributions for span in hour).items():
             if is_outpouring(count, sum(span.contributions.get(member, 0) for span in before) / hours, policy):
                 found.append(Alarm(AlertKind.CONTRIBUTIONS, member=member, count=count))
@@ -181,21 +193,39 @@ class FloodWatch:
                 day, _ = self._reports.figures(item=each.item, start_ms=start_ms, end_ms=hour_ms, items_max=1)
                 usual = day[0].matches / HOURS_KEPT if day else 0.0
                 if is_flood(each.matches, usual, policy):
-                    found.append(Alarm(AlertKind.FLOOD, each.item, count=each.matches, members=each.member_count))
+                    sole = SERVICE if each.member_count == 1 else None
+                    found.append(
+                        Alarm(AlertKind.FLOOD, each.item, count=each.matches, members=each.member_count, sole=sole)
+                    )
         return found
 
     def _carry_out(self, scene: Scene) -> bool:
         piece, left = self._waiting[:PIECE_MAX], self._waiting[PIECE_MAX:]
         for alarm in piece:
-            _record(scene, alarm)
+            _record(scene, self._as_told(alarm))
         self._waiting = left
         return bool(left)
+
+    def _as_told(self, alarm: Alarm) -> Alarm:
+        """The alarm; or one about the member that all these matches are of, when they are of too many items."""
+        if alarm.sole is None:
+            return alarm
+        day = self._clock_ms() // (HOURS_KEPT * HOUR_MS)
+        if day != self._sole_day:
+            self._sole_day = day
+            self._sole.clear()
+        self._sole[alarm.sole] += 1
+        if self._sole[alarm.sole] <= SOLE_ITEMS_MAX:
+            return alarm
+        return Alarm(AlertKind.FLOOD, member=alarm.sole, count=self._sole[alarm.sole])
 
 
 def _record(scene: Scene, alarm: Alarm) -> None:
     """Tell the stewards, and limit the item to review, unless an open incident explains what it matches."""
     if alarm.kind is AlertKind.CONTRIBUTIONS:
         note = "contributions in an hour; look at some, and roll the member back where they are not what they should be"
+    elif not alarm.item:
+        note = f"items that one member alone meets too often today; no more than {SOLE_ITEMS_MAX} were limited for it"
     else:
         row = scene.item(alarm.item)
         if row is None or not row.status.matches:

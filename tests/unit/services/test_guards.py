@@ -13,7 +13,8 @@ from hashpact.v1 import error_reason_pb2 as reasons
 from hashpact_server.clockwork import Clockwork
 from hashpact_server.config import Limits
 from hashpact_server.decoys import ITEMS_PER_DECOY, Decoys
-from hashpact_server.guards import FloodWatch, Guards, ProbingWatch, Quotas
+from hashpact_server.guards import FloodWatch, Guards, ProbingWatch, Quotas, floods
+from hashpact_server.ledger.entry import SERVICE
 from hashpact_server.refusal import Refusal
 from hashpact_server.reports import HOUR_MS, Report, Reports
 from hashpact_server.rules.floods import is_flood
@@ -123,6 +124,23 @@ def test_what_was_met_as_often_before_is_no_flood_and_nothing_is_known_just_afte
             here.look_up(forum.a, *[2] * 1500)
         assert [(row.kind, row.item) for row in here.alerts()] == [(AlertKind.FLOOD, usual)]
         assert not stopped(forum, old)
+
+
+def test_no_member_alone_stops_act_on_the_whole_list_by_asking(forum: Forum, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(floods, "SOLE_ITEMS_MAX", 3)
+    items = listed(forum, *range(6))
+    with hub(forum) as here:
+        for seed in range(5):
+            here.look_up(forum.b, *[seed] * 1000)
+        rows = here.alerts()
+        assert [stopped(forum, item) for item in items] == [True] * 3 + [False] * 3
+        assert sorted((row.item, row.member) for row in rows) == sorted(
+            [(0, forum.b.pseudonym), *((item, SERVICE) for item in items[:3])]
+        )
+        # What another one meets too, or meets alone, is limited as ever.
+        here.look_up(forum.a, *[5] * 1000)
+        here.alerts()
+        assert stopped(forum, items[5])
 
 
 def test_an_hour_ends_now_and_not_when_the_clock_strikes(forum: Forum) -> None:
