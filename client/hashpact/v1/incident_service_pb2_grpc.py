@@ -100,6 +100,7 @@ class IncidentServiceServicer(object):
         * `ALREADY_EXISTS` / `INCIDENT_EXISTS`.
         * `FAILED_PRECONDITION` / `INCIDENT_NEEDS_SECOND`: longer, or with laxer rules, than one steward may.
         * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: as many are open as may be.
+        * `RESOURCE_EXHAUSTED` / `DAY_LIMIT_REACHED`: this member opened or called for 8 today; a motion of two stewards opens more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -51,6 +51,7 @@ class IncidentServiceStub:
      * `ALREADY_EXISTS` / `INCIDENT_EXISTS`.
      * `FAILED_PRECONDITION` / `INCIDENT_NEEDS_SECOND`: longer, or with laxer rules, than one steward may.
      * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: as many are open as may be.
+     * `RESOURCE_EXHAUSTED` / `DAY_LIMIT_REACHED`: this member opened or called for 8 today; a motion of two stewards opens more.
     """
     SupportIncident: _grpc.UnaryUnaryMultiCallable[_incident_service_pb2.SupportIncidentRequest, _incident_service_pb2.SupportIncidentResponse]
     """Says that the caller's member wants an incident to be open for some time from now on. It is open until the latest time for which
@@ -140,6 +141,7 @@ class IncidentServiceAsyncStub(IncidentServiceStub):
      * `ALREADY_EXISTS` / `INCIDENT_EXISTS`.
      * `FAILED_PRECONDITION` / `INCIDENT_NEEDS_SECOND`: longer, or with laxer rules, than one steward may.
      * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: as many are open as may be.
+     * `RESOURCE_EXHAUSTED` / `DAY_LIMIT_REACHED`: this member opened or called for 8 today; a motion of two stewards opens more.
     """
     SupportIncident: _aio.UnaryUnaryMultiCallable[_incident_service_pb2.SupportIncidentRequest, _incident_service_pb2.SupportIncidentResponse]  # type: ignore[assignment]
     """Says that the caller's member wants an incident to be open for some time from now on. It is open until the latest time for which
@@ -232,6 +234,7 @@ class IncidentServiceServicer(metaclass=_abc_1.ABCMeta):
          * `ALREADY_EXISTS` / `INCIDENT_EXISTS`.
          * `FAILED_PRECONDITION` / `INCIDENT_NEEDS_SECOND`: longer, or with laxer rules, than one steward may.
          * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: as many are open as may be.
+         * `RESOURCE_EXHAUSTED` / `DAY_LIMIT_REACHED`: this member opened or called for 8 today; a motion of two stewards opens more.
         """
 
     @_abc_1.abstractmethod

@@ -26,6 +26,7 @@ from hashpact_server.ledger.payloads_incidents import (
     Receiver,
 )
 from hashpact_server.refusal import Refusal, invalid_field, over_limit
+from hashpact_server.rules.day_limits import day_limit
 from hashpact_server.rules.expiring import expire
 from hashpact_server.rules.incident_plans import GROUPS_MIN, Plan
 from hashpact_server.rules.policy import Policy
@@ -36,6 +37,7 @@ from hashpact_server.state import incidents
 from hashpact_server.state.incidents import IncidentRow, State
 from hashpact_server.state.judgement_rows import ExpiryCause
 from hashpact_server.state.rows import MemberRow
+from hashpact_server.state.tallies import DAY_MS
 from hashpact_server.state.view import View
 
 CALL_MS: Final = 3_600_000
@@ -46,6 +48,10 @@ OPEN_MAX: Final = 32
 
 CALLS_MAX: Final = 2
 """Incidents that one member calls for at a time; members on trial call for none."""
+
+ALONE_PER_DAY: Final = 8
+"""Incidents that one member opens or calls for in a day (UTC) with nobody else: each tells everybody at once, takes a
+name for ever, and is looked through by whoever opens another one."""
 
 
 def open_incident(scene: Scene, actor: bytes, plan: Plan, *, steward: bool, seconded: bool = False) -> IncidentRow:
@@ -60,7 +66,7 @@ def open_incident(scene: Scene, actor: bytes, plan: Plan, *, steward: bool, seco
 
     Raises:
         Refusal: FIELD_INVALID: a type that the taxonomy does not have; INCIDENT_EXISTS, INCIDENT_NEEDS_SECOND,
-            LIMIT_EXCEEDED.
+            LIMIT_EXCEEDED, DAY_LIMIT_REACHED.
     """
     check_free(scene, plan.name)
     taxonomy = taxonomy_of(scene)
@@ -68,6 +74,8 @@ def open_incident(scene: Scene, actor: bytes, plan: Plan, *, steward: bool, seco
         raise invalid_field("plan.type", f"the taxonomy has {', '.join(taxonomy.incident_types) or 'no types'}")
     policy = policy_of(scene)
     opens = steward or seconded
+    if not seconded:
+        _check_day(scene, actor)
     if not opens:
         _check_call(scene, actor)
     elif not seconded:
@@ -212,6 +220,15 @@ def check_free(scene: View, name: str) -> None:
                 f"incident {row.incident} has this name; names are never used again",
                 metadata={"incident": str(row.incident)},
             )
+
+
+def _check_day(scene: Scene, actor: bytes) -> None:
+    """Whether a member may do it once more today; what it did and ended counts; raises Refusal."""
+    today = scene.now_ms // DAY_MS
+    rows = (*incidents.live_incidents(scene), *incidents.past_incidents(scene))
+    # One that was opened by motion counts for the steward that seconded it: the two can go on by motion.
+    if sum(row.pseudonym == actor and row.create_ms // DAY_MS == today for row in rows) >= ALONE_PER_DAY:
+        raise day_limit("incidents_alone_per_day", ALONE_PER_DAY, scene.now_ms)
 
 
 def _check_call(scene: Scene, actor: bytes) -> None:

@@ -201,6 +201,25 @@ def test_calls_are_bounded_by_member_and_keep_no_steward_out(forum: Forum) -> No
     assert opened(forum, plan("three")).is_open
 
 
+@pytest.mark.parametrize("who", ["steward", "a"])
+def test_nobody_alone_pages_everybody_again_and_again(forum: Forum, clock: Clock, who: str) -> None:
+    def once_more(name: str) -> None:
+        row = opened(forum, plan(name), forum.member(who))
+        forum.decide(
+            lambda scene: incidents.close(scene, forum.member(who).pseudonym, row.incident, steward=who == "steward")
+        )
+
+    clock.pass_ms(24 * HOUR_MS - forum.engine.state.now_ms() % (24 * HOUR_MS))
+    for number in range(incidents.ALONE_PER_DAY):
+        once_more(f"one-{number}")
+    with pytest.raises(Refusal) as caught:
+        once_more("two")
+    assert caught.value.reason == reasons.ERROR_REASON_DAY_LIMIT_REACHED
+    opened(forum, plan("others"), forum.b)
+    clock.pass_ms(24 * HOUR_MS)
+    once_more("two")
+
+
 def admit_on_trial(forum: Forum, scene: Scene) -> MemberRow:
     return members.create_member(
         scene, forum.steward.pseudonym, pseudonym=bytes(15) + b"\x01", name="new", roles=(Role.CONTRIBUTE,), group="new"
