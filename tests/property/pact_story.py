@@ -16,8 +16,7 @@ from hashpact.v1 import signal_pb2
 from hashpact.v1.steward_service_pb2 import RedactionReason, StewardAct
 from hashpact_server.clockwork import Clockwork
 from hashpact_server.config import Limits
-from hashpact_server.ledger.entry import SALT_BYTES, SERVICE, Kind
-from hashpact_server.ledger.payloads import CONTRIBUTING
+from hashpact_server.ledger.entry import SALT_BYTES, SERVICE
 from hashpact_server.ledger.payloads_incidents import Receiver
 from hashpact_server.ledger.payloads_judgement import ChallengePayload
 from hashpact_server.refusal import Refusal
@@ -228,7 +227,8 @@ class PactStory:
         rolled.since_time.FromMilliseconds(max(0, self.forum.engine.state.now_ms() - since))
         numbers = {"groups_min": rng.randint(2, 3), "act": rng.random() < 0.7, "notice_days": rng.choice([0, 3])}
         groups = rng.choice(["", "g", name])
-        listed = [signal_pb2.Signal(signal_type=each.signal_type, value=each.value) for each in self.signals("benign")]
+        often = rng.choice(["benign", ""])
+        listed = [signal_pb2.Signal(signal_type=each.signal_type, value=each.value) for each in self.signals(often)]
         reason = RedactionReason.Value("REDACTION_REASON_LEGAL")
         made = [
             lambda: act(adopt_taxonomy=act.AdoptTaxonomy(content=TAXONOMY % rng.choice(["One.", "Two."]))),
@@ -355,19 +355,13 @@ class PactStory:
         self.decide(lambda scene: members.set_suspended(scene, SERVICE, name, suspended=suspended))
 
     def private(self) -> int:
-        """An entry that has a private part; of the stewards' own, and of items, fewer than of the rest."""
-        spared = (Kind.GENESIS, Kind.MEMBER_CREATED, Kind.TOKEN_ISSUED)
+        """An entry that has a private part: each kind as often as each other one, whoever governs left alone."""
+        found: dict[int, list[int]] = {}
         with self.forum.engine.state.read() as view:
-            found = [
-                entry.sequence
-                for entry in view.entries()
-                if entry.private is not None
-                and len(entry.private) > SALT_BYTES
-                and (entry.kind not in CONTRIBUTING or self.rng.random() < 0.3)
-                and (entry.kind not in spared or self.rng.random() < 0.1)
-                and entry.sequence > 8  # of those who govern
-            ]
-        return self.rng.choice(found or [0])
+            for entry in view.entries(9):
+                if entry.private is not None and len(entry.private) > SALT_BYTES:
+                    found.setdefault(entry.kind, []).append(entry.sequence)
+        return self.rng.choice(found[self.rng.choice(sorted(found))]) if found else 0
 
     def redact(self) -> None:
         listing.record(self.forum.engine, listing.redaction(SERVICE, self.private()))

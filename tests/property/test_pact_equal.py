@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
+from hashpact.signals import SIGNAL_TYPES
 from hashpact.v1 import (
     contribution_service_pb2,
     incident_service_pb2,
@@ -117,8 +118,14 @@ def assert_same(engine: Engine, hub: Engine) -> None:
     assert rows_of(engine.state) == rows_of(hub.state)
     assert engine.published.head == hub.published.head
     assert engine.matcher.counts() == hub.matcher.counts()
-    for (about, here), (_, there) in zip(answers(engine), answers(hub), strict=True):
-        assert here == there, about
+    assert engine.published.roster.members == hub.published.roster.members
+    assert engine.published.roster.tokens == hub.published.roster.tokens
+    for kind in map(SIGNAL_TYPES.__getitem__, TYPES):
+        values = [value(kind.name, f"{seed}{number}") for seed in ("", "benign") for number in range(SEEDS)]
+        here, there = (each.published.benign.distances(kind, values, 5) for each in (engine, hub))
+        assert here == there, "the benign list in memory"
+    for (about, said), (_, told) in zip(answers(engine), answers(hub), strict=True):
+        assert said == told, about
 
 
 def crashed(folder: Path, store: Path, indexes: Path) -> Engine:
