@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from hashpact.v1 import error_reason_pb2
 
@@ -24,6 +25,16 @@ from hashpact_server.state.incidents import open_by_label
 from hashpact_server.state.rows import Basis, ContributionRow, ItemRow, Status
 from hashpact_server.state.view import View
 from hashpact_server.state.vouches import not_vouched_for
+
+WORDS_MAX: Final = 256
+"""Entries in which one member speaks about one item."""
+
+WORD_SIGNALS_MAX: Final = 8192
+"""Signals that they state together, unless the first states more. Whoever looks an item up reads all that was said of
+it: without a bound, one member could make every match of an item that is met often take seconds."""
+
+_FEW: Final = 8
+"""Entries about an item that a member who joins it may add to without being counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,12 @@ def record_statement(
 
     Returns:
         The item, and where it stands now.
+
+    Raises:
+        Refusal: LIMIT_EXCEEDED: the member has said too much of the item; nothing was written.
     """
+    if item is not None:
+        _check_room(scene, kind, member, item, len(signals))
     basis = said.attestation.basis
     mine = ContributionRow(item or 0, member, scene.head.sequence + 1, basis, said.labels)
     joining = b"" if kind is Kind.CONTRIBUTION_AMENDED else member
@@ -89,6 +105,25 @@ def record_statement(
         payload=payload.encode(),
     )
     return scene.record(draft).subject, status
+
+
+def _check_room(view: View, kind: Kind, member: bytes, item: int, more: int) -> None:
+    said = list(view.signal_entries(item))
+    if kind is not Kind.CONTRIBUTION_AMENDED and len(said) < _FEW:
+        return
+    words, signals = 1, more
+    for sequence in said:
+        entry = view.entry(sequence)
+        if entry.member == member:
+            words += 1
+            signals += 0 if entry.payload is None else len(ContributionPayload.decode(entry.payload).signals)
+    if words > WORDS_MAX or (more and signals > max(WORD_SIGNALS_MAX, more)):
+        raise Refusal(
+            error_reason_pb2.ERROR_REASON_LIMIT_EXCEEDED,
+            f"of one item a member says at most {WORD_SIGNALS_MAX} signals, in {WORDS_MAX} entries: contribute what is "
+            "over it as an item of its own",
+            metadata={"limit": "item_signals_of_member_max", "limit_value": str(WORD_SIGNALS_MAX)},
+        )
 
 
 def unsaid_signals(

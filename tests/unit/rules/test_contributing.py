@@ -9,11 +9,12 @@ from hashpact.v1 import error_reason_pb2 as reasons
 from hashpact_server.config import Limits
 from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.ledger.payloads import ContributionPayload
+from hashpact_server.rules import statements
 from hashpact_server.rules.attestation import Attestation
 from hashpact_server.rules.claims import Offer
 from hashpact_server.rules.outcomes import Outcome, Result
 from hashpact_server.rules.withdrawing import withdraw
-from hashpact_server.state.rows import Basis, Role, Status
+from hashpact_server.state.rows import Basis, MemberRow, Role, Status
 
 from tests.forum import Forum, flipped, offer, one, signal, value
 
@@ -34,6 +35,29 @@ def test_created(forum: Forum) -> None:
         assert entry.clear == bytes([Status.PROVISIONAL])
         assert view.labels(outcome.item) == ("art", "x")
     assert len(listed(forum, outcome.item)) == 3
+
+
+def test_no_member_makes_an_item_endless(forum: Forum, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every match reads what was said of the item: one member says only so much of it, others may go on."""
+    monkeypatch.setattr(statements, "WORDS_MAX", 4)
+    monkeypatch.setattr(statements, "WORD_SIGNALS_MAX", 5)
+    item = one(forum, forum.a, offer(*(signal("sha256", seed) for seed in range(6)))).item
+
+    def attach(member: MemberRow, *seeds: int, labels: tuple[str, ...] = ("x",)) -> Outcome:
+        return one(forum, member, offer(*(signal("sha256", seed) for seed in seeds), attach_to=item, labels=labels))
+
+    full = attach(forum.a, 7)
+    assert (full.result, full.reason) == (Result.REFUSED, reasons.ERROR_REASON_LIMIT_EXCEEDED)
+    assert [attach(forum.a, 0, labels=(word,)).result for word in "pqrs"] == [Result.ATTACHED] * 3 + [Result.REFUSED]
+    assert [attach(forum.b, *seeds).result for seeds in ((8, 9, 10), (11, 12), (13,))] == [
+        Result.CORROBORATED,
+        Result.ATTACHED,
+        Result.REFUSED,
+    ]
+    # To take one's word back and give it anew is no way round.
+    monkeypatch.setattr(statements, "_FEW", 1)
+    forum.decide(lambda scene: withdraw(scene, forum.b.pseudonym, item, 0, steward=False))
+    assert attach(forum.b, 14).result is Result.REFUSED
 
 
 def test_imported_item_is_inherited(forum: Forum) -> None:
