@@ -226,7 +226,9 @@ def _make(of: type[Any], values: Mapping[str, object], prefix: str, **more: obje
     known = {name for name, _, _ in settings(of)}
     for key in values:
         if key not in known:
-            raise ConfigError(f"there is no setting {prefix}{key}")
+            astray = prefix and key in {name for name, _, _ in settings(Config)}
+            hint = f"; {key} stands above the first [table]" if astray else ""
+            raise ConfigError(f"there is no setting {prefix}{key}{hint}")
     return of(**values, **more)
 
 

@@ -376,9 +376,10 @@ def bearer_token(metadata: Any) -> str:
 def role_missing(roles: frozenset[Role]) -> Refusal:
     """The refusal of a member that has none of the roles."""
     names = ", ".join(role.name.lower() for role in sorted(roles))
+    needed = f"one of the roles: {names}" if len(roles) > 1 else f"the role {names}"
     return Refusal(
         reasons.ERROR_REASON_ROLE_MISSING,
-        f"this call needs one of the roles: {names}; a steward of the forum gives roles",
+        f"this call needs {needed}; a steward of the forum gives roles",
         metadata={"roles": names},
     )
 

@@ -173,8 +173,19 @@ def act_message(act: str, fields: Mapping[str, Any]) -> pb.StewardAct:
         try:
             json_format.ParseDict({field.name: _json_of(field, value)}, part)
         except (json_format.ParseError, ValueError, TypeError) as error:
-            raise InvalidRequestError.about(f"{name}.{field.name}", f"{field.name} cannot be {value!r}") from error
+            raise InvalidRequestError.about(f"{name}.{field.name}", _not_a(field, value)) from error
     return message
+
+
+def _not_a(field: Any, value: Any) -> str:
+    """Why a value does not fit a field, and what would."""
+    kinds = {field.TYPE_UINT64: "a whole number", field.TYPE_UINT32: "a whole number", field.TYPE_BOOL: "true or false"}
+    wanted = kinds.get(field.type, "")
+    if field.message_type is not None:
+        messages = {"Duration": "seconds, such as 36000s", "Timestamp": "a time with its zone"}
+        inside = field.message_type.fields_by_name
+        wanted = messages.get(field.message_type.name, f"an object with the fields {', '.join(inside)}")
+    return f"{field.name} cannot be {value!r}" + (f": it is {wanted}" if wanted else "")
 
 
 def _json_of(field: Any, value: Any) -> Any:

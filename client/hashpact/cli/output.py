@@ -106,8 +106,11 @@ class Rows:
         else:
             self.left_out += 1
 
-    def show(self, columns: Sequence[str]) -> None:
-        """Print the table."""
+    def show(self, columns: Sequence[str], *, empty: str = "") -> None:
+        """Print the table, or what to say in its place when it has no rows."""
+        if empty and not self.kept:
+            say(empty)
+            return
         table(columns, self.kept, left_out=self.left_out)
 
 

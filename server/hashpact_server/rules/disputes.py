@@ -125,7 +125,7 @@ def vote(
     if row.outcome is not DisputeOutcome.OPEN:
         raise Refusal(
             error_reason_pb2.ERROR_REASON_DISPUTE_IS_CLOSED,
-            f"dispute {number} is closed: open another one",
+            f"dispute {number} is decided, or has lapsed: nobody votes on it any more",
             metadata={"dispute": str(number)},
         )
     involved = involved_groups(scene, row)

@@ -56,7 +56,7 @@ def members_of(where: str, found: Any, known: Iterable[str] | None = None) -> Ma
         Fault: it is no object, or has a member that is not known.
     """
     if not isinstance(found, dict):
-        raise Fault(where, "an object")
+        raise Fault(where, "an object of JSON, in braces")
     if known is not None:
         names = tuple(known)
         for name in found:

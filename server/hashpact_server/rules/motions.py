@@ -184,7 +184,7 @@ def _check_independent(view: View, proposer: bytes, seconder: bytes) -> None:
     if not _governs(view, first):
         raise _not_independent("who proposed it is no active steward any more: propose it anew")
     if proposer == seconder:
-        raise _not_independent("nobody seconds a motion of its own")
+        raise _not_independent("nobody seconds a motion of its own: a steward of another corporate group does")
     if not _governs(view, other):
         raise _not_independent("a member on trial seconds no motions")
     # A group that was redacted shows no independence, and none is assumed.
@@ -201,5 +201,7 @@ def _not_independent(why: str) -> Refusal:
 
 
 def _closed(row: MotionRow) -> Refusal:
+    if row.state is MotionState.CARRIED:
+        return Refusal(error_reason_pb2.ERROR_REASON_MOTION_CLOSED, f"motion {row.motion} was carried out already")
     became = "has lost its content" if row.state is MotionState.OPEN else f"is {row.state.name.lower()}"
     return Refusal(error_reason_pb2.ERROR_REASON_MOTION_CLOSED, f"motion {row.motion} {became}: propose it anew")

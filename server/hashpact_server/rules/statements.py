@@ -177,7 +177,7 @@ def open_item(view: View, item: int) -> ItemRow:
     if not row.status.matches:
         raise Refusal(
             error_reason_pb2.ERROR_REASON_ITEM_CLOSED,
-            f"item {item} is withdrawn or expired: contribute the signals anew, as an item of their own",
+            f"item {item} is withdrawn or expired, for good: contributed anew, its signals are another item",
             metadata={"item": str(item)},
         )
     return row

@@ -78,6 +78,7 @@ def test_file_and_options(tmp_path: Path) -> None:
         ("uploads = true", "uploads is a table"),
         ("[uploads]\nenabled = 1", "uploads.enabled must be true or false"),
         ("[uploads]\nwindow_days = 1", "there is no setting uploads.window_days"),
+        ("[uploads]\ndecoys = true", "no setting uploads.decoys; decoys stands above the first"),
         ("listen = ", "cannot read"),
     ],
 )

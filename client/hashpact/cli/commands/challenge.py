@@ -124,7 +124,8 @@ def list_command(
                 )
     if not as_json:
         rows.show(
-            ("challenge#", "item#", "outcome", "grounds", "lodged by", "lodged", "answer by", "statement", "answer")
+            ("challenge#", "item#", "outcome", "grounds", "lodged by", "lodged", "answer by", "statement", "answer"),
+            empty="no challenge",
         )
 
 

@@ -101,7 +101,10 @@ def list_command(
                     one.statement,
                 )
     if not as_json:
-        rows.show(("dispute#", "item#", "outcome", "grounds", "opened by", "opened", "ends", "votes", "statement"))
+        rows.show(
+            ("dispute#", "item#", "outcome", "grounds", "opened by", "opened", "ends", "votes", "statement"),
+            empty="no dispute",
+        )
 
 
 def _outcome(one: Dispute) -> str:

@@ -26,6 +26,19 @@ MotionNumber = Annotated[int, typer.Argument(metavar="MOTION", min=1, help="Numb
 Item = Annotated[int, typer.Argument(metavar="ITEM", min=1, help="Id of the item.")]
 
 
+def _time_since(text: str) -> datetime:
+    """A time as people write it: ISO 8601 with its zone, or minutes, hours or days ago."""
+    if ago := _AGO.fullmatch(text.strip()):
+        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        time = datetime.fromisoformat(text.strip())
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} is no time with its zone, as 2026-01-31T12:00:00Z, nor 90m, 6h, 3d ago")
+    return time
+
+
 @service
 def propose_command(
     settings: Settings,
@@ -96,7 +109,10 @@ def motions_command(
                 what, who = _told(motion), motion.proposed_by
                 rows.add(str(motion.motion), motion.state, _word(motion.act), what, who, second, motion.reason)
     if not as_json:
-        rows.show(("motion", "state", "act", "what", "proposed by", "second", "reason"))
+        rows.show(
+            ("motion", "state", "act", "what", "proposed by", "second", "reason"),
+            empty="no motion waits" if not everything else "no motion yet",
+        )
 
 
 @service
@@ -154,10 +170,11 @@ def rollback_command(
     *,
     member: Annotated[str, typer.Option("--member", metavar="NAME", help="Whose acts are undone.")],
     since: Annotated[
-        str,
+        datetime,
         typer.Option(
             "--since",
             metavar="TIME",
+            parser=_time_since,
             help="A time with its zone, as 2026-01-31T12:00:00Z; or 90m, 6h, 3d ago.",
         ),
     ],
@@ -166,7 +183,7 @@ def rollback_command(
     as_json: AsJson = False,
 ) -> None:
     """Propose to undo what a member did to items since a time; a second steward has to agree."""
-    fields = {"member": member, "since_time": time_since(since)}
+    fields = {"member": member, "since_time": since}
     with settings.client() as client:
         proposal = client.propose("roll_back", fields, reason=reason, validate_only=validate_only)
     show_proposal(proposal, as_json=as_json)
@@ -188,7 +205,7 @@ def rollbacks_command(settings: Settings, *, as_json: AsJson = False) -> None:
                     str(each.rollback), state, each.member, iso(each.since_time), str(each.undone), each.ordered_by
                 )
     if not as_json:
-        rows.show(("rollback", "state", "member", "since", "undone#", "seconded by"))
+        rows.show(("rollback", "state", "member", "since", "undone#", "seconded by"), empty="no rollback yet")
 
 
 @service
@@ -235,23 +252,6 @@ def show_proposal(proposal: Proposal, *, as_json: bool) -> None:
         say(f"{_word(motion.act)} could be proposed")
 
 
-def time_since(text: str) -> datetime:
-    """A time as people write it: ISO 8601 with its zone, or minutes, hours or days ago.
-
-    Raises:
-        InvalidRequestError: neither.
-    """
-    if ago := _AGO.fullmatch(text.strip()):
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    try:
-        time = datetime.fromisoformat(text.strip())
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise InvalidRequestError.about("since", "a time with its zone, as 2026-01-31T12:00:00Z, or 90m, 6h, 3d ago")
-    return time
-
-
 def _fields_of(words: list[str]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for word in words:
@@ -275,7 +275,15 @@ def _told(motion: Motion) -> str:
     if motion.fields is None:
         return "redacted"
     shown = {name: value if len(str(value)) <= 60 else "..." for name, value in motion.fields.items()}
-    return ", ".join(f"{name}={value}" for name, value in shown.items())
+    if motion.act == "dismiss_member":  # what is not said is false on the wire, and seconders have to see it
+        shown["items"] = "withdraw" if shown.pop("withdraw_contributions", False) else "stay"
+    return ", ".join(f"{name}={_field(value)}" for name, value in shown.items())
+
+
+def _field(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(_field, value))
+    return json.dumps(value) if isinstance(value, dict) else str(value)
 
 
 def _word(name: str) -> str:

@@ -133,7 +133,9 @@ def list_command(
                 end = short(each.end_time)
                 rows.add(each.incident, each.name, each.state, each.type, drill, end, each.contributions, acks)
     if not as_json:
-        rows.show(("incident", "name", "state", "type", "", "until", "contributions#", "software/people"))
+        rows.show(
+            ("incident", "name", "state", "type", "", "until", "contributions#", "software/people"), empty="no incident"
+        )
 
 
 def show(incident: Incident, *, as_json: bool) -> None:

@@ -32,7 +32,7 @@ def list_command(settings: Settings, *, as_json: AsJson = False) -> None:
             what = "redacted" if one.redacted else ", ".join(told["signal_types"])
             rows.add(str(one.pending), about, ", ".join(one.labels), what, str(one.token_id), iso(one.lapse_time))
     if not as_json:
-        rows.show(("number", "about", "labels", "signals", "token", "lapses"))
+        rows.show(("number", "about", "labels", "signals", "token", "lapses"), empty="nothing waits")
 
 
 @service

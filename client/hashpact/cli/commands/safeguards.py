@@ -36,9 +36,12 @@ def alerts_command(
             else:
                 about = ", ".join(filter(None, (f"item {alert.item}" if alert.item else "", alert.member)))
                 count = str(alert.count) if alert.count else ""
-                rows.add(str(alert.alert), alert.kind, about, count, alert.note, iso(alert.raise_time))
+                cells = (str(alert.alert), alert.kind, about, count, alert.note, iso(alert.raise_time))
+                seen = (alert.acknowledged_by, alert.acknowledgement) if everything else ()
+                rows.add(*cells, *seen)
     if not as_json:
-        rows.show(("alert", "kind", "about", "count", "note", "raised"))
+        seen = ("seen by", "who said") if everything else ()
+        rows.show(("alert", "kind", "about", "count", "note", "raised", *seen), empty="no alert stands")
 
 
 @service
@@ -55,7 +58,8 @@ def acknowledge_command(
     if as_json:
         json_line(done.to_dict())
     else:
-        say(f"alert {done.alert} ({done.kind}) is acknowledged by {done.acknowledged_by}")
+        said = f": {done.acknowledgement}" if done.acknowledgement != text else ""  # the first acknowledgement stands
+        say(f"alert {done.alert} ({done.kind}) is acknowledged by {done.acknowledged_by}{said}")
 
 
 @service
@@ -69,7 +73,7 @@ def benign_list_command(settings: Settings, *, as_json: AsJson = False) -> None:
             else:
                 rows.add(str(benign.benign), benign.note, ", ".join(benign.signal_types), iso(benign.list_time))
     if not as_json:
-        rows.show(("benign", "what", "signals", "listed"))
+        rows.show(("benign", "what", "signals", "listed"), empty="the benign list is empty")
 
 
 @service
