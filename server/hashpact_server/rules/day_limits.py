@@ -9,9 +9,11 @@ from typing import Final
 from hashpact.v1 import error_reason_pb2
 
 from hashpact_server.refusal import Refusal
+from hashpact_server.rules.alerts import raise_alert
 from hashpact_server.rules.rulebook import policy_of
 from hashpact_server.rules.tiers import is_full
 from hashpact_server.scene import Scene
+from hashpact_server.state.alerts import AlertKind
 from hashpact_server.state.tallies import DAY_MS, Tally, counted
 
 SEARCHES_PER_DAY: Final = 100
@@ -54,6 +56,14 @@ class Searches:
             self._made[member] += 1
             if self._made[member] > SEARCHES_PER_DAY:
                 raise day_limit("challenge_searches_per_day", SEARCHES_PER_DAY, now_ms)
+
+
+def watch_objections(scene: Scene, member: bytes) -> None:
+    """After an act that keeps others from being advised to act: a full member may do so as it likes, stewards hear."""
+    alarm = policy_of(scene).disputes_alarm_per_day
+    today = counted(scene, Tally.OBJECTIONS, scene.now_ms, member)
+    if today and today % alarm == 0:
+        raise_alert(scene, AlertKind.DISPUTES, member=member, count=today, note="one member objects to many items")
 
 
 def day_limit(name: str, most: int, now_ms: int) -> Refusal:

@@ -12,9 +12,8 @@ from hashpact_server.config import Limits
 from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.ledger.payloads_judgement import OpinionClear, OpinionPayload
 from hashpact_server.refusal import Refusal, invalid_field
-from hashpact_server.rules.alerts import raise_alert
 from hashpact_server.rules.attestation import Attestation, check_time, clean_attestation
-from hashpact_server.rules.day_limits import day_limit
+from hashpact_server.rules.day_limits import day_limit, watch_objections
 from hashpact_server.rules.labels import classes_of, clean_labels
 from hashpact_server.rules.rulebook import policy_of
 from hashpact_server.rules.standing import status_of
@@ -22,7 +21,6 @@ from hashpact_server.rules.statements import existing_item, open_item
 from hashpact_server.rules.texts import clean_text
 from hashpact_server.rules.tiers import is_full
 from hashpact_server.scene import Scene
-from hashpact_server.state.alerts import AlertKind
 from hashpact_server.state.judgement import condition, opinion, opinions
 from hashpact_server.state.judgement_rows import ConditionRow, OpinionCode, OpinionRow
 from hashpact_server.state.rows import Basis, Status
@@ -109,7 +107,7 @@ def give(scene: Scene, member: bytes, item: int, wish: Opinion) -> OpinionRow:
         )
     )
     if wish.code.against:
-        _watch_objections(scene, member)
+        watch_objections(scene, member)
     return _standing(scene, item, member)
 
 
@@ -144,14 +142,6 @@ def _check_objections(scene: Scene, member: bytes) -> None:
     most = policy_of(scene).trial_items_per_day
     if counted(scene, Tally.OBJECTIONS, scene.now_ms, member) >= most and not is_full(scene, member):
         raise day_limit("trial_items_per_day", most, scene.now_ms)
-
-
-def _watch_objections(scene: Scene, member: bytes) -> None:
-    """A full member may object to as much as it likes; stewards hear of it."""
-    alarm = policy_of(scene).disputes_alarm_per_day
-    today = counted(scene, Tally.OBJECTIONS, scene.now_ms, member)
-    if today % alarm == 0:
-        raise_alert(scene, AlertKind.DISPUTES, member=member, count=today, note="one member objects to many items")
 
 
 def _status_with(scene: Scene, row: OpinionRow) -> Status:

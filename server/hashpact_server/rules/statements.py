@@ -16,11 +16,13 @@ from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.ledger.payloads import ContributionPayload, ListedSignal
 from hashpact_server.refusal import Refusal
 from hashpact_server.rules.attestation import Attestation
+from hashpact_server.rules.day_limits import watch_objections
 from hashpact_server.rules.identity import new_signals
 from hashpact_server.rules.labels import GENERIC_CLASSES, classes_of
 from hashpact_server.rules.rulebook import taxonomy_of
 from hashpact_server.rules.standing import status_of
 from hashpact_server.scene import Scene
+from hashpact_server.state.effects import context_among
 from hashpact_server.state.incidents import open_by_label
 from hashpact_server.state.rows import Basis, ContributionRow, ItemRow, Status
 from hashpact_server.state.view import View
@@ -90,6 +92,7 @@ def record_statement(
     basis = said.attestation.basis
     mine = ContributionRow(item or 0, member, scene.head.sequence + 1, basis, said.labels)
     joining = b"" if kind is Kind.CONTRIBUTION_AMENDED else member
+    others = list(others)
     status = status_of(scene, item or 0, [*others, mine], joining=joining)
     payload = ContributionPayload(
         basis, said.attestation.observed_ms, said.attestation.observer_role, said.labels, signals
@@ -104,7 +107,18 @@ def record_statement(
         clear=bytes((status,)) + under,
         payload=payload.encode(),
     )
-    return scene.record(draft).subject, status
+    fell = bool(others) and item is not None and _fell(scene, item, status)
+    subject = scene.record(draft).subject
+    if others and (fell or context_among(draft.classes)):
+        watch_objections(scene, member)
+    return subject, status
+
+
+def _fell(view: View, item: int, status: Status) -> bool:
+    """Whether an item that was corroborated would be so no longer: a label that takes more groups does it."""
+    if status not in (Status.PROVISIONAL, Status.INHERITED):
+        return False
+    return existing_item(view, item).status is Status.CORROBORATED
 
 
 def _check_room(view: View, kind: Kind, member: bytes, item: int, more: int) -> None:

@@ -41,7 +41,14 @@ from hashpact_server.state import apply_incidents, apply_members, apply_rollback
 from hashpact_server.state.apply_judgement import APPLY_JUDGEMENT
 from hashpact_server.state.apply_safeguards import APPLY_SAFEGUARDS
 from hashpact_server.state.apply_signals import APPLY_SIGNALS
-from hashpact_server.state.effects import require_open_item, set_status, stated_status, unlist_entry, unlist_item
+from hashpact_server.state.effects import (
+    context_among,
+    require_open_item,
+    set_status,
+    stated_status,
+    unlist_entry,
+    unlist_item,
+)
 from hashpact_server.state.rows import Basis, ContributionRow, ItemRow, MemberRow, Status, TokenRow, signal_id
 from hashpact_server.state.scope import ContradictionError, Scope, UnknownEntryError
 from hashpact_server.state.tables import (
@@ -53,6 +60,7 @@ from hashpact_server.state.tables import (
     value_key,
     value_value,
 )
+from hashpact_server.state.tallies import Tally, count
 
 _SIGNAL_FORMS: Final = {kind.code: (kind.exact, kind.size_bytes) for kind in SIGNAL_TYPES_BY_CODE.values()}
 """Whether a signal type is exact and the length of its values, by code; every signal that is listed asks."""
@@ -131,10 +139,23 @@ def _item_created(entry: Entry, scope: Scope) -> None:
 
 def _item_contributed(entry: Entry, scope: Scope) -> None:
     require_open_item(entry, scope)
+    if _objects(entry, scope):
+        count(scope, Tally.OBJECTIONS, entry)
     set_status(scope, entry.subject, stated_status(entry), entry.sequence)
     scope.rows.put(Table.ITEM_ENTRIES, item_entry_key(entry.subject, entry.sequence), b"")
     _contribute(entry, scope)
     apply_incidents.note_contribution(entry, scope, created=False)
+
+
+def _objects(entry: Entry, scope: Scope) -> bool:
+    """Whether what a member says of an item that others speak for keeps everybody from being advised to act on it."""
+    value = scope.rows.get(Table.ITEMS, u64(entry.subject))
+    before = Status.PROVISIONAL if value is None else ItemRow.decode(entry.subject, value).status
+    fell = before is Status.CORROBORATED and stated_status(entry) in (Status.PROVISIONAL, Status.INHERITED)
+    if not fell and not context_among(entry.classes):
+        return False
+    mine = contribution_key(entry.subject, entry.member)
+    return any(key != mine for key, _ in scope.rows.scan(Table.CONTRIBUTIONS, prefix=u64(entry.subject)))
 
 
 def _contribute(entry: Entry, scope: Scope) -> None:

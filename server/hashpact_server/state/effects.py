@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from hashpact.signals import SIGNAL_TYPES_BY_CODE
 
@@ -15,6 +15,11 @@ from hashpact_server.state.rows import ItemRow, Status, signal_id
 from hashpact_server.state.scope import ContradictionError, Scope, UnknownEntryError, signal_entries
 from hashpact_server.state.tables import Due, Table, digest_key, value_key
 from hashpact_server.state.transitions import may_follow
+
+
+def context_among(classes: Iterable[str]) -> bool:
+    """Whether one of the public classes of labels says that the content may be lawful: nobody acts on such an item."""
+    return any(each.startswith("context:") for each in classes)
 
 
 def stated_status(entry: Entry) -> Status:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hashpact.v1 import incident_pb2
 from hashpact_server.config import Limits
 from hashpact_server.rules.attestation import Attestation
+from hashpact_server.rules.incident_plans import plan_of
+from hashpact_server.rules.incidents import open_incident
 from hashpact_server.rules.limits import lift, limit
 from hashpact_server.rules.opinions import check_opinion
 from hashpact_server.rules.policy import Policy
@@ -13,7 +16,7 @@ from hashpact_server.state.alerts import AlertKind, open_alert
 from hashpact_server.state.judgement_rows import LimitCause, OpinionCode
 from hashpact_server.state.rows import Basis, Role, Status
 
-from tests.forum import PERSON
+from tests.forum import PERSON, offer, one, signal
 from tests.unit.rules.judging import Judging, refused
 
 AGAINST = [code for code in OpinionCode if code.against]
@@ -167,6 +170,7 @@ def test_who_objects_to_many_items_alarms_the_stewards_and_on_trial_is_capped(
 ) -> None:
     policy = Policy(disputes_alarm_per_day=3, trial_items_per_day=2)
     monkeypatch.setattr("hashpact_server.rules.opinions.policy_of", lambda _: policy)
+    monkeypatch.setattr("hashpact_server.rules.day_limits.policy_of", lambda _: policy)
     items = [judging.item("a", seed=seed) for seed in range(4)]
     for item in items[:2]:
         judging.say("b", item, OpinionCode.NOT_TERRORIST)
@@ -178,4 +182,28 @@ def test_who_objects_to_many_items_alarms_the_stewards_and_on_trial_is_capped(
     judging.say("b", items[2], OpinionCode.BENIGN_COLLISION)
     with judging.forum.engine.state.read() as view:
         assert open_alert(view, AlertKind.DISPUTES, 0, judging.who("b")) is not None
+    judging.check_replay()
+
+
+@pytest.mark.parametrize("label", ["journalism", "incident:many"])
+def test_labels_that_stop_act_on_what_others_listed_are_objections_too(
+    judging: Judging, monkeypatch: pytest.MonkeyPatch, label: str
+) -> None:
+    policy = Policy(disputes_alarm_per_day=3)
+    monkeypatch.setattr("hashpact_server.rules.day_limits.policy_of", lambda _: policy)
+    plan = incident_pb2.IncidentPlan(name="many", type="attack", rules=incident_pb2.IncidentRules(groups_min=5))
+    plan.duration.FromMilliseconds(60_000)
+    forum = judging.forum
+    forum.decide(lambda scene: open_incident(scene, forum.steward.pseudonym, plan_of(plan), steward=True))
+    items = [judging.item("a", "b", seed=seed) for seed in range(3)]
+    one(forum, forum.member("d"), offer(signal("sha256", "its own"), labels=("journalism",)))
+    for seed in range(3):
+        with forum.engine.state.read() as view:
+            assert open_alert(view, AlertKind.DISPUTES, 0, judging.who("d")) is None
+        one(forum, forum.member("c"), offer(signal("sha256", seed)))  # says nothing against it
+        labels = ("glorification_of_terrorist_acts", label)
+        assert one(forum, forum.member("d"), offer(signal("sha256", seed), labels=labels)).item == items[seed]
+    with forum.engine.state.read() as view:
+        assert open_alert(view, AlertKind.DISPUTES, 0, judging.who("d")) is not None
+        assert open_alert(view, AlertKind.DISPUTES, 0, judging.who("c")) is None
     judging.check_replay()
