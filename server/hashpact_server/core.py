@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from hashpact_server import idempotency
 from hashpact_server.benign import BenignValues
@@ -30,7 +30,7 @@ from hashpact_server.state import tables
 from hashpact_server.state.row_store import StoredRows, WritableRows
 from hashpact_server.state.scope import Changes
 from hashpact_server.state.tables import Table
-from hashpact_server.state.view import View
+from hashpact_server.state.view import Facts, View
 
 STORE_FOLDER: Final = "store"
 INDEX_FOLDER: Final = "index"
@@ -46,14 +46,26 @@ class NoListError(StoreError):
     """There is no list in this store: it was never initialised."""
 
 
+class Moment(NamedTuple):
+    """A published head, and what was worked out from the state as it stands there; both are swapped together."""
+
+    head: Head
+    facts: Facts
+
+
 @dataclass(slots=True)
 class Published:
     """What the world may know: swapped by the writer after each commit, read by everybody without a lock."""
 
-    head: Head
+    moment: Moment
     roster: Roster
     benign: BenignValues
     board: Board
+
+    @property
+    def head(self) -> Head:
+        """The newest published head."""
+        return self.moment.head
 
 
 @dataclass(slots=True)
@@ -141,7 +153,8 @@ class Core:
             raise StoreError(f"the store is damaged ({error}): run fsck") from error
 
     def _follow(self, view: View) -> None:
-        self.published = Published(view.head, Roster.read(view), BenignValues.read(view), Board.read(view))
+        moment = Moment(view.head, Facts())
+        self.published = Published(moment, Roster.read(view), BenignValues.read(view), Board.read(view))
         self._recent = Recent(view.head.sequence)
 
     def _reload(self) -> None:
@@ -154,11 +167,11 @@ class Core:
         """The state as of now; a short read transaction."""
         with self.store.read() as tx:
             ledger, rows = LedgerReader(tx), StoredRows(tx)
-            tip = ledger.tip()
-            published = self.published.head
-            # The view may be a commit ahead of what is published; it never lies behind it.
-            head = published if tip.sequence == published.sequence else read_head(ledger, rows)
-            yield View(rows, ledger, head)
+            head, facts = self.published.moment
+            # The view may stand elsewhere than what is published, between a commit and its publication.
+            if rows.head()[0] != head.sequence:
+                head, facts = read_head(ledger, rows), Facts()
+            yield View(rows, ledger, head, facts)
 
     def begin(self) -> Opened:
         """Begin the write transaction; only in the writer's thread."""
@@ -205,7 +218,7 @@ class Core:
             self.published.board = sealed.board
         elif sealed.changes.incident_items:
             self.published.board.add(sealed.changes.incident_items)
-        self.published.head = sealed.head
+        self.published.moment = Moment(sealed.head, Facts())
         with self.moved:
             self.moved.notify_all()
         if sealed.board is not None:

@@ -21,8 +21,8 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import numpy as np
 from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE
@@ -73,8 +73,7 @@ _CODE_RANKS: Final[Numbers] = np.array(
 """By signal type code, what is added to a distance so that coarse types come after all others."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Hits:
+class _Hits(NamedTuple):
     """Columns of hits; row i: value ``values[i]`` of probe ``probes[i]`` agrees with ``signals[i]`` of ``items[i]``."""
 
     probes: Numbers
@@ -86,10 +85,7 @@ class _Hits:
 
     def take(self, rows: NDArray[np.intp]) -> _Hits:
         """Some of the rows."""
-        return _Hits(*(getattr(self, name)[rows] for name in _COLUMNS))
-
-
-_COLUMNS: Final = ("probes", "items", "codes", "values", "distances", "signals")
+        return _Hits._make(column[rows] for column in self)
 
 
 def look_up(
@@ -125,19 +121,20 @@ def look_up(
     hits: list[_Hits] = []
     crowds: dict[int, list[Batch]] = {}
     digests: list[tuple[Batch, NDArray[np.intp]]] = []
+    board = engine.published.board
     for batch in batches:
-        if not batch.kind.exact:
-            radius = radii.get(batch.kind.code, batch.kind.radius_default)
-            wider = None if batch.kind.code in radii else engine.published.board.wider(batch.kind)
-            near = _near(engine, batch, radius, wider, exact_distances, deadline)
+        kind = batch.kind
+        if not kind.exact:
+            radius = radii.get(kind.code, kind.radius_default)
+            wider = None if kind.code in radii else board.wider(kind)
             crowded: set[int] = set()
-            for part in near:
+            for part in _near(engine, batch, radius, wider, exact_distances, deadline):
                 kept, cut = _closest(part, 2 * matches_max + _SPARE_ITEMS)
                 hits.append(kept)
                 crowded.update(cut)
             for probe in crowded:
                 crowds.setdefault(probe, []).append(batch)
-        elif (rows := engine.matcher.may_list(batch.kind.code, batch.values, batch.kind.size_bytes)).size:
+        elif (rows := engine.matcher.may_list(kind.code, batch.values, kind.size_bytes)).size:
             digests.append((batch, rows))
     if not hits and not digests:
         return []
@@ -145,7 +142,6 @@ def look_up(
         hits.extend(equal for batch, rows in digests if (equal := _equal(view, batch, rows)) is not None)
         if not hits:
             return []
-        board = engine.published.board
         answering = _Answering(Advisor(view, member, use), batches, radii, board, crowds, exact_distances)
         found = _answer(answering, _joined(hits), matches_max, deadline)
         return [soften(view, engine.published.benign, batches, each) for each in found]
@@ -153,11 +149,13 @@ def look_up(
 
 def soften(view: View, benign: BenignValues, batches: Sequence[Batch], found: Found) -> Found:
     """What one probe matched, with no stronger advice than the benign list leaves."""
-    values = {batch.kind.name: values for batch in batches if benign and (values := batch.values_of(found.probe))}
+    if not benign:
+        return found
+    values = {batch.kind.name: values for batch in batches if (values := batch.values_of(found.probe))}
     if not (most := softened(view, benign, values, [match.item for match in found.matches])):
         return found
-    milder = (replace(match, advice=min(match.advice, most[match.item])) for match in found.matches)
-    return replace(found, matches=tuple(milder))
+    milder = (match._replace(advice=min(match.advice, most[match.item])) for match in found.matches)
+    return found._replace(matches=tuple(milder))
 
 
 def _near(
@@ -170,18 +168,19 @@ def _near(
         check_deadline(deadline)
         part = queries[start : start + size]
         lims, distances, ids = engine.matcher.search(batch.kind.code, part, reach)
-        good = SEARCH_HITS_GOOD * len(part) // max(1, ids.size)
+        start += len(part)
+        size = min(SEARCH_VALUES_MAX, 2 * size)
         if ids.size:
-            rows = np.repeat(np.arange(start, start + len(part)), np.diff(lims))
+            size = max(1, min(size, SEARCH_HITS_GOOD * len(part) // ids.size))
+            rows = np.repeat(np.arange(start - len(part), start), lims[1:] - lims[:-1])
             items, wide = engine.matcher.items_of(ids), distances.astype(np.int64)
             if wider is not None:
                 kept = wider.passes(items, wide, radius)
                 rows, items, wide, ids = rows[kept], items[kept], wide[kept], ids[kept]
+            if not exact_distances:
+                wide = np.where(wide <= radius, shown_distances(wide, radius), reach)
             if ids.size:
-                shown = np.where(wide <= radius, shown_distances(wide, radius), reach)
-                yield _hits(batch, rows, items, wide if exact_distances else shown, ids)
-        start += len(part)
-        size = max(1, min(SEARCH_VALUES_MAX, 2 * size, good))
+                yield _hits(batch, rows, items, wide, ids)
 
 
 def check_deadline(deadline: float) -> None:
@@ -218,6 +217,8 @@ def _hits(
     sets = np.searchsorted(batch.starts, rows, side="right") - 1
     probes, values = batch.probes[sets], rows - batch.starts[sets]
     hits = _Hits(probes, items, np.full(len(rows), batch.kind.code), values, distances, signals)
+    if len(rows) == 1:
+        return hits
     hits = hits.take(np.lexsort((signals, values, distances, items, probes)))
     return hits.take(_group_starts(hits))
 
@@ -225,20 +226,24 @@ def _hits(
 def _closest(hits: _Hits, items_max: int) -> tuple[_Hits, list[int]]:
     """Per probe the closest ``items_max`` items, and the probes that had more.
 
-    Hits name each item once per probe, sorted by probe.
+    Hits name each item once per probe, sorted by probe and item; so do those that are kept.
     """
+    if len(hits.probes) <= items_max:
+        return hits, []
     starts = np.flatnonzero(np.append(True, hits.probes[1:] != hits.probes[:-1]))
     counts = np.diff(np.append(starts, len(hits.probes)))
     if counts.max() <= items_max:
         return hits, []
     order = np.lexsort((hits.items, hits.distances, hits.probes))
     ranks = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return hits.take(order[ranks < items_max]), hits.probes[starts[counts > items_max]].tolist()
+    return hits.take(np.sort(order[ranks < items_max])), hits.probes[starts[counts > items_max]].tolist()
 
 
 def _joined(hits: Sequence[_Hits]) -> _Hits:
     """All hits, those of one (probe, item) side by side, one per signal type."""
-    together = _Hits(*(np.concatenate([getattr(each, name) for each in hits]) for name in _COLUMNS))
+    if len(hits) == 1:
+        return hits[0]
+    together = _Hits._make(np.concatenate(columns) for columns in zip(*hits, strict=True))
     # A type's values may have been searched in several parts: keep the closest of each (probe, item, type).
     together = together.take(
         np.lexsort((together.values, together.distances, together.codes, together.items, together.probes))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from hashpact.signals import SIGNAL_TYPES_BY_CODE, SignalType, hamming
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from hashpact_server.rules.acting import may_act, types_of
 from hashpact_server.rules.advice import Advice, advise
-from hashpact_server.rules.grounds import Ground, Groups, ground_of
+from hashpact_server.rules.grounds import Ground, ground_of
 from hashpact_server.rules.member_policy import member_policy
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS, Role, Status
 from hashpact_server.state.view import View
@@ -27,9 +26,8 @@ _PAIRS_FEW: Final = 32
 Numbers = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """All values of one signal type of all probes of a call.
+class Batch(NamedTuple):
+    """All values of one signal type of all probes of a call. A tuple, as all here: every look-up makes some.
 
     Attributes:
         kind: the signal type.
@@ -39,22 +37,30 @@ class Batch:
     """
 
     kind: SignalType
-    values: bytes = field(repr=False)
+    values: bytes
     probes: Numbers
     starts: Numbers
 
+    def __repr__(self) -> str:
+        return f"Batch(kind={self.kind.name!r}, sets={len(self.probes)})"
+
     def values_of(self, probe: int) -> list[bytes]:
         """The values of one probe; none when it has none of this type."""
-        at = int(np.searchsorted(self.probes, probe))
+        at = int(self.probes.searchsorted(probe))
         if at == len(self.probes) or self.probes[at] != probe:
             return []
         size = self.kind.size_bytes
         end = int(self.starts[at + 1]) * size if at + 1 < len(self.starts) else len(self.values)
         return [self.values[place : place + size] for place in range(int(self.starts[at]) * size, end, size)]
 
+    def value_of(self, probe: int, index: int) -> bytes:
+        """One value of a probe that has it."""
+        size = self.kind.size_bytes
+        place = (self.starts.item(self.probes.searchsorted(probe)) + index) * size
+        return self.values[place : place + size]
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
+
+class Agreement(NamedTuple):
     """One signal type that agreed. ``distance`` in bits; an upper bound where ``is_bound``.
 
     ``signal`` is the id of the listed signal that agreed; of several equally close, the first.
@@ -72,8 +78,7 @@ class Agreement:
         return self.signal >> SIGNAL_ORDINAL_BITS
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """One item that a probe matched.
 
     Attributes:
@@ -101,8 +106,7 @@ class Match:
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What one probe matched: closest first; ``truncated`` when there was more than asked for."""
 
     probe: int
@@ -165,13 +169,12 @@ class Advisor:
         self._view = view
         self.use = use
         self._grounds: dict[int, Ground | None] = {}
-        self._known: Groups = {}
-        self.wish, _ = member_policy(view, pseudonym)
+        self.wish, _ = view.once(member_policy, pseudonym)
 
     def ground(self, item: int) -> Ground | None:
         """What the list says about an item; None: it is not listed."""
         if item not in self._grounds:
-            self._grounds[item] = ground_of(self._view, item, self._known)
+            self._grounds[item] = ground_of(self._view, item)
         return self._grounds[item]
 
     def needed(self, ground: Ground) -> int:
@@ -198,8 +201,7 @@ class Advisor:
                 for nor what is benign can be compared with it.
         """
         agreements = tuple(agreements)
-        vouching = tuple(ground.vouching(each.signal) for each in agreements)
-
+        vouching, needed = ground.vouching_of(each.signal for each in agreements), ground.needed
         agreed = probe.agreed if probe is not None else _none
         advice = advise(
             ground.status,
@@ -208,7 +210,7 @@ class Advisor:
             ceiling=self.wish.mode_for(ground.labels, self.use),
             canary=ground.canary,
         )
-        weakly = max(vouching, default=0) < ground.needed and not agreed(ground.vouched_by(ground.needed))
+        weakly = max(vouching, default=0) < needed and not agreed(ground.vouched_by(needed))
         return Match(
             ground.item,
             ground.status,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from hashpact.v1 import error_reason_pb2
 
@@ -25,7 +26,7 @@ from hashpact_server.refusal import Refusal
 from hashpact_server.state.apply import apply
 from hashpact_server.state.row_store import WritableRows
 from hashpact_server.state.scope import Changes, Scope
-from hashpact_server.state.view import View
+from hashpact_server.state.view import Fact, View
 
 
 class Undo(Exception):  # noqa: N818 - control flow: ends a trial that shall leave no trace
@@ -72,6 +73,10 @@ class Scene(View):
         if ledger.sequence == start.sequence:
             return start
         return Head(start.ledger_id, self._epoch, ledger.sequence, ledger.time_ms, EMPTY_ROOT)
+
+    def once(self, work_out: Callable[..., Fact], *asked: Any) -> Fact:
+        """Worked out each time: this state changes."""
+        return work_out(self, *asked)
 
     @property
     def now_ms(self) -> int:

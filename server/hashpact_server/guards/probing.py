@@ -20,7 +20,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -126,8 +126,12 @@ class ProbingWatch:
         Raises:
             Refusal: QUOTA_EXCEEDED: it feels its way.
         """
-        if not found and member not in self._hot and member not in self._courses:
-            return list(found)
+        if not found and member not in self._hot:
+            # Nearly always: what missed is counted where something matched before, and nothing else is done.
+            if member in self._courses:
+                with self._lock:
+                    self._note_course(member, batches, found, radii, self._clock_s())
+            return []
         with self._lock:
             now_s = self._clock_s()
             self._note_course(member, batches, found, radii, now_s)
@@ -151,7 +155,7 @@ class ProbingWatch:
                     batch = by_name.get(agreement.signal_type)
                     if batch is not None:
                         key = (member, match.item, batch.kind.code)
-                        values.setdefault(key, []).append(batch.values_of(each.probe)[agreement.value_index])
+                        values.setdefault(key, []).append(batch.value_of(each.probe, agreement.value_index))
         for key, added in values.items():
             ring = self._rings.get(key)
             if ring is None or now_s - ring.at_s > KEPT_S:
@@ -217,7 +221,9 @@ class ProbingWatch:
                 self._courses.pop(member, None)
                 return
             course = self._courses[member] = _Course(now_s)
-        course.probes += max((int(batch.probes[-1]) + 1 for batch in batches), default=0)
+        course.probes += _probes_in(batches)
+        if not found and not radii:
+            return
         course.matched += len(found)
         course.radii.update(radii.items())
         if len(course.items) < ITEMS_HIT_MIN:
@@ -247,10 +253,16 @@ class ProbingWatch:
         return False
 
 
+def _probes_in(batches: Sequence[Batch]) -> int:
+    last = -1
+    for batch in batches:
+        last = max(last, batch.probes.item(-1))
+    return last + 1
+
+
 def _withheld(found: Found, slowed: set[int], radii: Mapping[int, int]) -> Found:
     """The same without the distances to these items: what is told is that they lie within the radius."""
-    return replace(
-        found,
+    return found._replace(
         matches=tuple(_coarse(match, radii) if match.item in slowed else match for match in found.matches),
     )
 
@@ -260,8 +272,8 @@ def _coarse(match: Match, radii: Mapping[int, int]) -> Match:
     for each in match.agreements:
         kind = SIGNAL_TYPES[each.signal_type]
         bound = radii.get(kind.code, kind.radius_default)
-        agreements.append(each if kind.exact else replace(each, distance=bound, is_bound=True))
-    return replace(match, agreements=tuple(agreements))
+        agreements.append(each if kind.exact else each._replace(distance=bound, is_bound=True))
+    return match._replace(agreements=tuple(agreements))
 
 
 def _slowed(wait_s: float) -> Refusal:

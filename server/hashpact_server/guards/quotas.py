@@ -42,12 +42,12 @@ class Bucket:
 
         More than it holds is given when it is full: no call is refused for ever.
         """
-        self._left = min(self._burst, self._left + (now_s - self._at_s) * self._per_s)
+        left = self._left + (now_s - self._at_s) * self._per_s
+        self._left = left = min(left, self._burst)
         self._at_s = now_s
-        missing = min(count, self._burst) - self._left
-        if missing > 0:
-            return missing / self._per_s
-        self._left -= count
+        if left < count and left < self._burst:
+            return (min(count, self._burst) - left) / self._per_s
+        self._left = left - count
         return 0.0
 
 

@@ -35,7 +35,7 @@ def merge(scene: Scene, member: bytes, item: int, into_item: int, limits: Limits
         raise not_contributor(item)
     if row.redacted:
         raise _not_mergeable(item, "its private part was redacted")
-    if row.status is Status.DISPUTED or Ground(scene, row, rows).stopped:
+    if row.status is Status.DISPUTED or Ground(scene, row).stopped:
         raise _not_mergeable(item, "an opinion, a dispute or a limit stands about it")
     said = standing_statement(scene, rows[0])
     check_contributions(scene, member, said.labels)

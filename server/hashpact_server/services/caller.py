@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from contextvars import ContextVar
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hashpact_server.roster import rights
 from hashpact_server.state.rows import MemberRow, Role, TokenRow
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The member that makes a call.
+class Caller(NamedTuple):
+    """The member that makes a call. A tuple: every call makes one.
 
     Attributes:
         member: its row.
@@ -36,8 +35,7 @@ class Caller:
 
     def has(self, *roles: Role) -> bool:
         """Whether it holds one of these roles."""
-        held = self.roles
-        return any(role in held for role in roles)
+        return not frozenset(self.roles).isdisjoint(roles)
 
 
 _CALLER: ContextVar[Caller] = ContextVar("hashpact_caller")

@@ -28,7 +28,7 @@ def encode_item(view: View, row: ItemRow, caller: Caller, *, signals: bool = Fal
         caller: signal values go to the role ``replicate`` and to members that contribute to the item.
         signals: whether to name its signals.
     """
-    ground = Ground(view, row, view.contributions(row.item))
+    ground = Ground(view, row)
     contributions = sorted(ground.rows, key=lambda each: each.sequence)
     item = item_pb2.Item(
         item=row.item,

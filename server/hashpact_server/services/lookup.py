@@ -43,7 +43,7 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
         self._limits = limits
         self._guards = guards
         head = engine.published.head
-        self._as_of = head, head.position().encode()
+        self._nothing = head, _nothing_at(head)
 
     def Lookup(  # noqa: N802 - the name in the wire
         self, request: lookup_service_pb2.LookupRequest, context: Any
@@ -68,8 +68,11 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
             found = self._guards.probing.asked(caller.pseudonym, batches, found, radii)
             if found:
                 self._guards.floods.matched(caller.pseudonym, _counted(found))
+        nothing = self._nothing_as_of(head)
+        if not found and not problems:
+            return nothing
         matched = [_encode_found(each) for each in found]
-        return lookup_service_pb2.LookupResponse(matched=matched, problems=problems, as_of=self._token_of(head))
+        return lookup_service_pb2.LookupResponse(matched=matched, problems=problems, as_of=nothing.as_of)
 
     def Explain(  # noqa: N802 - the name in the wire
         self, request: lookup_service_pb2.ExplainRequest, context: Any
@@ -82,7 +85,7 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
         radii = self._engine.published.board.radii_of(request.item) | self._radii(request)
         with self._engine.state.read() as view:
             row = existing_item(view, request.item)
-            ground = Ground(view, row, view.contributions(row.item))
+            ground = Ground(view, row)
             exact = caller.has(*SEES_DISTANCES)
             advisor = Advisor(view, caller.pseudonym, request.use)
             explaining = Explaining(advisor, ground, batches, radii, exact_distances=exact)
@@ -107,19 +110,21 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
     def _spend(self, caller: Caller, batches: Sequence[Batch]) -> None:
         """Whether the member may ask about so much, and about this. Raises :class:`Refusal` QUOTA_EXCEEDED."""
         if self._guards is not None:
-            values = sum(len(batch.values) // batch.kind.size_bytes for batch in batches)
+            values = 0
+            for batch in batches:
+                values += len(batch.values) // batch.kind.size_bytes
             self._guards.quotas.take(caller.pseudonym, Role.CHECK, values)
             self._guards.probing.check(caller.pseudonym, batches)
 
     def _radii(self, request: lookup_service_pb2.LookupRequest | lookup_service_pb2.ExplainRequest) -> dict[int, int]:
         """Signal type code -> radius in bits: those asked for, else those of the use, as the caller may choose them."""
-        radii = read_radii(request.radii)
+        radii = read_radii(request.radii) if request.radii else {}
         if not request.use and not radii:
             return radii
         caller = current_caller()
         if request.use:
             with self._engine.state.read() as view:
-                use = member_policy(view, caller.pseudonym)[0].uses.get(request.use)
+                use = view.once(member_policy, caller.pseudonym)[0].uses.get(request.use)
             if use is None:
                 raise invalid_field("use", "the member's policy names no such use; SetMemberPolicy adds it")
             radii = {SIGNAL_TYPES[name].code: radius for name, radius in use.radii.items()} | radii
@@ -127,13 +132,17 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
             return radii
         return {code: snapped_radius(SIGNAL_TYPES_BY_CODE[code], radius) for code, radius in radii.items()}
 
-    def _token_of(self, head: Head) -> str:
-        """The head's token, made once for all answers until the list changes."""
-        known_head, token = self._as_of
+    def _nothing_as_of(self, head: Head) -> lookup_service_pb2.LookupResponse:
+        """The answer that nothing matched, made once for all who get it until the list changes."""
+        known_head, nothing = self._nothing
         if known_head is not head:
-            token = head.position().encode()
-            self._as_of = head, token
-        return token
+            nothing = _nothing_at(head)
+            self._nothing = head, nothing
+        return nothing
+
+
+def _nothing_at(head: Head) -> lookup_service_pb2.LookupResponse:
+    return lookup_service_pb2.LookupResponse(as_of=head.position().encode())
 
 
 def snapped_radius(kind: SignalType, radius: int) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from hashpact.signals import SIGNAL_TYPES_BY_CODE
@@ -30,6 +30,16 @@ from hashpact_server.state.tables import DIGEST_KEY_BYTES, Due, Table, contribut
 
 BLOCK_ROWS: Final = 65_536
 
+FACTS_MAX: Final = 4096
+"""Facts that are kept between two commits; of more, all are forgotten and worked out anew."""
+
+Fact = TypeVar("Fact")
+_UNKNOWN: Final = object()
+
+
+class Facts(dict[tuple[object, ...], Any]):
+    """What was worked out from one state, by question. Shared by all views of that state, and never by another's."""
+
 
 @functools.lru_cache(maxsize=1024)
 def _member(pseudonym: bytes, value: bytes) -> MemberRow:
@@ -44,12 +54,14 @@ class View:
         rows: where rows are read from.
         ledger: where entries are read from.
         head: the position that rows and ledger reflect.
+        facts: what was worked out from this very state already.
     """
 
-    def __init__(self, rows: RowReader, ledger: Reading, head: Head) -> None:
+    def __init__(self, rows: RowReader, ledger: Reading, head: Head, facts: Facts | None = None) -> None:
         self._rows = rows
         self._ledger = ledger
         self._head = head
+        self._facts = Facts() if facts is None else facts
 
     @property
     def head(self) -> Head:
@@ -60,6 +72,23 @@ class View:
     def rows(self) -> RowReader:
         """The rows themselves: for the modules of this package that read one table's worth of them."""
         return self._rows
+
+    def once(self, work_out: Callable[..., Fact], *asked: Any) -> Fact:
+        """What a function says of this state. Worked out once for all who ask between two commits.
+
+        Args:
+            work_out: called with the view and ``asked``; reads nothing else, and gives what nobody changes.
+            asked: what can be a key.
+        """
+        key = (work_out, *asked)
+        found = self._facts.get(key, _UNKNOWN)
+        if found is _UNKNOWN:
+            found = work_out(self, *asked)
+            if len(self._facts) >= FACTS_MAX:
+                self._facts.clear()
+            self._facts[key] = found
+        kept: Fact = found
+        return kept
 
     def member(self, pseudonym: bytes) -> MemberRow | None:
         """The member with this pseudonym."""
