@@ -430,8 +430,9 @@ class SignalExplanation(_message.Message):
     agrees: _builtins.bool
     """Whether it agrees."""
     distance: _builtins.int
-    """Distance of the nearest pair, in bits. Absent for callers that may not see distances where it is over the radius, and for
-    digests that differ.
+    """Distance of the nearest pair, in bits. Absent for digests that differ; for callers that may not see distances where it is over
+    the radius; and for callers that may not see the item's values (`replicate`, or a contribution to it) where it is over
+    the type's `radius_max`: else it could be told from distances what the values are.
     """
     distance_is_bound: _builtins.bool
     """See `Agreement.distance_is_bound`."""

@@ -263,11 +263,12 @@ def _probes_in(batches: Sequence[Batch]) -> int:
 def _withheld(found: Found, slowed: set[int], radii: Mapping[int, int]) -> Found:
     """The same without the distances to these items: what is told is that they lie within the radius."""
     return found._replace(
-        matches=tuple(_coarse(match, radii) if match.item in slowed else match for match in found.matches),
+        matches=tuple(coarse(match, radii) if match.item in slowed else match for match in found.matches),
     )
 
 
-def _coarse(match: Match, radii: Mapping[int, int]) -> Match:
+def coarse(match: Match, radii: Mapping[int, int]) -> Match:
+    """A match without its distances: what is told is that they lie within the radius."""
     agreements = []
     for each in match.agreements:
         kind = SIGNAL_TYPES[each.signal_type]

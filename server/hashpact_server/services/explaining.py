@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from hashpact.signals import SIGNAL_TYPES, SignalType
 from hashpact.v1 import lookup_service_pb2 as pb
@@ -11,6 +11,15 @@ from hashpact_server.matches import Advisor, Agreement, Batch, Match, Probe, dis
 from hashpact_server.rules.acting import Condition, Finding, findings
 from hashpact_server.rules.grounds import Ground
 from hashpact_server.state.vouches import Vouched
+
+
+def withhold(signals: Iterable[pb.SignalExplanation]) -> None:
+    """Tell no distances: only whether the probe lies within the radius."""
+    for told in signals:
+        if not SIGNAL_TYPES[told.signal_type].exact:
+            told.ClearField("distance")
+            if told.agrees:
+                told.distance, told.distance_is_bound = told.radius, True
 
 
 class Explaining:
@@ -22,6 +31,8 @@ class Explaining:
         batches: the values of the probe, which is the only one.
         radii: signal type code -> radius in bits, where it differs from the type's default.
         exact_distances: whether the caller may see distances.
+        sees_values: whether it may see the item's values: only then is it told how far off is what no look-up finds.
+            Whoever could ask how far any made-up value is from an item would know the item's value after a few hundred.
     """
 
     def __init__(
@@ -32,13 +43,16 @@ class Explaining:
         radii: Mapping[int, int],
         *,
         exact_distances: bool,
+        sees_values: bool,
     ) -> None:
         self._advisor = advisor
         self._ground = ground
         self._probe = Probe(batches, 0, radii)
         self._radii = radii
         self._exact_distances = exact_distances
+        self._sees_values = sees_values
         self._agreements: list[Agreement] = []
+        self._near: list[Agreement] = []
 
     def signals(self) -> list[pb.SignalExplanation]:
         """How near the probe is, by each type that both have."""
@@ -60,14 +74,20 @@ class Explaining:
             place = next((place for place, value in enumerate(values) if value in mine), None)
             if place is not None:
                 told.agrees, told.distance = True, 0
-                self._found(told, Agreement(kind.name, mine.index(values[place]), 0, False, listed[place].identity))
+                equal = Agreement(kind.name, mine.index(values[place]), 0, False, listed[place].identity)
+                self._near.append(equal)
+                self._found(told, equal)
             return told
         told.radius = self._radii.get(kind.code, kind.radius_default)
         distances = distances_of(mine, values)
         value, place = divmod(int(distances.argmin()), len(listed))
-        told.agrees = bool(distances[value, place] <= told.radius)
+        distance = int(distances[value, place])
+        told.agrees = distance <= told.radius
+        found = distance <= max(kind.radius_max, told.radius)
+        if found:
+            self._near.append(Agreement(kind.name, value, distance, False, listed[place].identity))
         shown = distances if self._exact_distances else shown_distances(distances, told.radius)
-        if told.agrees or self._exact_distances:
+        if told.agrees or (self._exact_distances and (found or self._sees_values)):
             told.distance = int(shown[value, place])
             told.distance_is_bound = not self._exact_distances
             nearest = Agreement(kind.name, value, told.distance, told.distance_is_bound, listed[place].identity)
@@ -82,6 +102,10 @@ class Explaining:
     def match(self) -> Match | None:
         """What a look-up tells of the item; None: it does not match. After :meth:`signals`."""
         return self._advisor.match(self._ground, self._agreements, self._probe) if self._agreements else None
+
+    def near(self) -> Match | None:
+        """The item as the widest look-up would find it; None: none would. After :meth:`signals`."""
+        return self._advisor.match(self._ground, self._near, self._probe) if self._near else None
 
     def conditions(self, *, benign: bool) -> list[pb.ActCondition]:
         """Each condition of acting; ``benign``: whether the probe looks like what the benign list holds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from hashpact.v1 import error_reason_pb2, lookup_service_pb2, lookup_service_pb2
 from hashpact_server.config import Limits
 from hashpact_server.engine import Engine
 from hashpact_server.guards import Guards
+from hashpact_server.guards.probing import coarse
 from hashpact_server.ledger.base import Head
 from hashpact_server.lookup import look_up, soften
 from hashpact_server.matches import SEES_DISTANCES, Advisor, Batch, Found, Match
@@ -21,7 +22,7 @@ from hashpact_server.rules.grounds import Ground
 from hashpact_server.rules.member_policy import member_policy
 from hashpact_server.rules.statements import existing_item
 from hashpact_server.services.caller import Caller, current_caller
-from hashpact_server.services.explaining import Explaining
+from hashpact_server.services.explaining import Explaining, withhold
 from hashpact_server.services.items import encode_advice, encode_status
 from hashpact_server.services.reading import fresh_head
 from hashpact_server.state.rows import Role
@@ -88,15 +89,18 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
             ground = Ground(view, row)
             exact = caller.has(*SEES_DISTANCES)
             advisor = Advisor(view, caller.pseudonym, request.use)
-            explaining = Explaining(advisor, ground, batches, radii, exact_distances=exact)
+            mine = any(each.pseudonym == caller.pseudonym for each in ground.rows)
+            seen = mine or caller.has(Role.REPLICATE)
+            explaining = Explaining(advisor, ground, batches, radii, exact_distances=exact, sees_values=seen)
             signals, match = explaining.signals(), explaining.match()
             matches = (match,) if match else ()
             # The benign list is asked about whatever the probe matches, as in a look-up.
             found = soften(view, self._engine.published.benign, batches, Found(0, matches, truncated=False))
             milder = any(each.advice is not match.advice for each in found.matches) if match else False
             match = found.matches[0] if found.matches else None
-            if self._guards is not None:
-                self._guards.probing.asked(caller.pseudonym, batches, [found] if match else [], radii)
+            if self._withholds(caller, batches, explaining.near(), radii):
+                withhold(signals)
+                match = coarse(match, radii) if match else None
             return lookup_service_pb2.ExplainResponse(
                 status=encode_status(ground.status),
                 match=encode_match(match) if match else None,
@@ -106,6 +110,16 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
                 problems=problems,
                 as_of=head.position().encode(),
             )
+
+    def _withholds(
+        self, caller: Caller, batches: Sequence[Batch], near: Match | None, radii: Mapping[int, int]
+    ) -> bool:
+        """Whether no distances are told, since the member feels its way along this item. Raises :class:`Refusal`."""
+        if self._guards is None:
+            return False
+        found = [Found(0, (near,), truncated=False)] if near else []
+        told = self._guards.probing.asked(caller.pseudonym, batches, found, radii)
+        return any(each.matches[0] is not near for each in told)
 
     def _spend(self, caller: Caller, batches: Sequence[Batch]) -> None:
         """Whether the member may ask about so much, and about this. Raises :class:`Refusal` QUOTA_EXCEEDED."""

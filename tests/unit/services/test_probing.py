@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from collections import deque
 from collections.abc import Iterable
 
 import pytest
@@ -213,3 +214,35 @@ def test_a_ring_forgets_its_oldest_values(hub: Hub) -> None:
         hub.ask(*others[start : start + 40])
     ring = next(iter(hub.watch._rings.values()))
     assert len(ring._known) <= RING_VALUES
+
+
+def test_explain_tells_no_value_by_its_distances(forum: Forum) -> None:
+    """Else whoever may see distances would climb from any value up to the listed one, and nobody would notice."""
+    here = Hub(forum)
+    secret = value("pdq", 1)
+    item = one(forum, forum.a, offer(signal("pdq", secret))).item
+    reviewer = forum.admit("reviewer", [Role.CHECK, Role.REVIEW])
+
+    def explained(probe: bytes, member: MemberRow) -> lookup_service_pb2.SignalExplanation:
+        set_caller(Caller(member))
+        request = lookup_service_pb2.ExplainRequest(item=item)
+        request.probe.signal_sets.add(signal_type="pdq", values=probe)
+        (told,) = here.service.Explain(request, None).signals
+        return told
+
+    far = flipped(secret, 64)
+    assert not explained(far, reviewer).HasField("distance")
+    assert explained(far, forum.a).distance == 64  # it contributed the value
+    assert explained(flipped(secret, 63), reviewer).distance == 63
+    around = flips(flipped(secret, 40), range(256))
+    with pytest.raises(Refusal) as refused:
+        deque((explained(probe, reviewer) for probe in around), maxlen=0)
+    assert refused.value.reason == reasons.ERROR_REASON_QUOTA_EXCEEDED
+    assert [(row.kind, row.item, row.member) for row in here.alerts()] == [
+        (AlertKind.PROBING, item, reviewer.pseudonym)
+    ]
+    here.now_s += 60
+    told = explained(flipped(secret, 20), reviewer)
+    assert (told.agrees, told.distance, told.distance_is_bound) == (True, 31, True)
+    here.now_s += 60
+    assert not explained(flipped(secret, 50), reviewer).HasField("distance")
