@@ -18,6 +18,7 @@ from hashpact_server.rules.attestation import Attestation
 from hashpact_server.rules.claims import Claim, Offer, check
 from hashpact_server.rules.contributing import contribute
 from hashpact_server.rules.detaching import check_detachment, detach
+from hashpact_server.rules.drills import of_drill
 from hashpact_server.rules.identity import wanted
 from hashpact_server.rules.merging import merge
 from hashpact_server.rules.outcomes import Outcome, hide_unwritten
@@ -30,6 +31,7 @@ from hashpact_server.services.handing_out import hand_out
 from hashpact_server.services.items import encode_item, encode_status
 from hashpact_server.services.listing import list_items
 from hashpact_server.services.reading import fresh_head, time_ms
+from hashpact_server.services.rehearsing import Rehearsal
 from hashpact_server.services.writing import neighbours, write
 from hashpact_server.state.rows import Role
 
@@ -55,6 +57,10 @@ class ContributionService(contribution_service_pb2_grpc.ContributionServiceServi
             self._guards.quotas.take(caller.pseudonym, Role.CONTRIBUTE, len(request.contributions))
         claims = [check(_offer(each), limits) for each in request.contributions]
         signals = [signal for claim in claims if isinstance(claim, Claim) for signal in claim.signals]
+        rehearsal = None
+        if self._guards is not None and (request.validate_only or any(_drills(claim) for claim in claims)):
+            rehearsal = Rehearsal(self._guards.probing, caller.pseudonym, claims)
+            rehearsal.check()
         hint = neighbours(self._engine, caller, wanted(signals))
         board = self._engine.published.board
         under = [board.names(claim.labels) for claim in claims if isinstance(claim, Claim)]
@@ -66,6 +72,8 @@ class ContributionService(contribution_service_pb2_grpc.ContributionServiceServi
                 outcomes = four_eyes.put_off(scene, hand_of(caller), claims)
             else:
                 outcomes = contribute(scene, caller.pseudonym, claims, limits, hint)
+            if rehearsal is not None:
+                rehearsal.note(outcomes)
             if request.validate_only:
                 outcomes = hide_unwritten(outcomes, before)
             encoded = [encode_outcome(outcome) for outcome in outcomes]
@@ -220,3 +228,7 @@ def encode_problems(problems: Iterable[SignalProblem]) -> list[pb.SignalProblem]
         pb.SignalProblem(signal_index=problem.signal_index, reason=problem.reason, message=problem.message)
         for problem in problems
     ]
+
+
+def _drills(claim: Claim | Outcome) -> bool:
+    return isinstance(claim, Claim) and of_drill(claim.labels)

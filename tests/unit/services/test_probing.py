@@ -9,14 +9,15 @@ from collections.abc import Iterable
 
 import pytest
 from hashpact import hash_image
+from hashpact.v1 import contribution_service_pb2, item_pb2, lookup_service_pb2, signal_pb2
 from hashpact.v1 import error_reason_pb2 as reasons
-from hashpact.v1 import lookup_service_pb2, signal_pb2
 from hashpact_server.clockwork import Clockwork
 from hashpact_server.guards import FloodWatch, Guards, ProbingWatch, Quotas
 from hashpact_server.guards.probing import ITEMS_HIT_MIN, KEPT_S
 from hashpact_server.guards.rings import RING_VALUES, STAR_MIN
 from hashpact_server.refusal import Refusal
 from hashpact_server.services.caller import Caller, set_caller
+from hashpact_server.services.contribution import ContributionService
 from hashpact_server.services.lookup import LookupService
 from hashpact_server.state.alerts import AlertKind, AlertRow, open_alerts
 from hashpact_server.state.rows import MemberRow, Role
@@ -246,3 +247,28 @@ def test_explain_tells_no_value_by_its_distances(forum: Forum) -> None:
     assert (told.agrees, told.distance, told.distance_is_bound) == (True, 31, True)
     here.now_s += 60
     assert not explained(flipped(secret, 50), reviewer).HasField("distance")
+
+
+def test_a_rehearsed_contribution_is_watched_as_a_look_up_is(forum: Forum) -> None:
+    """It writes nothing and tells what is near: without a watch, a look-up without one."""
+    here = Hub(forum)
+    (item,) = listed(here, 1)
+    member = forum.admit("contributor", [Role.CONTRIBUTE])
+    service = ContributionService(forum.engine, forum.limits, here.guards)
+
+    def rehearse(probe: bytes) -> int:
+        set_caller(Caller(member))
+        request = contribution_service_pb2.ContributeRequest(validate_only=True)
+        sent = request.contributions.add(labels=["glorification_of_terrorist_acts"])
+        sent.attestation.basis = item_pb2.ATTESTATION_BASIS_PERSON_LOOKED
+        sent.signals.add(signal_type="pdq", value=probe, quality=100)
+        return len(service.Contribute(request, None).outcomes[0].near_duplicates)
+
+    border = flipped(value("pdq", 1), 30)
+    assert rehearse(border) == 1
+    with pytest.raises(Refusal) as refused:
+        deque(map(rehearse, flips(border, range(256))), maxlen=0)
+    assert refused.value.reason == reasons.ERROR_REASON_QUOTA_EXCEEDED
+    assert [(row.kind, row.item, row.member) for row in here.alerts()] == [(AlertKind.PROBING, item, member.pseudonym)]
+    with pytest.raises(Refusal):
+        deque(map(rehearse, flips(border, range(256))), maxlen=0)
