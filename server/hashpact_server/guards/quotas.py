@@ -60,13 +60,12 @@ class Quotas:
     """
 
     def __init__(self, limits: Limits, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._rates: Mapping[Role, tuple[str, int]] = {
-            Role.CHECK: ("member_lookup_values_per_s", limits.member_lookup_values_per_s),
-            Role.CONTRIBUTE: ("member_contributions_per_s", limits.member_contributions_per_s),
-            Role.REPLICATE: ("member_items_per_s", limits.member_items_per_s),
+        self._rates: Mapping[int, tuple[str, int, dict[bytes, Bucket]]] = {
+            Role.CHECK.value: ("member_lookup_values_per_s", limits.member_lookup_values_per_s, {}),
+            Role.CONTRIBUTE.value: ("member_contributions_per_s", limits.member_contributions_per_s, {}),
+            Role.REPLICATE.value: ("member_items_per_s", limits.member_items_per_s, {}),
         }
         self._clock_s = clock_s
-        self._buckets: dict[tuple[bytes, Role], Bucket] = {}
         self._lock = threading.Lock()
 
     def take(self, member: bytes, role: Role, count: int) -> None:
@@ -80,12 +79,12 @@ class Quotas:
         Raises:
             Refusal: QUOTA_EXCEEDED; nothing was taken.
         """
-        name, per_s = self._rates[role]
+        name, per_s, buckets = self._rates[int(role)]  # a number is hashed sooner than a role
         now_s = self._clock_s()
         with self._lock:
-            bucket = self._buckets.get((member, role))
+            bucket = buckets.get(member)
             if bucket is None:
-                bucket = self._buckets[member, role] = Bucket(per_s, per_s * BURST_S, now_s)
+                bucket = buckets[member] = Bucket(per_s, per_s * BURST_S, now_s)
             wait_s = bucket.take(count, now_s)
         if wait_s:
             raise exceeded(f"more than {name}={per_s}, for longer than a burst; go on more slowly", name, per_s, wait_s)

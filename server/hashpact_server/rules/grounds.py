@@ -152,7 +152,8 @@ def _stated(view: View, item: int) -> Mapping[int, Vouched]:
 def _vouching(view: View, item: int) -> Mapping[int, int]:
     judging = view.once(_judges, item)
     stated = view.once(_stated, item).values()
-    return {each.identity: _groups_of(view, each.voices & judging) for each in stated}
+    groups = {voices: _groups_of(view, voices & judging) for voices in {each.voices for each in stated}}
+    return {each.identity: groups[each.voices] for each in stated}
 
 
 def _vouched_by(view: View, item: int, groups_min: int) -> tuple[Vouched, ...]:

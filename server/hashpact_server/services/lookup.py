@@ -123,12 +123,13 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
 
     def _spend(self, caller: Caller, batches: Sequence[Batch]) -> None:
         """Whether the member may ask about so much, and about this. Raises :class:`Refusal` QUOTA_EXCEEDED."""
-        if self._guards is not None:
+        guards = self._guards
+        if guards is not None:
             values = 0
             for batch in batches:
                 values += len(batch.values) // batch.kind.size_bytes
-            self._guards.quotas.take(caller.pseudonym, Role.CHECK, values)
-            self._guards.probing.check(caller.pseudonym, batches)
+            guards.quotas.take(caller.pseudonym, Role.CHECK, values)
+            guards.probing.check(caller.pseudonym, batches)
 
     def _radii(self, request: lookup_service_pb2.LookupRequest | lookup_service_pb2.ExplainRequest) -> dict[int, int]:
         """Signal type code -> radius in bits: those asked for, else those of the use, as the caller may choose them."""
@@ -230,8 +231,8 @@ def gather(probes: Sequence[lookup_service_pb2.Probe], limits: Limits) -> tuple[
         for set_index, each in enumerate(probe.signal_sets):
             name, values = each.signal_type, each.values
             column = columns.get(name)
-            if column is None and name in SIGNAL_TYPES:
-                column = columns[name] = _Column(SIGNAL_TYPES[name])
+            if column is None and (kind := SIGNAL_TYPES.get(name)):
+                column = columns[name] = _Column(kind)
             size = len(values)
             if column is None or not size or size % column.size or (column.probes and column.probes[-1] == probe_index):
                 problems.append(_problem(probe_index, set_index, column, size))

@@ -76,10 +76,14 @@ class Table(IntEnum):
         return _STORED_AS[self]
 
 
-_STORED_AS: Final = {table: f"state.{table.name.lower()}" for table in Table}
+_STORED_AS: Final = [""] * (max(Table) + 1)
+"""Names by number: a list, because each read passes here, and a dictionary would hash the name of its table."""
+
+for _table in Table:
+    _STORED_AS[_table] = f"state.{_table.name.lower()}"
 
 STATE_HEAD: Final = "state.head"
-TABLES: Final = (*_STORED_AS.values(), STATE_HEAD)
+TABLES: Final = (*(table.stored_as for table in Table), STATE_HEAD)
 
 DIGEST_KEY_BYTES: Final = 16
 

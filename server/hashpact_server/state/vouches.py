@@ -99,11 +99,16 @@ def stated_signals(view: View, item: int, rows: Iterable[ContributionRow]) -> li
                 if not signal.confirms
             )
     found = []
+    members = list(words.items())
+    sets: dict[tuple[bytes, ...], frozenset[bytes]] = {}  # the same few stand behind most signals
     for identity, sequence, signal in listed:
         value = signal.code, signal.value
-        backers = [who for who, each in words.items() if each.backed.get(value, _NEVER) >= sequence]
-        voices = [who for who in backers if words[who].vouched.get(value, _NEVER) >= sequence]
-        found.append(Vouched(identity, sequence, signal, frozenset(voices), frozenset(backers)))
+        backers = tuple([who for who, each in members if each.backed.get(value, _NEVER) >= sequence])
+        voices = tuple([who for who in backers if words[who].vouched.get(value, _NEVER) >= sequence])
+        for each in (voices, backers):
+            if each not in sets:
+                sets[each] = frozenset(each)
+        found.append(Vouched(identity, sequence, signal, sets[voices], sets[backers]))
     return found
 
 
