@@ -72,10 +72,10 @@ def test_a_rollback_from_proposal_to_end(server: ServerInside) -> None:
         assert [each.motion for each in second.list_motions(open_only=True)] == [motion.motion]
         assert motion.fields is not None
         assert (motion.fields["member"], motion.reason) == ("alpha", "bribed")
-        with pytest.raises(NotAllowedError):
+        with pytest.raises(NotAllowedError, match="of its own: a steward of another corporate group does"):
             first.second(motion.motion)
         assert second.second(motion.motion).state == "carried"
-        with pytest.raises(ConflictError):
+        with pytest.raises(ConflictError, match="carried out already"):
             second.second(motion.motion)
         assert finished(first) == 10
         assert alpha.get_item(before).status == "provisional"
@@ -108,6 +108,10 @@ def test_every_act_is_known_and_a_wrong_field_is_told(server: ServerInside) -> N
             first.propose("roll_back", {"who": "alpha"})
         with pytest.raises(InvalidRequestError, match="since_time"):
             first.propose("roll_back", {"member": "alpha", "since_time": "yesterday"})
+        with pytest.raises(InvalidRequestError, match="'600m': it is seconds, such as 36000s"):
+            first.propose("open_incident", {"name": "harbour", "type": "attack", "duration": "600m"})
+        with pytest.raises(InvalidRequestError, match="'harbour': it is a whole number"):
+            first.propose("prolong_incident", {"incident": "harbour", "minutes": "60"})
 
 
 def test_the_commands(
@@ -159,3 +163,8 @@ def test_the_commands(
     answer: dict[str, Any] = json.loads(run("steward", "item", item, "--json"))
     assert answer["redacted"]
     assert json.loads(run("steward", "steward", "digest", "--json"))["counts"] == {}
+
+    assert run("steward", "alert", "list") == "no alert stands\n"
+    assert run("steward", "steward", "motions") == "no motion waits\n"
+    run("steward", "member", "leave", "acme", "--items", "stay", "--copies-deleted-by", "2027-01-31")
+    assert "items=stay" in run("second", "steward", "motions")
