@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 import numpy as np
 from hashpact.signals import SignalType
 from numpy.typing import NDArray
 
-from hashpact_server.state.incidents import items_under, live_incidents, words_of
+from hashpact_server.state.incidents import LABEL_PREFIX, items_under, live_incidents, words_of
 from hashpact_server.state.view import View
-
-LABEL_PREFIX: Final = "incident:"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,12 @@ from hashpact_server.rules.statements import (
     not_contributor,
     open_item,
     record_statement,
-    standing_statement,
+    statement_of,
     unsaid_signals,
 )
 from hashpact_server.rules.trials import check_contributions
 from hashpact_server.scene import Scene
+from hashpact_server.state.vouches import said_in
 
 
 def check_amendment(
@@ -75,8 +76,10 @@ def amend(
         fields = [f"attach_signals[{sighting.signal.signal_index}]" for sighting in taken]
         violations = [(name, "identifies another item") for name in fields]
         raise Refusal(problem.reason, f"{fields[0]}: {problem.message}", violations=violations)
-    before = standing_statement(scene, mine)
-    added = unsaid_signals(scene, mine, stated_signals(sightings, item), before.attestation, before.attestation)
+    newest = said_in(scene, mine.sequence)
+    before = statement_of(mine, newest)
+    stated, basis = stated_signals(sightings, item), before.attestation
+    added = unsaid_signals(scene, mine, newest, stated, basis, basis)
     said = Statement(before.attestation, labels or before.labels)
     if added or said != before:
         check_contributions(scene, member, said.labels)

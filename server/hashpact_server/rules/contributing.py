@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from hashpact.v1 import error_reason_pb2
 
@@ -40,14 +40,28 @@ from hashpact_server.rules.statements import (
     existing_item,
     open_item,
     record_statement,
-    standing_statement,
+    statement_of,
     unsaid_signals,
 )
+from hashpact_server.rules.taxonomy import Taxonomy
+from hashpact_server.rules.tiers import tier_of
 from hashpact_server.rules.trials import check_contributions
 from hashpact_server.scene import Scene
-from hashpact_server.state.rows import ContributionRow
+from hashpact_server.state.members import Tier
+from hashpact_server.state.vouches import said_in
 
 CANDIDATES_MAX: Final = 16
+
+
+class _Batch(NamedTuple):
+    """What holds for all contributions of a batch: none of them changes it."""
+
+    scene: Scene
+    member: bytes
+    limits: Limits
+    hint: Neighbours | None
+    taxonomy: Taxonomy
+    on_trial: bool
 
 
 def contribute(
@@ -63,37 +77,38 @@ def contribute(
         hint: neighbours that were searched for before, outside the writer.
     """
     scene.settle(hint)
-    claims = screened(scene, member, claims)
+    on_trial = tier_of(scene, member) is Tier.TRIAL
+    batch = _Batch(scene, member, limits, hint, taxonomy_of(scene), on_trial)
     rehearsals: list[Rehearsal] = []
     outcomes: list[Outcome] = []
-    for claim in claims:
+    for claim in screened(scene, member, claims):
         if isinstance(claim, Outcome):
             outcomes.append(claim)
         elif of_drill(claim.labels):
-            outcomes.append(_rehearse(scene, member, claim, limits, hint, rehearsals))
+            outcomes.append(_rehearse(batch, claim, rehearsals))
         else:
-            outcomes.append(_decide(scene, member, claim, limits, hint))
+            outcomes.append(_decide(batch, claim))
     record_rehearsals(scene, member, rehearsals)
     return outcomes
 
 
-def _rehearse(
-    scene: Scene, member: bytes, claim: Claim, limits: Limits, hint: Neighbours | None, rehearsals: list[Rehearsal]
-) -> Outcome:
+def _rehearse(batch: _Batch, claim: Claim, rehearsals: list[Rehearsal]) -> Outcome:
     try:
-        outcome, done = rehearse(scene, claim, lambda: _decide(scene, member, claim, limits, hint))
+        outcome, done = rehearse(batch.scene, claim, lambda: _decide(batch, claim))
     except Refusal as refusal:
         return refused(refusal.reason, refusal.message, claim.problems)
     rehearsals.append(done)
     return outcome
 
 
-def _decide(scene: Scene, member: bytes, claim: Claim, limits: Limits, hint: Neighbours | None) -> Outcome:
+def _decide(batch: _Batch, claim: Claim) -> Outcome:
+    scene, member, limits, hint, taxonomy, on_trial = batch
     sightings = look(scene, claim.signals, hint)
     try:
         check_time(claim.attestation, scene.now_ms)
-        check_known(claim.labels, taxonomy_of(scene))
-        check_contributions(scene, member, claim.labels)
+        check_known(claim.labels, taxonomy)
+        if on_trial:
+            check_contributions(scene, member, claim.labels)
         outcome = (_attach if claim.attach_to else _identify)(scene, member, claim, sightings, limits)
     except Refusal as refusal:
         # Rules refuse before they record: what is refused here has left nothing behind.
@@ -159,21 +174,22 @@ def _add(
         kind, result, said = Kind.ITEM_CORROBORATED, Result.CORROBORATED, Statement(claim.attestation, claim.labels)
     else:
         kind, result = Kind.CONTRIBUTION_AMENDED, Result.ATTACHED
-        said = merged_statement(scene, mine, Statement(claim.attestation, claim.labels), limits)
-        signals = unsaid_signals(scene, mine, signals, claim.attestation, said.attestation)
-        if not signals and said == standing_statement(scene, mine):
+        newest = said_in(scene, mine.sequence)
+        before = statement_of(mine, newest)
+        said = merged_statement(before, Statement(claim.attestation, claim.labels), limits)
+        signals = unsaid_signals(scene, mine, newest, signals, claim.attestation, said.attestation)
+        if not signals and said == before:
             return Outcome(Result.UNCHANGED, item, existing_item(scene, item).status, problems=claim.problems)
     _, status = record_statement(scene, kind, member, item, said, signals=signals, others=others)
     return Outcome(result, item, status, problems=claim.problems)
 
 
-def merged_statement(scene: Scene, mine: ContributionRow, now: Statement, limits: Limits) -> Statement:
-    """What the member says now and said before, together: all labels, and the stronger attestation.
+def merged_statement(before: Statement, now: Statement, limits: Limits) -> Statement:
+    """What a member says now and said before, together: all labels, and the stronger attestation.
 
     Raises:
         Refusal: LABELS_INVALID.
     """
-    before = standing_statement(scene, mine)
     labels = tuple(sorted({*before.labels, *now.labels}))
     if len(labels) > limits.labels_max:
         raise Refusal(

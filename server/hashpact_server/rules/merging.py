@@ -43,7 +43,7 @@ def merge(scene: Scene, member: bytes, item: int, into_item: int, limits: Limits
     mine = next((each for each in before if each.pseudonym == member), None)
     others = [each for each in before if each.pseudonym != member]
     there = {(each.signal.code, each.signal.value): each.backers for each in vouched_signals(scene, into_item, before)}
-    together = said if mine is None else merged_statement(scene, mine, said, limits)
+    together = said if mine is None else merged_statement(standing_statement(scene, mine), said, limits)
     unseen = said.attestation.basis != Basis.PERSON_LOOKED == together.attestation.basis
     signals = []
     for each in vouched_signals(scene, item, rows):

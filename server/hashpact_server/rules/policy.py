@@ -72,6 +72,8 @@ class Policy:
 
     def groups_needed(self, labels: Iterable[str]) -> int:
         """Groups that have to attest a person's look before an item with these labels is corroborated."""
+        if not self.label_groups_min:
+            return self.groups_min
         return max((self.groups_min, *(self.label_groups_min.get(label, 0) for label in labels)))
 
 

@@ -15,7 +15,6 @@ from hashpact_server.rules.incidents import groups_min_under
 from hashpact_server.rules.rulebook import policy_of
 from hashpact_server.state.judgement import condition, opinions
 from hashpact_server.state.judgement_rows import ConditionRow, OpinionCode, OpinionRow
-from hashpact_server.state.members import Tier, record_of
 from hashpact_server.state.rollbacks import is_undone
 from hashpact_server.state.rows import Basis, ContributionRow, Status
 from hashpact_server.state.transitions import TRANSITIONS
@@ -63,8 +62,10 @@ def status_of(
         stated = view.labels_of(item, contributions) if labels is None else labels
         if len(groups) >= groups_wanted(view, stated):
             return Status.CORROBORATED
+    if judging:
+        return Status.PROVISIONAL
     imported = all(row.basis == Basis.IMPORT for row in contributions)
-    return Status.INHERITED if imported and not judging else Status.PROVISIONAL
+    return Status.INHERITED if imported else Status.PROVISIONAL
 
 
 def groups_wanted(view: View, labels: Sequence[str]) -> int:
@@ -81,12 +82,8 @@ def judges(view: View, item: int) -> frozenset[bytes]:
 
 def groups_of(view: View, members: Iterable[bytes]) -> frozenset[str]:
     """The corporate groups of these members; one whose group was redacted, or that left, has none."""
-    rows = (view.member(pseudonym) for pseudonym in members)
-    return frozenset(
-        row.group
-        for row in rows
-        if row is not None and row.group and record_of(view, row.pseudonym).tier is not Tier.LEFT
-    )
+    rows = map(view.member, members)
+    return frozenset(row.group for row in rows if row is not None and row.group)
 
 
 def _judging(

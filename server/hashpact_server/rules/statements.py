@@ -26,7 +26,7 @@ from hashpact_server.state.effects import context_among
 from hashpact_server.state.incidents import open_by_label
 from hashpact_server.state.rows import Basis, ContributionRow, ItemRow, Status
 from hashpact_server.state.view import View
-from hashpact_server.state.vouches import not_vouched_for
+from hashpact_server.state.vouches import not_vouched_for, said_in
 
 WORDS_MAX: Final = 256
 """Entries in which one member speaks about one item."""
@@ -52,11 +52,14 @@ def standing_statement(view: View, row: ContributionRow) -> Statement:
 
     After a redaction: nothing of how it knows, and those of its labels whose public class still tells them.
     """
-    payload = view.entry(row.sequence).payload
-    if payload is None:
+    return statement_of(row, said_in(view, row.sequence))
+
+
+def statement_of(row: ContributionRow, said: ContributionPayload | None) -> Statement:
+    """The same, where the payload of the row's entry was read already; None: it was redacted."""
+    if said is None:
         labels = tuple(label for label in row.labels if label not in GENERIC_CLASSES)
         return Statement(Attestation(row.basis), labels)
-    said = ContributionPayload.decode(payload)
     return Statement(Attestation(said.basis, said.observed_ms, said.observer_role), said.labels)
 
 
@@ -97,16 +100,13 @@ def record_statement(
     payload = ContributionPayload(
         basis, said.attestation.observed_ms, said.attestation.observer_role, said.labels, signals
     )
-    # Which incidents it is under stands in clear, so that every copy knows it without reading a label.
-    under = b"".join(u64(row.incident) for row in open_by_label(scene, said.labels) if not row.drill)
-    draft = Draft(
-        kind,
-        member,
-        item,
-        classes_of(said.labels, taxonomy_of(scene)),
-        clear=bytes((status,)) + under,
-        payload=payload.encode(),
-    )
+    clear = bytes((status,))
+    for incident in open_by_label(scene, said.labels):
+        # Which ones it is under stands in clear, so that every copy knows it without reading a label.
+        if not incident.drill:
+            clear += u64(incident.incident)
+    classes = classes_of(said.labels, taxonomy_of(scene))
+    draft = Draft(kind, member, item, classes, clear=clear, payload=payload.encode())
     fell = bool(others) and item is not None and _fell(scene, item, status)
     subject = scene.record(draft).subject
     if others and (fell or context_among(draft.classes)):
@@ -125,6 +125,8 @@ def _check_room(view: View, kind: Kind, member: bytes, item: int, more: int) -> 
     said = list(view.signal_entries(item))
     if kind is not Kind.CONTRIBUTION_AMENDED and len(said) < _FEW:
         return
+    if not more and len(said) < WORDS_MAX:  # even if all of them are this member's
+        return
     words, signals = 1, more
     for sequence in said:
         entry = view.entry(sequence)
@@ -141,7 +143,12 @@ def _check_room(view: View, kind: Kind, member: bytes, item: int, more: int) -> 
 
 
 def unsaid_signals(
-    view: View, mine: ContributionRow, signals: Iterable[ListedSignal], now: Attestation, said: Attestation
+    view: View,
+    mine: ContributionRow,
+    newest: ContributionPayload | None,
+    signals: Iterable[ListedSignal],
+    now: Attestation,
+    said: Attestation,
 ) -> tuple[ListedSignal, ...]:
     """Of the signals that a member states about an item once more, those that its entry has to say.
 
@@ -151,6 +158,7 @@ def unsaid_signals(
     Args:
         view: where the item stands.
         mine: the member's contribution until now.
+        newest: the payload of its entry.
         signals: what it states; those that the item has are marked as confirmed.
         now: how it knows, this time.
         said: the attestation that stands from now on.
@@ -161,7 +169,7 @@ def unsaid_signals(
     if now.basis != Basis.PERSON_LOOKED:
         return tuple(signal._replace(unseen=True) for signal in new_signals(signals))
     confirmed = [(signal.code, signal.value) for signal in signals if signal.confirms]
-    fresh = not_vouched_for(view, mine, confirmed) if confirmed else frozenset()
+    fresh = not_vouched_for(view, mine, newest, confirmed) if confirmed else frozenset()
     return tuple(signal for signal in signals if not signal.confirms or (signal.code, signal.value) in fresh)
 
 

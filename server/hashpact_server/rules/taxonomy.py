@@ -51,7 +51,7 @@ class Taxonomy:
         full = {f"{axis}:{term}": f"{axis}:{term}" for axis, terms in self.axes.items() for term in terms}
         # The names of lists are two letters: as bare words they could mean anything.
         bare = {term: f"{axis}:{term}" for axis, terms in self.axes.items() if axis != "list" for term in terms}
-        object.__setattr__(self, "_classes", MappingProxyType(bare | full))
+        object.__setattr__(self, "_classes", MappingProxyType(bare | full | {CANARY: CANARY}))
 
     def class_of(self, label: str) -> str:
         """The public class of a stored label.
@@ -59,10 +59,11 @@ class Taxonomy:
         A term may be written bare (``journalism``) or with its axis (``context:journalism``), with ``-`` or ``_``
         between words; both are the class ``context:journalism``.
         """
+        found = self._classes.get(label)
+        if found is not None:  # nearly always
+            return found
         if label.startswith("incident:"):
             return INCIDENT
-        if label == CANARY:
-            return CANARY
         return self._classes.get(label.replace("-", "_"), OTHER)
 
     def takes(self, label: str) -> bool:

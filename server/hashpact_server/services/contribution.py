@@ -63,8 +63,8 @@ class ContributionService(contribution_service_pb2_grpc.ContributionServiceServi
             rehearsal.check()
         hint = neighbours(self._engine, caller, wanted(signals))
         board = self._engine.published.board
-        under = [board.names(claim.labels) for claim in claims if isinstance(claim, Claim)]
-        urgent = bool(under) and all(under)
+        named = [claim.labels for claim in claims if isinstance(claim, Claim)] if board.open else []
+        urgent = bool(named) and all(map(board.names, named))
 
         def decide(scene: Scene) -> Callable[[str], pb.ContributeResponse]:
             before = scene.head.sequence

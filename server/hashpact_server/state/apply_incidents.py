@@ -29,6 +29,9 @@ from hashpact_server.state.rows import Status
 from hashpact_server.state.scope import ContradictionError, Scope
 from hashpact_server.state.tables import Due, Table
 
+SETTLED: Final = frozenset((Status.CORROBORATED, Status.WITHDRAWN, Status.EXPIRED))
+"""Where an item stands that expires no more with its incident."""
+
 
 def note_contribution(entry: Entry, scope: Scope, *, created: bool) -> None:
     """Put a contribution under the incidents that its clear part names; an item that it created may expire."""
@@ -47,10 +50,8 @@ def note_contribution(entry: Entry, scope: Scope, *, created: bool) -> None:
     scope.set_due(due_ms, Due.ITEM_EXPIRY, entry.subject)
 
 
-def settle_expiry(item: int, status: Status, scope: Scope) -> None:
+def settle_expiry(item: int, scope: Scope) -> None:
     """An item that was corroborated, or is closed, expires no more."""
-    if status.matches and status is not Status.CORROBORATED:
-        return
     for incident, due_ms in incidents_of(scope.rows, item):
         if due_ms:
             scope.clear_due(due_ms, Due.ITEM_EXPIRY, item)

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable
 
 from hashpact.signals import SIGNAL_TYPES_BY_CODE
 
-from hashpact_server.ledger.codec import Reader, u64
+from hashpact_server.ledger.codec import LayoutError, u64
 from hashpact_server.ledger.entry import Entry
 from hashpact_server.ledger.payloads import ContributionPayload
-from hashpact_server.state.apply_incidents import settle_expiry
+from hashpact_server.state.apply_incidents import SETTLED, settle_expiry
 from hashpact_server.state.judgement_rows import ConditionRow, DisputeOutcome, DisputeRow
 from hashpact_server.state.rows import ItemRow, Status, signal_id
 from hashpact_server.state.scope import ContradictionError, Scope, UnknownEntryError, signal_entries
@@ -24,14 +24,16 @@ def context_among(classes: Iterable[str]) -> bool:
 
 def stated_status(entry: Entry) -> Status:
     """The status that the first clear byte of an entry states; raises UnknownEntryError, LayoutError."""
-    return status_numbered(Reader(entry.clear).u8(), entry)
+    if not entry.clear:
+        raise LayoutError(f"entry {entry.sequence} states no status")
+    return status_numbered(entry.clear[0], entry)
 
 
 def status_numbered(number: int, entry: Entry) -> Status:
     """The status with this number, which an entry states; raises UnknownEntryError."""
     try:
-        return Status(number)
-    except ValueError as error:
+        return Status.numbered(number)
+    except LayoutError as error:
         raise UnknownEntryError(f"entry {entry.sequence} states status {number}: upgrade") from error
 
 
@@ -61,7 +63,8 @@ def set_status(scope: Scope, item: int, status: Status, by: int) -> None:
         raise ContradictionError(f"entry {by} sends item {item} where no item may go from where it stands")
     if before is not None and before.redacted:
         scope.rows.put(Table.ITEMS, u64(item), ItemRow(item, status, redacted=True).encode())
-    settle_expiry(item, status, scope)
+    if status in SETTLED:
+        settle_expiry(item, scope)
     if not status.matches:
         _close_dispute(scope, item, by)
 

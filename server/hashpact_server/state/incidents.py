@@ -27,6 +27,7 @@ from hashpact_server.state.view import View
 
 BY_INCIDENT: Final = b"\x01"
 BY_ITEM: Final = b"\x02"
+LABEL_PREFIX: Final = "incident:"
 
 
 class State(IntEnum):
@@ -215,7 +216,8 @@ def incidents_of(rows: RowReader, item: int) -> list[tuple[int, int]]:
 
 def open_by_label(view: View, labels: Iterable[str]) -> list[IncidentRow]:
     """The open incidents, drills among them, that labels name (``incident:NAME``)."""
-    names = {label.removeprefix("incident:") for label in labels if label.startswith("incident:")}
-    if not names:
+    named = [label for label in labels if label.startswith(LABEL_PREFIX)]
+    if not named:  # nearly always
         return []
+    names = {label.removeprefix(LABEL_PREFIX) for label in named}
     return [row for row in live_incidents(view) if row.is_open and words_of(view, row.incident).name in names]

@@ -133,7 +133,9 @@ class WritableRows(StoredRows):
     def get(self, table: Table, key: bytes) -> bytes | None:
         """The row's value, or None; sees what is held back."""
         held = self._held[table]
-        return held.rows[key] if key in held.rows else self._look(held, key)
+        if key in held.rows:
+            return held.rows[key]
+        return held.stored[key] if key in held.stored else self._look(held, key)
 
     def put(self, table: Table, key: bytes, value: bytes) -> bytes | None:
         """Write a row, new or in place of the one with this key; the value that was there before, or None.
@@ -171,22 +173,32 @@ class WritableRows(StoredRows):
         """What is stored under a key that is not held back."""
         if key in held.stored:
             return held.stored[key]
-        end = held.ends.get(key[0]) if key else b""
-        if end is None:
-            last = self._tx.last(held.name, key[:1])
-            end = held.ends[key[0]] = b"" if last is None else last[0]
-        if key > end:
+        if key > (self._end(held, key) if key else b""):
             return None
         value = held.stored[key] = self._tx.get(held.name, key)
         return value
 
+    def _end(self, held: _Held, key: bytes) -> bytes:
+        """The largest stored key that has the first byte of this one; empty: there is none."""
+        end = held.ends.get(key[0])
+        if end is None:
+            last = self._tx.last(held.name, key[:1])
+            end = held.ends[key[0]] = b"" if last is None else last[0]
+        return end
+
     def scan(self, table: Table, start: bytes = b"", prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Rows in key order, from ``start`` on, while keys begin with ``prefix``; sees what is held back."""
-        stored = self._tx.scan(table.stored_as, start, prefix)
         held = self._held[table]
+        if prefix and prefix > self._end(held, prefix):
+            stored: Iterator[tuple[bytes, bytes]] = iter(())
+        else:
+            stored = self._tx.scan(table.stored_as, start, prefix)
         if not held.rows:
             return stored
-        mine = ((key, held.rows[key]) for key in held.between(max(start, prefix), prefix))
+        keys = held.between(max(start, prefix), prefix)
+        if not keys:  # then none of the stored ones is held back either
+            return stored
+        mine = ((key, held.rows[key]) for key in keys)
         rows = heapq.merge(mine, (row for row in stored if row[0] not in held.rows), key=itemgetter(0))
         return ((key, value) for key, value in rows if value is not None)
 
@@ -194,6 +206,8 @@ class WritableRows(StoredRows):
         """Write what was held back, sorted, and the state's head. Nothing may be written afterwards."""
         total = self._start
         for table, held in self._held.items():
+            if not held.rows:
+                continue
             kept = [(key, value) for key, value in sorted(held.rows.items()) if value is not None]
             self._tx.put_many(held.name, kept)
             for key, value in held.rows.items():

@@ -39,7 +39,10 @@ TRANSITIONS: Final[Mapping[Status | None, frozenset[Status]]] = MappingProxyType
 )
 """Status before (None: there is no item yet) -> those that may follow."""
 
+_MAY_STAND: Final = {before: after | {before} if before in _OPEN else after for before, after in TRANSITIONS.items()}
+"""The same, and where it may stay."""
+
 
 def may_follow(before: Status | None, after: Status) -> bool:
     """Whether an item may stand at ``after`` once an entry took effect that found it at ``before``."""
-    return after in TRANSITIONS[before] or (before is after and after.matches)
+    return after in _MAY_STAND[before]

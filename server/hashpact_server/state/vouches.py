@@ -112,18 +112,21 @@ def stated_signals(view: View, item: int, rows: Iterable[ContributionRow]) -> li
     return found
 
 
-def not_vouched_for(view: View, row: ContributionRow, values: Iterable[Value]) -> frozenset[Value]:
+def not_vouched_for(
+    view: View, row: ContributionRow, newest: ContributionPayload | None, values: Iterable[Value]
+) -> frozenset[Value]:
     """Of some values, those that a member's standing contribution does not vouch for yet.
 
     Args:
         view: where it stands.
         row: the contribution.
+        newest: the payload of its entry; None: it was redacted.
         values: the values.
     """
     left = frozenset(values)
     if row.basis != Basis.PERSON_LOOKED:
         return left
-    left -= _vouched_in(view, row.sequence)  # nearly always: it says the same once more
+    left -= _vouched_in(newest)  # nearly always: it says the same once more
     if not left:
         return left
     found: set[Value] = set()
@@ -135,13 +138,17 @@ def not_vouched_for(view: View, row: ContributionRow, values: Iterable[Value]) -
         if entry.member == row.pseudonym and entry.kind in CONTRIBUTING and not undone:
             if entry.kind in _FIRST_WORDS:
                 found.clear()
-            found |= _vouched_in(view, sequence)
+            found |= _vouched_in(said_in(view, sequence))
     return left - found
 
 
-def _vouched_in(view: View, sequence: int) -> frozenset[Value]:
+def said_in(view: View, sequence: int) -> ContributionPayload | None:
+    """What a contributing entry says; None after its redaction."""
     payload = view.entry(sequence).payload
-    said = None if payload is None else ContributionPayload.decode(payload)
+    return None if payload is None else ContributionPayload.decode(payload)
+
+
+def _vouched_in(said: ContributionPayload | None) -> frozenset[Value]:
     if said is None or said.basis != Basis.PERSON_LOOKED:
         return frozenset()
     return frozenset((signal.code, signal.value) for signal in said.signals if not signal.unseen)
