@@ -123,6 +123,7 @@ class StewardServiceServicer(object):
         * `INVALID_ARGUMENT` / `FIELD_INVALID`: no act, or one with a field of another shape.
         * `INVALID_ARGUMENT` / `RULEBOOK_INVALID`: a taxonomy or policy that breaks its format; names the field.
         * `FAILED_PRECONDITION` / `PROPOSER_NOT_FULL`: the caller is on trial.
+        * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: 256 motions of the caller wait.
         * whatever the act itself can be refused with, as the comment of its message says.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

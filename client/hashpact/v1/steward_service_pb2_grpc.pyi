@@ -63,6 +63,7 @@ class StewardServiceStub:
      * `INVALID_ARGUMENT` / `FIELD_INVALID`: no act, or one with a field of another shape.
      * `INVALID_ARGUMENT` / `RULEBOOK_INVALID`: a taxonomy or policy that breaks its format; names the field.
      * `FAILED_PRECONDITION` / `PROPOSER_NOT_FULL`: the caller is on trial.
+     * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: 256 motions of the caller wait.
      * whatever the act itself can be refused with, as the comment of its message says.
     """
     Second: _grpc.UnaryUnaryMultiCallable[_steward_service_pb2.SecondRequest, _steward_service_pb2.SecondResponse]
@@ -153,6 +154,7 @@ class StewardServiceAsyncStub(StewardServiceStub):
      * `INVALID_ARGUMENT` / `FIELD_INVALID`: no act, or one with a field of another shape.
      * `INVALID_ARGUMENT` / `RULEBOOK_INVALID`: a taxonomy or policy that breaks its format; names the field.
      * `FAILED_PRECONDITION` / `PROPOSER_NOT_FULL`: the caller is on trial.
+     * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: 256 motions of the caller wait.
      * whatever the act itself can be refused with, as the comment of its message says.
     """
     Second: _aio.UnaryUnaryMultiCallable[_steward_service_pb2.SecondRequest, _steward_service_pb2.SecondResponse]  # type: ignore[assignment]
@@ -252,6 +254,7 @@ class StewardServiceServicer(metaclass=_abc_1.ABCMeta):
          * `INVALID_ARGUMENT` / `FIELD_INVALID`: no act, or one with a field of another shape.
          * `INVALID_ARGUMENT` / `RULEBOOK_INVALID`: a taxonomy or policy that breaks its format; names the field.
          * `FAILED_PRECONDITION` / `PROPOSER_NOT_FULL`: the caller is on trial.
+         * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: 256 motions of the caller wait.
          * whatever the act itself can be refused with, as the comment of its message says.
         """
 

@@ -23,17 +23,20 @@ from hashpact.v1 import steward_service_pb2 as pb
 from hashpact_server.ledger.codec import u8
 from hashpact_server.ledger.entry import SERVICE, Draft, Kind
 from hashpact_server.ledger.payloads_steward import MotionClear, MotionEnd, MotionPayload
-from hashpact_server.refusal import Refusal, invalid_field
+from hashpact_server.refusal import Refusal, invalid_field, over_limit
 from hashpact_server.rules import benign, incident_motions, limits, records, redacting, rollback, rulebook
 from hashpact_server.rules.rulebook import policy_of
 from hashpact_server.rules.tiers import is_full
 from hashpact_server.scene import Scene
 from hashpact_server.state.motions import MotionRow, MotionState, motion
+from hashpact_server.state.motions import motions as every_motion
 from hashpact_server.state.rows import MemberRow, Role
 from hashpact_server.state.view import View
 
 DAY_MS: Final = 86_400_000
 REASON_CHARACTERS_MAX: Final = 500
+OPEN_MAX: Final = 256
+"""Motions of one steward that wait: more would hide those of others."""
 
 
 class MotionAct(NamedTuple):
@@ -98,13 +101,21 @@ def propose(scene: Scene, member: bytes, act: pb.StewardAct, reason: str) -> Mot
     """Propose a motion.
 
     Raises:
-        Refusal: FIELD_INVALID, PROPOSER_NOT_FULL, and what the act's own check says; nothing was written.
+        Refusal: FIELD_INVALID, PROPOSER_NOT_FULL, LIMIT_EXCEEDED, and what the act's own check says; nothing was
+            written.
     """
     if not is_full(scene, member):
         raise Refusal(
             error_reason_pb2.ERROR_REASON_PROPOSER_NOT_FULL,
             "a member on trial proposes no motions: let two stewards confirm it first",
         )
+    waiting = sum(row.proposer == member and row.state is MotionState.OPEN for row in every_motion(scene))
+    if waiting >= OPEN_MAX:
+        raise over_limit("motions_open_max", OPEN_MAX, waiting + 1)
+    known = pb.StewardAct()
+    known.CopyFrom(act)
+    known.DiscardUnknownFields()  # what nobody can read when seconding it is not kept
+    act = known
     name = check_act(scene, act)
     lapse_ms = scene.now_ms + policy_of(scene).motion_days * DAY_MS
     number = act.DESCRIPTOR.fields_by_name[name].number

@@ -14,6 +14,7 @@ from hashpact_server.ledger.payloads_judgement import OpinionClear, OpinionPaylo
 from hashpact_server.refusal import Refusal, invalid_field
 from hashpact_server.rules.attestation import Attestation, check_time, clean_attestation
 from hashpact_server.rules.day_limits import day_limit, watch_objections
+from hashpact_server.rules.drills import refuse_drill
 from hashpact_server.rules.labels import classes_of, clean_labels
 from hashpact_server.rules.rulebook import policy_of
 from hashpact_server.rules.standing import status_of
@@ -71,9 +72,11 @@ def check_labels(labels: Sequence[str], limits: Limits, *, wanted: bool, by: str
             raise invalid_field("labels", f"go with {by} alone")
         return ()
     try:
-        return clean_labels(labels, limits.labels_max)
+        cleaned = clean_labels(labels, limits.labels_max)
+        refuse_drill(cleaned)
     except Refusal as refusal:
         raise invalid_field("labels", refusal.message) from refusal
+    return cleaned
 
 
 def give(scene: Scene, member: bytes, item: int, wish: Opinion) -> OpinionRow:

@@ -132,3 +132,25 @@ def test_an_entry_without_a_private_part_is_not_redacted(forum: Forum, sequence:
 def test_a_motion_without_an_act_is_refused(forum: Forum) -> None:
     with pytest.raises(Refusal, match="act"):
         proposed(forum, pb.StewardAct())
+
+
+def test_no_steward_hides_what_waits_under_motions_without_end(forum: Forum, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(motions, "OPEN_MAX", 2)
+    act = redaction(one(forum, forum.a, offer(signal("sha256", 1))).item)
+    first, _ = proposed(forum, act), proposed(forum, act)
+    with pytest.raises(Refusal) as caught:
+        proposed(forum, act)
+    assert caught.value.reason == reasons.ERROR_REASON_LIMIT_EXCEEDED
+    assert proposed(forum, act, forum.member("second"))
+    forum.decide(lambda scene: motions.withdraw_motion(scene, forum.steward.pseudonym, first))
+    assert proposed(forum, act)
+
+
+def test_what_nobody_can_read_is_no_part_of_a_motion(forum: Forum) -> None:
+    act = redaction(one(forum, forum.a, offer(signal("sha256", 1))).item)
+    padded = pb.StewardAct.FromString(act.SerializeToString() + b"\xfa\x7f\x04more")
+    number = proposed(forum, padded)
+    with forum.engine.state.read() as view:
+        said = motions.stated(view, motions.existing_motion(view, number))
+    assert said is not None
+    assert said.act == act.SerializeToString()

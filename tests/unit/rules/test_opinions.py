@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from hashpact.v1 import incident_pb2
 from hashpact_server.config import Limits
+from hashpact_server.refusal import Refusal
 from hashpact_server.rules.attestation import Attestation
 from hashpact_server.rules.incident_plans import plan_of
 from hashpact_server.rules.incidents import open_incident
 from hashpact_server.rules.limits import lift, limit
-from hashpact_server.rules.opinions import check_opinion
+from hashpact_server.rules.opinions import check_labels, check_opinion
 from hashpact_server.rules.policy import Policy
 from hashpact_server.state import judgement
 from hashpact_server.state.alerts import AlertKind, open_alert
@@ -207,3 +208,9 @@ def test_labels_that_stop_act_on_what_others_listed_are_objections_too(
         assert open_alert(view, AlertKind.DISPUTES, 0, judging.who("d")) is not None
         assert open_alert(view, AlertKind.DISPUTES, 0, judging.who("c")) is None
     judging.check_replay()
+
+
+def test_no_verdict_or_answer_puts_the_label_of_a_drill_on_a_real_item() -> None:
+    """Whoever listens for real incidents alone would be blind to it."""
+    with pytest.raises(Refusal, match="rehearsed"):
+        check_labels(["incident:drill-spring"], ONE, wanted=True, by="verdict RELABEL")
