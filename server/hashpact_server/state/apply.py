@@ -138,20 +138,18 @@ def _item_created(entry: Entry, scope: Scope) -> None:
 
 
 def _item_contributed(entry: Entry, scope: Scope) -> None:
-    require_open_item(entry, scope)
-    if _objects(entry, scope):
+    before, status = require_open_item(entry, scope), stated_status(entry)
+    if _objects(entry, before, status, scope):
         count(scope, Tally.OBJECTIONS, entry)
-    set_status(scope, entry.subject, stated_status(entry), entry.sequence)
+    set_status(scope, entry.subject, status, entry.sequence)
     scope.rows.put(Table.ITEM_ENTRIES, item_entry_key(entry.subject, entry.sequence), b"")
     _contribute(entry, scope)
     apply_incidents.note_contribution(entry, scope, created=False)
 
 
-def _objects(entry: Entry, scope: Scope) -> bool:
+def _objects(entry: Entry, before: Status, status: Status, scope: Scope) -> bool:
     """Whether what a member says of an item that others speak for keeps everybody from being advised to act on it."""
-    value = scope.rows.get(Table.ITEMS, u64(entry.subject))
-    before = Status.PROVISIONAL if value is None else ItemRow.decode(entry.subject, value).status
-    fell = before is Status.CORROBORATED and stated_status(entry) in (Status.PROVISIONAL, Status.INHERITED)
+    fell = before is Status.CORROBORATED and status in (Status.PROVISIONAL, Status.INHERITED)
     if not fell and not context_among(entry.classes):
         return False
     mine = contribution_key(entry.subject, entry.member)

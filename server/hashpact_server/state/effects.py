@@ -37,12 +37,14 @@ def status_numbered(number: int, entry: Entry) -> Status:
         raise UnknownEntryError(f"entry {entry.sequence} states status {number}: upgrade") from error
 
 
-def require_open_item(entry: Entry, scope: Scope) -> None:
-    """Raises ContradictionError unless the item that an entry is about is open."""
+def require_open_item(entry: Entry, scope: Scope) -> Status:
+    """Where the item that an entry is about stands; raises ContradictionError unless it is open."""
     # What was unlisted stays so: an item that is closed is not opened again by somebody's speaking about it.
     value = scope.rows.get(Table.ITEMS, u64(entry.subject))
-    if value is None or not ItemRow.decode(entry.subject, value).status.matches:
+    status = None if value is None else ItemRow.decode(entry.subject, value).status
+    if status is None or not status.matches:
         raise ContradictionError(f"entry {entry.sequence} is about an item that does not exist or is closed")
+    return status
 
 
 def set_status(scope: Scope, item: int, status: Status, by: int) -> None:
