@@ -173,7 +173,8 @@ class WritableRows(StoredRows):
         """What is stored under a key that is not held back."""
         if key in held.stored:
             return held.stored[key]
-        if key > (self._end(held, key) if key else b""):
+        end = held.ends.get(key[0]) if key else b""
+        if key > (self._end(held, key) if end is None else end):
             return None
         value = held.stored[key] = self._tx.get(held.name, key)
         return value
