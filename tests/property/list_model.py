@@ -35,6 +35,9 @@ Operation = tuple[str, int, int, int]
 """Name, and three numbers that choose among what there is."""
 
 LIVE = (Status.PROVISIONAL, Status.CORROBORATED, Status.DISPUTED, Status.INHERITED)
+BEGINNING = (Status.PROVISIONAL, Status.INHERITED)
+"""Where a new item may stand: see ``state/transitions.py``."""
+
 POOL = 5
 NAMES = ("alpha", "beta", "gamma")
 
@@ -116,7 +119,8 @@ class Model:
         number = sequence if item is None else item
         signals = self._signals(a, b) + self._confirmed(a, number)
         row = self.items.setdefault(number, Item(Status.PROVISIONAL))
-        row.status = LIVE[c % len(LIVE)]
+        can_be = LIVE if item else BEGINNING
+        row.status = can_be[c % len(can_be)]
         labels = ("behaviour:a", f"list:{c % 7}")
         row.contributions[member] = (sequence, labels)
         row.entries.append(sequence)
