@@ -44,11 +44,34 @@ LABELS: Final = ("art", "x", "y")
 
 @dataclass
 class ModelItem:
-    """What the model knows of an item: its values, and basis and labels per member. Closed: ``said`` does not count."""
+    """What the model knows of an item: its values; per member basis and labels, the values that it stated (it backs
+    them), and those among them that a person of it looked at. Closed: ``said`` does not count.
+    """
 
     values: set[Value] = field(default_factory=set)
     said: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
+    backed: dict[str, set[Value]] = field(default_factory=dict)
+    seen: dict[str, set[Value]] = field(default_factory=dict)
     closed: bool = False
+
+    def join(self, member: str, basis: int, values: list[Value]) -> None:
+        """A member's first word on the item."""
+        self.backed[member] = set(values)
+        self.seen[member] = set(values) if basis == Basis.PERSON_LOOKED else set()
+
+    def add(self, member: str, *, looked: bool, basis: int, values: list[Value]) -> set[Value]:
+        """Of what a member states once more, what its entry has to say: what is new, and what it looked at only now."""
+        stated = {each for each in values if each not in self.values}
+        if looked and basis == Basis.PERSON_LOOKED:
+            stated |= {each for each in values if each not in self.seen[member]}
+            self.seen[member] |= stated
+        self.backed[member] |= stated
+        return stated
+
+    def leave(self, member: str) -> None:
+        """A member takes its word back, and with it the values that nobody else backs."""
+        del self.said[member], self.backed[member], self.seen[member]
+        self.values &= set().union(*self.backed.values())
 
     @property
     def status(self) -> Status:
@@ -87,6 +110,7 @@ class Model:
         """The outcome as far as the model tells it; ``new_item`` is the id if one is created."""
         values = list(dict.fromkeys((each.signal_type, each.value or b"") for each in wish.signals))
         basis, labels = (wish.attestation or Attestation(0)).basis, frozenset(wish.labels)
+        looked = basis == Basis.PERSON_LOOKED
         if wish.attach_to:
             target = self.items.get(wish.attach_to)
             values = [each for each in values if not self.owners(each) - {wish.attach_to}]
@@ -111,8 +135,10 @@ class Model:
             known = old_basis in order and basis in order
             basis = max(old_basis, basis, key=order.index) if known else old_basis
             labels |= old_labels
-            fresh = not item.values.issuperset(values) or (basis, labels) != item.said[member]
+            fresh = item.add(member, looked=looked, basis=basis, values=values) or (basis, labels) != item.said[member]
             result = Result.ATTACHED if fresh else Result.UNCHANGED
+        if result is not Result.ATTACHED and member not in item.said:
+            item.join(member, basis, values)
         item.values.update(values)
         item.said[member] = (basis, labels)
         return Outcome(result, number, item.status)
@@ -184,8 +210,9 @@ class Run:
             return
         assert possible
         assert item is not None
-        item.values.update(values)
         basis, before = item.said[name]
+        item.add(name, looked=True, basis=basis, values=list(values))
+        item.values.update(values)
         item.said[name] = (basis, frozenset(labels) or before)
 
     def withdraw(self, name: str, pick: int) -> None:
@@ -202,7 +229,8 @@ class Run:
         assert possible
         assert item is not None
         if not item.closed:
-            item.said.pop(name, None)
+            if not steward:
+                item.leave(name)
             item.closed = steward or not item.said
         assert (done.status, done.contributions_left) == (item.status, 0 if item.closed else len(item.said))
 
