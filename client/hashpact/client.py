@@ -12,6 +12,7 @@ from hashpact._advice import AdviceCalls
 from hashpact._channel import endpoint
 from hashpact._governing import GovernCalls
 from hashpact._incidents import IncidentCalls
+from hashpact._items import ItemCalls
 from hashpact._media import Contribution, ContributionSource, Source, listed_signals, path_of, signals_of, try_signals
 from hashpact._member_motions import MemberMotionCalls
 from hashpact._operations import reading, writing
@@ -24,7 +25,7 @@ from hashpact._steward import MemberCalls
 from hashpact._transport import Transport
 from hashpact._uploads import UploadCalls
 from hashpact._watch import WatchCalls
-from hashpact.items import AmendResult, ContributeResult, ContributionOutcome, Item, ItemPage, WithdrawResult
+from hashpact.items import AmendResult, ContributeResult, ContributionOutcome, WithdrawResult
 from hashpact.membership import Capabilities
 from hashpact.probes import ProbeSource, probes_of
 from hashpact.results import CheckResult, FailedCheck, LookupResult
@@ -44,6 +45,7 @@ class Client(
     WatchCalls,
     UploadCalls,
     IncidentCalls,
+    ItemCalls,
     PendingCalls,
     OpinionCalls,
     MemberMotionCalls,
@@ -334,65 +336,6 @@ class Client(
         return self._transport.run(
             writing.withdraw(self._session, item, reason=reason, request_id=request_id, validate_only=validate_only)
         )
-
-    # --- items --------------------------------------------------------------------------------------------------
-
-    def get_item(self, item: int, *, at_least_as_fresh: str = "") -> Item:
-        """One item, withdrawn ones too.
-
-        Args:
-            item: its id.
-            at_least_as_fresh: an ``as_of`` token that the answer has to reflect.
-
-        Raises:
-            NotFoundError: no such item.
-        """
-        return self._transport.run(reading.get_item(self._session, item, at_least_as_fresh=at_least_as_fresh))
-
-    def list_items(
-        self,
-        *,
-        statuses: Iterable[str] = (),
-        label: str = "",
-        member: str = "",
-        page_size: int = 0,
-        at_least_as_fresh: str = "",
-        signals: bool = False,
-    ) -> Iterator[Item]:
-        """Items by growing id; pages are asked for as they are needed.
-
-        Args:
-            statuses: only these; empty: all that can match.
-            label: only items with this label.
-            member: only items with a standing contribution of this member.
-            page_size: items per call; 0 for the server's default.
-            at_least_as_fresh: an ``as_of`` token that the answer has to reflect.
-            signals: whether to tell their signals; values as :meth:`get_item` tells them.
-        """
-        which = reading.ItemFilter(tuple(statuses), label, member, page_size, at_least_as_fresh, signals)
-        page = ItemPage(())
-        while True:
-            page = self._transport.run(reading.list_items_page(self._session, which, page.next_page_token))
-            yield from page.items
-            if not page.next_page_token:
-                return
-
-    def items_page(
-        self, page_token: str = "", *, changed_after: str = "", statuses: Iterable[str] = (), page_size: int = 0
-    ) -> ItemPage:
-        """One page of items with their signals, for those who keep a copy: list all, then ask for what changed.
-
-        Args:
-            page_token: ``next_page_token`` of the page before; "" for the first.
-            changed_after: ``as_of`` of the *first* page of the last time; "" lists all items.
-            statuses: see :meth:`list_items`; name the states that match nothing too, to learn what was taken off.
-            page_size: see :meth:`list_items`.
-
-        Raises:
-            ConflictError: ``TOKEN_UNKNOWN_HISTORY``: the list was restored or moved; begin the copy anew.
-        """
-        which = reading.ItemFilter(tuple(statuses), "", "", page_size, "", True, changed_after)
-        return self._transport.run(reading.list_items_page(self._session, which, page_token))
 
     def capabilities(self) -> Capabilities:
         """What the server can do, its limits, and who is asking. Asked anew each time."""

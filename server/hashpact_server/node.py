@@ -20,7 +20,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any, Final
@@ -39,16 +39,16 @@ from hashpact_server.engine import Engine
 from hashpact_server.guards import Guards
 from hashpact_server.index import warm
 from hashpact_server.inflight import Kind
-from hashpact_server.interceptors import Gate, Handler, Method, Router
+from hashpact_server.interceptors import Gate, Method
 from hashpact_server.ledger.store import StoreError
 from hashpact_server.lock import DirectoryLock
 from hashpact_server.logs import event
 from hashpact_server.metrics import Metrics, MetricsPort, Reading
 from hashpact_server.replica import Replica, begin_list, check_mark
 from hashpact_server.reports import Reports
+from hashpact_server.routes import METHODS, Collector, Routes, service_names
 from hashpact_server.rules.due import DUE_RULES, DUTIES
 from hashpact_server.services.health import HealthService
-from hashpact_server.services.roles import ROLES, STREAMS
 from hashpact_server.snapshot_files import SnapshotFiles
 from hashpact_server.trouble import Trouble
 from hashpact_server.uploads import UploadMemory
@@ -95,7 +95,7 @@ class Node:
         self._metrics = Metrics(versions.own())
         self._gate = Gate(config, self._metrics)
         self._health = HealthService(service_names())
-        self._routes = _Routes(self._metrics)
+        self._routes = Routes(self._metrics)
         self._engine: Engine | None = None
         self._reports: Reports | None = None
         self._memory: UploadMemory | None = None
@@ -209,7 +209,7 @@ class Node:
 
     def _add_open_services(self) -> None:
         """Health and reflection: what needs no token."""
-        collected = _Collector()
+        collected = Collector()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, collected)
         names = (*service_names(), health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflection.ReflectionServicer(names), collected)
@@ -237,7 +237,7 @@ class Node:
             raise Trouble(f"cannot open the store in {self._data.path}: {error}") from error
         self._engine = engine
         undo.callback(engine.close)
-        collected = _Collector()
+        collected = Collector()
         files = SnapshotFiles(self._data.path)
         undo.callback(files.close)
         reports, memory = self._open_reports(undo), self._open_memory(engine, undo)
@@ -349,47 +349,6 @@ class Node:
             {SIGNAL_TYPES_BY_CODE[code].name: float(count) for code, count in engine.matcher.counts().items()},
             label="signal_type",
         )
-
-
-METHODS: Final[Mapping[str, Method]] = {
-    path: Method(path, frozenset(roles), Kind.STREAM if path in STREAMS else Kind.REQUEST)
-    for path, roles in ROLES.items()
-}
-"""Every method that needs a token."""
-
-
-def service_names() -> tuple[str, ...]:
-    """Full names of the services that need a token, sorted."""
-    return tuple(sorted({path.split("/")[1] for path in METHODS}))
-
-
-class _Routes(Router):
-    """Which handler answers which method; may change while the server runs."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self.table: dict[str, Handler] = {}
-        self._metrics = metrics
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
-        handler = self.table.get(handler_call_details.method)
-        if handler is None:
-            # Answered UNIMPLEMENTED. Its name is the caller's word and becomes no label.
-            self._metrics.call("unknown", "UNIMPLEMENTED", 0.0)
-        return handler
-
-
-class _Collector:
-    """Looks to generated code as a server does, and keeps the handlers that it is given."""
-
-    def __init__(self) -> None:
-        self.table: dict[str, Handler] = {}
-
-    def add_generic_rpc_handlers(self, handlers: Iterable[Router]) -> None:
-        """Generated code calls both; the handlers arrive by the other."""
-
-    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:
-        """Keep handlers by path."""
-        self.table.update({f"/{service}/{name}": handler for name, handler in handlers.items()})
 
 
 @contextlib.contextmanager

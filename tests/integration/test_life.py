@@ -25,7 +25,8 @@ from hashpact_server.datadir import DataDirectory
 from hashpact_server.engine import Engine
 from hashpact_server.ledger.store import Store
 from hashpact_server.lock import DirectoryLock
-from hashpact_server.node import EXIT_FATAL, Node, service_names
+from hashpact_server.node import EXIT_FATAL, Node
+from hashpact_server.routes import service_names
 
 from tests.integration.harness import (
     WAIT_S,

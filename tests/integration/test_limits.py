@@ -22,7 +22,7 @@ from hashpact.v1 import member_service_pb2 as members
 from hashpact.v1 import signal_pb2
 from hashpact_server.config import Limits
 from hashpact_server.inflight import Kind
-from hashpact_server.node import METHODS
+from hashpact_server.routes import METHODS
 from hashpact_server.services.roles import STREAMS
 from hashpact_server.state.rows import Role
 

@@ -6,23 +6,20 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hashpact.signals import SIGNAL_TYPES
 from hashpact.v1 import error_reason_pb2 as reasons
-from hashpact.v1 import incident_pb2, lookup_service_pb2, signal_pb2
+from hashpact.v1 import incident_pb2, lookup_service_pb2
 from hashpact.v1 import steward_service_pb2 as steward_pb
 from hashpact_server.clockwork import Clockwork
 from hashpact_server.core import Core
 from hashpact_server.debrief import debrief
 from hashpact_server.ledger.entry import Draft, Kind
 from hashpact_server.ledger.payloads_incidents import End, Receiver, incidents_in
-from hashpact_server.matches import Advisor, Batch, Probe
 from hashpact_server.refusal import Refusal
 from hashpact_server.rules import incidents, members, motions
 from hashpact_server.rules.amending import check_amendment
 from hashpact_server.rules.due import DUE_RULES
-from hashpact_server.rules.incident_plans import plan_of
 from hashpact_server.rules.outcomes import Result
 from hashpact_server.rules.policy import Policy
 from hashpact_server.scene import Scene
@@ -31,7 +28,8 @@ from hashpact_server.state.row_store import StoredRows
 from hashpact_server.state.rows import MemberRow, Role, Status
 from hashpact_server.state.tables import Table
 
-from tests.forum import Forum, flipped, forum_in, offer, one, signal, value
+from tests.forum import Forum, forum_in, offer, one, signal
+from tests.incidents import opened, plan, status, under
 
 HOUR_MS = 3_600_000
 PDQ = SIGNAL_TYPES["pdq"]
@@ -62,34 +60,11 @@ def clock(forum: Forum) -> Clock:
     return Clock(forum.engine.state)
 
 
-def plan(name: str = "harbour", *, minutes: float = 60, **rules: object) -> incident_pb2.IncidentPlan:
-    made = incident_pb2.IncidentPlan(name=name, type="perpetrator_content", drill=name.startswith("drill-"))
-    made.duration.FromMilliseconds(round(minutes * 60_000))
-    expiry_ms = rules.pop("expiry_ms", 0)
-    made.rules.CopyFrom(incident_pb2.IncidentRules(**rules))  # type: ignore[arg-type]
-    if expiry_ms:
-        made.rules.item_expiry.FromMilliseconds(int(str(expiry_ms)))
-    return made
-
-
-def opened(forum: Forum, sent: incident_pb2.IncidentPlan | None = None, by: MemberRow | None = None) -> IncidentRow:
-    wanted, who = plan_of(sent or plan()), by or forum.steward
-    steward = Role.STEWARD in who.roles
-    return forum.decide(lambda scene: incidents.open_incident(scene, who.pseudonym, wanted, steward=steward))
-
-
 def now(forum: Forum, incident: int) -> IncidentRow:
     with forum.engine.state.read() as view:
         row = incident_of(view, incident)
     assert row is not None
     return row
-
-
-def status(forum: Forum, item: int) -> Status:
-    with forum.engine.state.read() as view:
-        row = view.item(item)
-    assert row is not None
-    return row.status
 
 
 def support(forum: Forum, incident: int, by: str, hours: float) -> IncidentRow:
@@ -107,10 +82,6 @@ def refused(forum: Forum, sent: incident_pb2.IncidentPlan) -> str:
 
 def turn(forum: Forum) -> None:
     Clockwork(forum.engine, DUE_RULES).turn()
-
-
-def under(name: str = "harbour") -> tuple[str, ...]:
-    return ("glorification_of_terrorist_acts", f"incident:{name}")
 
 
 def test_one_steward_opens_an_hour_and_time_ends_it(forum: Forum, clock: Clock) -> None:
@@ -368,50 +339,3 @@ def test_acknowledgements_count_once_and_are_in_the_debrief(forum: Forum, clock:
     assert told.person_ms[0] >= 62_000
     assert {forum.a.pseudonym, forum.b.pseudonym} == told.members.keys()
     assert told.members[forum.a.pseudonym].signals == 2
-
-
-def looked_up(forum: Forum, member: MemberRow, probe: bytes, **more: object) -> list[tuple[int, int]]:
-    """(item, distance as shown) of what matches."""
-    sets = [signal_pb2.SignalSet(signal_type="pdq", values=probe)]
-    request = lookup_service_pb2.LookupRequest(
-        probes=[lookup_service_pb2.Probe(signal_sets=sets)],
-        **more,  # type: ignore[arg-type] # fields by name
-    )
-    answer = forum.as_(member).lookup.Lookup(request, None)
-    return [(match.item, match.agreements[0].distance) for each in answer.matched for match in each.matches]
-
-
-def test_its_radius_reaches_its_items_alone(forum: Forum) -> None:
-    far = [lookup_service_pb2.Radius(signal_type="pdq", radius=45)]
-    row = opened(forum, plan(radii=far))
-    base = value("pdq", 1)
-    other = one(forum, forum.a, offer(signal("pdq", flipped(base, 40)))).item
-    near = one(forum, forum.a, offer(signal("pdq", flipped(base, 20, start=200)))).item
-    mine = one(forum, forum.a, offer(signal("pdq", flipped(base, 42, start=100)), labels=under())).item
-    forum.admit("checker", [Role.CHECK])
-    checker = forum.member("checker")
-    assert looked_up(forum, forum.a, base) == [(near, 20), (mine, 42)]
-    assert looked_up(forum, checker, base) == [(near, 31), (mine, 45)]
-    default = [lookup_service_pb2.Radius(signal_type="pdq", radius=PDQ.radius_default)]
-    assert looked_up(forum, forum.a, base, radii=default) == [(near, 20)]
-    widest = [lookup_service_pb2.Radius(signal_type="pdq", radius=41)]
-    assert looked_up(forum, forum.a, base, radii=widest) == [(near, 20), (other, 40)]
-    forum.decide(lambda scene: incidents.close(scene, forum.steward.pseudonym, row.incident, steward=True))
-    assert looked_up(forum, forum.a, base) == [(near, 20)]
-
-
-def test_what_is_far_is_no_reason_to_act(forum: Forum) -> None:
-    """By an incident's radius an item matches; whether that is near enough to act is asked of the default alone."""
-    opened(forum, plan(radii=[lookup_service_pb2.Radius(signal_type="pdq", radius=45)]))
-    base = value("pdq", 1)
-    item = one(forum, forum.a, offer(signal("pdq", flipped(base, 42)), labels=under())).item
-    one(forum, forum.b, offer(signal("pdq", flipped(base, 42)), labels=under()))
-    assert status(forum, item) is Status.CORROBORATED
-    batch = Batch(PDQ, base, np.zeros(1, np.int64), np.zeros(1, np.int64))
-    close = Batch(PDQ, flipped(base, 40), np.zeros(1, np.int64), np.zeros(1, np.int64))
-    with forum.engine.state.read() as view:
-        ground = Advisor(view, forum.a.pseudonym).ground(item)
-        assert ground is not None
-        signals = list(ground.signals.values())
-        assert not Probe([batch], 0, {}).agreed(signals)
-        assert Probe([close], 0, {}).agreed(signals)
