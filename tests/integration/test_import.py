@@ -34,9 +34,9 @@ def die(when):
     if moment == when:
         os.kill(os.getpid(), signal.SIGKILL)
 def dying_done(self, batches, *more):
-    if batches == 3: die("before it is remembered")
+    if batches == 5: die("before it is remembered")
     done(self, batches, *more)
-    if batches == 3: die("after it is remembered")
+    if batches == 5: die("after it is remembered")
 def dying_send(self, number, contributions):
     answer = send(self, number, contributions)
     if number == 3: die("after the service answered")
@@ -133,6 +133,8 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
+# Batches are sent side by side: when the fourth one's answer kills the first run, up to three are remembered. The other
+# two runs therefore die at the fifth, which no run before can have remembered.
 MOMENTS = ("after the service answered", "before it is remembered", "after it is remembered")
 
 

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from hashpact import Client, Signal
+from hashpact import Client, Contribution, Signal
 from hashpact.errors import MissingExtraError
 from hashpact.v1 import member_service_pb2
 
@@ -147,21 +147,20 @@ def test_a_transcript(inside: ServerInside, holder: str, client: Client, tmp_pat
     assert "not listed" in tx("label", "--labels", "art", "--as-hash", "pdq", "list", "photo", "--", "0" * 64, code=2)
 
 
-def test_pages_and_a_fetch_that_is_broken_off(tx: Tx, client: Client) -> None:
-    many = [Signal("md5", value("md5", n)) for n in range(2300)]
-    from hashpact import Contribution  # noqa: PLC0415  # only here
-
-    client.contribute_many([Contribution([one], ["art"]) for one in many])
-    said = tx("fetch", "--limit", "1")
-    assert "Hit limits" in said
-    tx("fetch", "--limit", "1")
-    assert len(tx.signals()) == 2000  # the second page, not the first one again
-    first = next(iter(client.list_items()))
-    client.withdraw(first.item)  # behind the place where the fetch goes on
-    tx("fetch")
-    assert len(tx.signals()) == 2300  # the first fetch ends as it began: a moment ago
-    tx("fetch")
-    assert len(tx.signals()) == 2299
+def test_pages_and_a_fetch_that_is_broken_off(tx: Tx, inside: ServerInside) -> None:
+    many = [Contribution([Signal("md5", value("md5", n))], ["art"]) for n in range(2300)]
+    with Client(str(inside.address), token=inside.forum.tokens["alpha"], ca=inside.forum.ca) as alpha:
+        assert all(one.outcome == "created" for one in alpha.contribute_many(many))  # a full member: no trial's cap
+        said = tx("fetch", "--limit", "1")
+        assert "Hit limits" in said
+        tx("fetch", "--limit", "1")
+        assert len(tx.signals()) == 2000  # the second page, not the first one again
+        first = next(iter(alpha.list_items()))
+        alpha.withdraw(first.item)  # behind the place where the fetch goes on
+        tx("fetch")
+        assert len(tx.signals()) == 2300  # the first fetch ends as it began: a moment ago
+        tx("fetch")
+        assert len(tx.signals()) == 2299
 
 
 def test_who_may_not_and_what_cannot_be(tx: Tx, client: Client, inside: ServerInside, tmp_path: Path) -> None:
