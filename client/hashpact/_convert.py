@@ -75,6 +75,7 @@ class Words:
 STATUSES = Words(item_pb2.ItemStatus, "ITEM_STATUS_")
 BASES = Words(item_pb2.AttestationBasis, "ATTESTATION_BASIS_")
 ADVICE = Words(signal_pb2.Advice, "ADVICE_")
+LEVELS = Words(lookup_service_pb2.MatchLevel, "MATCH_LEVEL_")
 TIERS = Words(member_service_pb2.MemberTier, "MEMBER_TIER_")
 ROLES = Words(member_service_pb2.Role, "ROLE_")
 WITHDRAWAL_REASONS = Words(contribution_pb2.WithdrawalReason, "WITHDRAWAL_REASON_")
@@ -198,6 +199,7 @@ def match_of(message: lookup_service_pb2.Match) -> Match:
         tuple(message.members),
         tuple(message.incidents),
         message.sequence,
+        LEVELS.word(message.level),
     )
 
 
@@ -366,6 +368,8 @@ def capabilities_of(message: capabilities_pb2.GetCapabilitiesResponse) -> Capabi
                 kind.radius_max,
                 kind.identifies,
                 kind.quality_min,
+                kind.comparison,
+                kind.witness,
             )
             for kind in message.signal_types
         ),

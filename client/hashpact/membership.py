@@ -118,10 +118,13 @@ class SignalTypeInfo:
         name: its word.
         size_bytes: length of a value.
         exact: True for digests, False for perceptual hashes.
-        radius_default: distance in bits up to which two values match unless the caller asks otherwise.
-        radius_max: largest radius that a caller may ask for, in bits.
+        radius_default: distance up to which two values match unless the caller asks otherwise; in bits, save for
+            types with a ``comparison`` of their own.
+        radius_max: largest radius that a caller may ask for.
         identifies: whether an equal value means "the same item" when something is contributed.
         quality_min: smallest quality (0 to 100) accepted for contribution.
+        comparison: ``equality``, ``hamming``, ``distance`` (of the type's own) or ``points``; "" from an old server.
+        witness: what it is evidence of; two types of one witness count once.
     """
 
     name: str
@@ -131,6 +134,8 @@ class SignalTypeInfo:
     radius_max: int
     identifies: bool
     quality_min: int
+    comparison: str = ""
+    witness: str = ""
 
 
 @dataclass(frozen=True, slots=True)

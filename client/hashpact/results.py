@@ -81,6 +81,7 @@ class Match:
         members: names of the members that speak for the item, sorted.
         incidents: names of the incidents that it belongs to.
         sequence: number of the newest ledger entry by which a member speaks for it.
+        level: how sure it is: ``strong`` (a digest, or two independent witnesses) or ``near`` (one).
     """
 
     item: int
@@ -93,6 +94,7 @@ class Match:
     members: tuple[str, ...] = ()
     incidents: tuple[str, ...] = ()
     sequence: int = 0
+    level: str = "near"
 
     @property
     def best(self) -> Agreement:
@@ -120,6 +122,7 @@ class Match:
             "item": self.item,
             "signal_type": self.signal_type,
             "distance": self.distance,
+            "level": self.level,
             "status": self.status,
             "labels": list(self.labels),
             "advice": self.advice,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
@@ -21,7 +22,42 @@ QUALITY_MAX: Final = 100
 PDQ_QUALITY_MIN: Final = 50
 """PDQ values of lower quality describe too little of the picture to be listed (PDQ paper, section 4)."""
 
+LOCAL_SIGNATURE_BYTES: Final = 3968
+"""Length of a local signature: with its row's key it fits one page of the store."""
+
 _HEX: Final = re.compile(r"[0-9a-f]*")
+
+
+class Comparison(Enum):
+    """How two values of a signal type are compared."""
+
+    EQUALITY = "equality"
+    """They are the same bytes, or they do not match: digests."""
+    HAMMING = "hamming"
+    """By the number of bits that differ."""
+    DISTANCE = "distance"
+    """By a distance of the type's own, in units of its own: TLSH."""
+    POINTS = "points"
+    """Point by point, in three steps: ``docs/signatures.md``."""
+
+
+class Witness(Enum):
+    """What a signal type is evidence of. Two types of one witness fail together, and count once."""
+
+    FILE = "file"
+    """The bytes of the file."""
+    PICTURE = "picture"
+    """The whole picture, seen coarsely: PDQ and pHash are both its lowest frequencies."""
+    POINTS = "points"
+    """Details of the picture and where they lie."""
+    FRAMES = "frames"
+    """The pictures of a video."""
+    PAGES = "pages"
+    """The pictures of a document's pages."""
+    TEXT = "text"
+    """What a document says."""
+    ADDRESS = "address"
+    """Where something is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +66,44 @@ class SignalType:
 
     Attributes:
         name: its word on the wire and on the command line.
-        code: its number in entries and state; never reused.
+        code: its number in entries and state, 1 to 255; never reused. From 128 on: types that others add.
         bits: length of a value in bits.
-        exact: True for digests, compared by equality; False for perceptual hashes, compared by
-            Hamming distance.
-        radius_default: distance in bits up to which two values match (0 for digests).
-        radius_max: largest distance in bits that a look-up may ask for.
+        comparison: how two values are compared.
+        radius_default: distance up to which two values match (0 for digests): bits, save for types with a distance of
+            their own.
+        radius_max: largest distance that a look-up may ask for.
         identifies: whether an equal value means "the same item" when something is contributed.
             Never true for pHash: flat pictures collide.
         quality_min: smallest quality (0-100) accepted for contribution; 0 where the algorithm has none.
         media: what it describes.
+        witness: what it is evidence of.
     """
 
     name: str
     code: int
     bits: int
-    exact: bool
+    comparison: Comparison
     radius_default: int
     radius_max: int
     identifies: bool
     quality_min: int
     media: tuple[str, ...]
+    witness: Witness
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is a digest, compared by equality."""
+        return self.comparison is Comparison.EQUALITY
+
+    @property
+    def hamming(self) -> bool:
+        """Whether it is compared by Hamming distance."""
+        return self.comparison is Comparison.HAMMING
+
+    @property
+    def ranged(self) -> bool:
+        """Whether a look-up finds what lies within a radius, by whatever distance."""
+        return self.comparison in (Comparison.HAMMING, Comparison.DISTANCE)
 
     @property
     def size_bytes(self) -> int:
@@ -64,16 +117,38 @@ SIGNAL_TYPES: Final = MappingProxyType(
     {
         kind.name: kind
         for kind in (
-            SignalType("sha256", 1, 256, True, 0, 0, True, 0, _ANY),
-            SignalType("md5", 2, 128, True, 0, 0, True, 0, _ANY),
-            SignalType("pdq", 16, 256, False, 31, 63, True, PDQ_QUALITY_MIN, ("image",)),
+            SignalType("sha256", 1, 256, Comparison.EQUALITY, 0, 0, True, 0, _ANY, Witness.FILE),
+            SignalType("md5", 2, 128, Comparison.EQUALITY, 0, 0, True, 0, _ANY, Witness.FILE),
+            SignalType("url_sha256", 3, 256, Comparison.EQUALITY, 0, 0, True, 0, ("url",), Witness.ADDRESS),
+            SignalType("pdq", 16, 256, Comparison.HAMMING, 31, 63, True, PDQ_QUALITY_MIN, ("image",), Witness.PICTURE),
             # Radii of pHash: no two of 190 photographs, and no edited copy and another photograph (2,338
             # copies), come closer than 12 (64 bits) and 92 (256 bits): docs/hashing.md, "Radii". Against ten
             # million listed values chance alone finds one within 4 of 64 bits in one of 2.7 million
             # look-ups, within 8 in one of 360: so the short one is tight. The long one is bounded by what
             # a look-up costs, not by chance: within 47 some 16-bit word differs by two bits at most.
-            SignalType("phash", 17, 64, False, 4, 8, False, 0, ("image",)),
-            SignalType("phash256", 18, 256, False, 47, 63, False, 0, ("image",)),
+            SignalType("phash", 17, 64, Comparison.HAMMING, 4, 8, False, 0, ("image",), Witness.PICTURE),
+            SignalType("phash256", 18, 256, Comparison.HAMMING, 47, 63, False, 0, ("image",), Witness.PICTURE),
+            # PDQ again, of what is no picture by itself: one frame or page says little about the whole, so it neither
+            # identifies nor meets the pictures of the list.
+            SignalType(
+                "pdq_frame", 32, 256, Comparison.HAMMING, 31, 31, False, PDQ_QUALITY_MIN, ("video",), Witness.FRAMES
+            ),
+            SignalType(
+                "pdq_page", 33, 256, Comparison.HAMMING, 31, 31, False, PDQ_QUALITY_MIN, ("document",), Witness.PAGES
+            ),
+            SignalType("tlsh", 34, 280, Comparison.DISTANCE, 30, 60, False, 0, ("document", "text"), Witness.TEXT),
+            SignalType(
+                "local_sift",
+                48,
+                8 * LOCAL_SIGNATURE_BYTES,
+                Comparison.POINTS,
+                0,
+                0,
+                False,
+                0,
+                ("image",),
+                Witness.POINTS,
+            ),
         )
     }
 )

@@ -35,7 +35,7 @@ class BenignValues:
             kind = SIGNAL_TYPES_BY_CODE[code]
             if kind.exact:
                 digests.add((code, value))
-            elif kind.bits > COARSE_BITS:
+            elif kind.hamming and kind.bits > COARSE_BITS:
                 near.setdefault(code, set()).add(value)
         self._digests = frozenset(digests)
         self._near = {code: _index(SIGNAL_TYPES_BY_CODE[code], sorted(each)) for code, each in near.items()}

@@ -72,6 +72,10 @@ class Limits:
     member_items_per_s: int = setting(
         100_000, "Items that one member reads with their values at a hub, per second, in the long run.", least=1
     )
+    candidates_max: int = setting(
+        8, "Items that one probe's local points may be measured for, and measurements in one Confirm.", least=1, most=64
+    )
+    points_bytes_max: int = setting(32_768, "Bytes of local points in one probe.", least=1024, most=1 << 20)
 
     def __post_init__(self) -> None:
         _check(self, "limits.")

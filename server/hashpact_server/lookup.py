@@ -124,7 +124,7 @@ def look_up(
     board = engine.published.board
     for batch in batches:
         kind = batch.kind
-        if not kind.exact:
+        if kind.hamming:
             radius = radii.get(kind.code, kind.radius_default)
             wider = None if kind.code in radii else board.wider(kind)
             crowded: set[int] = set()
@@ -134,7 +134,7 @@ def look_up(
                 crowded.update(cut)
             for probe in crowded:
                 crowds.setdefault(probe, []).append(batch)
-        elif (rows := engine.matcher.may_list(kind.code, batch.values, kind.size_bytes)).size:
+        elif kind.exact and (rows := engine.matcher.may_list(kind.code, batch.values, kind.size_bytes)).size:
             digests.append((batch, rows))
     if not hits and not digests:
         return []

@@ -77,7 +77,8 @@ class Indexes:
             ids.append(signal)
             values.append(value)
         for code, (ids, values) in columns.items():
-            index = self._by_code[code]
+            if (index := self._by_code.get(code)) is None:
+                continue
             packed = np.frombuffer(b"".join(values), dtype=np.uint8).reshape(len(ids), index.bits // 8)
             index.add(np.array(ids, dtype=np.uint64), packed)
 
@@ -87,7 +88,8 @@ class Indexes:
         for code, signal in removed:
             columns.setdefault(code, []).append(signal)
         for code, ids in columns.items():
-            self._by_code[code].remove(np.array(ids, dtype=np.uint64))
+            if (index := self._by_code.get(code)) is not None:
+                index.remove(np.array(ids, dtype=np.uint64))
 
     def search(self, code: int, queries: NDArray[np.uint8], radius: int) -> RangeResult:
         """As ``Index.range_search`` of the type's index."""

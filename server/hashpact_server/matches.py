@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from hashpact.signals import SIGNAL_TYPES_BY_CODE, SignalType, hamming
+from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE, SignalType, hamming
 from numpy.typing import NDArray
 
 from hashpact_server.rules.acting import may_act, types_of
 from hashpact_server.rules.advice import Advice, advise
 from hashpact_server.rules.grounds import Ground, ground_of
+from hashpact_server.rules.levels import Level, level_of
 from hashpact_server.rules.member_policy import member_policy
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS, Role, Status
 from hashpact_server.state.view import View
@@ -92,6 +93,7 @@ class Match(NamedTuple):
         members: names of the members that speak for the item.
         incidents: names of the incidents that it belongs to.
         sequence: the newest entry by which a member speaks for it.
+        level: how sure it is.
     """
 
     item: int
@@ -104,6 +106,7 @@ class Match(NamedTuple):
     members: tuple[str, ...]
     incidents: tuple[str, ...]
     sequence: int
+    level: Level
 
 
 class Found(NamedTuple):
@@ -144,7 +147,7 @@ class Probe:
             by_code.setdefault(each.signal.code, []).append(each.signal.value)
         for code, listed in by_code.items():
             kind = SIGNAL_TYPES_BY_CODE.get(code)
-            if kind is None or not (mine := self.values(code)):
+            if kind is None or not (kind.exact or kind.hamming) or not (mine := self.values(code)):
                 continue
             if kind.exact:
                 agrees = not set(mine).isdisjoint(listed)
@@ -222,7 +225,14 @@ class Advisor:
             ground.members,
             ground.incidents,
             ground.sequence,
+            level_of([each.signal_type for each in agreements if _within_default(each)]),
         )
+
+
+def _within_default(agreement: Agreement) -> bool:
+    """Whether it would agree at the default radius; one of a caller that may not see distances is told a bound."""
+    kind = SIGNAL_TYPES[agreement.signal_type]
+    return not kind.ranged or agreement.distance <= kind.radius_default
 
 
 def _none(signals: Collection[Vouched]) -> frozenset[str]:

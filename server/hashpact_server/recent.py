@@ -134,7 +134,7 @@ class Recent:
     """
 
     def __init__(self, base: int) -> None:
-        self._strips = {kind.code: _Strip(kind.bits, base) for kind in SIGNAL_TYPES.values() if not kind.exact}
+        self._strips = {kind.code: _Strip(kind.bits, base) for kind in SIGNAL_TYPES.values() if kind.hamming}
         self._ends = {code: strip.ends() for code, strip in self._strips.items()}
 
     def covers(self, code: int, sequence: int) -> bool:
@@ -144,9 +144,10 @@ class Recent:
     def add(self, added: Sequence[tuple[int, int, int, bytes]]) -> None:
         """Add (code, signal id, item, value) rows that were just recorded."""
         for code, signal, item, value in added:
-            of, late = self._ends[code]
-            of((signal, item))
-            late(value)
+            if ends := self._ends.get(code):
+                of, late = ends
+                of((signal, item))
+                late(value)
 
     def undisturbed(self, hint: Neighbours) -> Iterator[Wanted]:
         """The values that stand apart in their request, and near which nothing was listed since they were searched."""

@@ -39,8 +39,8 @@ log: Final = logging.getLogger(__name__)
 
 
 def perceptual_types() -> tuple[SignalType, ...]:
-    """The signal types that are searched by distance."""
-    return tuple(kind for kind in SIGNAL_TYPES.values() if not kind.exact)
+    """The signal types that are searched by Hamming distance."""
+    return tuple(kind for kind in SIGNAL_TYPES.values() if kind.hamming)
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,20 +197,30 @@ class SignalTypeInfo(_message.Message):
     RADIUS_MAX_FIELD_NUMBER: _builtins.int
     IDENTIFIES_FIELD_NUMBER: _builtins.int
     QUALITY_MIN_FIELD_NUMBER: _builtins.int
+    COMPARISON_FIELD_NUMBER: _builtins.int
+    WITNESS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     size_bytes: _builtins.int
     """Length of a value in bytes."""
     exact: _builtins.bool
-    """True for digests (equality); false for perceptual hashes (Hamming distance)."""
+    """True for digests: they match when they are equal. All others are compared as `comparison` says."""
     radius_default: _builtins.int
-    """Distance in bits up to which two values match unless the caller asks otherwise."""
+    """Distance (in bits, save where `comparison` says otherwise) up to which two values match unless the caller asks otherwise."""
     radius_max: _builtins.int
     """Largest radius that a caller may ask for."""
     identifies: _builtins.bool
     """Whether an equal value means "the same item" when something is contributed."""
     quality_min: _builtins.int
     """Smallest quality (0 to 100) accepted for contribution; 0 where the algorithm states none."""
+    comparison: _builtins.str
+    """How two values are compared: `equality`; `hamming`: differing bits; `distance`: a distance of the type's own;
+    `points`: point by point, see `Confirm`.
+    """
+    witness: _builtins.str
+    """What it is evidence of: `file`, `picture`, `points`, `frames`, `pages`, `text`, `address`. Types of one witness fail together,
+    and count once for `MatchLevel`.
+    """
     def __init__(
         self,
         *,
@@ -221,10 +231,12 @@ class SignalTypeInfo(_message.Message):
         radius_max: _builtins.int = ...,
         identifies: _builtins.bool = ...,
         quality_min: _builtins.int = ...,
+        comparison: _builtins.str = ...,
+        witness: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["exact", b"exact", "identifies", b"identifies", "name", b"name", "quality_min", b"quality_min", "radius_default", b"radius_default", "radius_max", b"radius_max", "size_bytes", b"size_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparison", b"comparison", "exact", b"exact", "identifies", b"identifies", "name", b"name", "quality_min", b"quality_min", "radius_default", b"radius_default", "radius_max", b"radius_max", "size_bytes", b"size_bytes", "witness", b"witness"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -264,6 +276,8 @@ class Limits(_message.Message):
     MEMBER_LOOKUP_VALUES_PER_S_FIELD_NUMBER: _builtins.int
     MEMBER_CONTRIBUTIONS_PER_S_FIELD_NUMBER: _builtins.int
     MEMBER_ITEMS_PER_S_FIELD_NUMBER: _builtins.int
+    CANDIDATES_MAX_FIELD_NUMBER: _builtins.int
+    POINTS_BYTES_MAX_FIELD_NUMBER: _builtins.int
     message_bytes_max: _builtins.int
     """Largest message that the server reads, in bytes. gRPC itself refuses larger ones, with `RESOURCE_EXHAUSTED`."""
     lookup_probes_max: _builtins.int
@@ -320,6 +334,10 @@ class Limits(_message.Message):
     """Contributions of one member, per second."""
     member_items_per_s: _builtins.int
     """Items that one member reads with their values (`ListItems` with `with_signals`), per second."""
+    candidates_max: _builtins.int
+    """Candidates of one probe in an answer of Lookup, and measurements in one Confirm."""
+    points_bytes_max: _builtins.int
+    """Bytes of `Probe.points` in one probe."""
     def __init__(
         self,
         *,
@@ -349,10 +367,12 @@ class Limits(_message.Message):
         member_lookup_values_per_s: _builtins.int = ...,
         member_contributions_per_s: _builtins.int = ...,
         member_items_per_s: _builtins.int = ...,
+        candidates_max: _builtins.int = ...,
+        points_bytes_max: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contribution_signals_max", b"contribution_signals_max", "contributions_max", b"contributions_max", "deadline_s_max", b"deadline_s_max", "labels_max", b"labels_max", "lookup_probes_max", b"lookup_probes_max", "lookup_values_max", b"lookup_values_max", "matches_default", b"matches_default", "matches_max", b"matches_max", "member_contributions_per_s", b"member_contributions_per_s", "member_items_per_s", b"member_items_per_s", "member_lookup_values_per_s", b"member_lookup_values_per_s", "member_reports_max", b"member_reports_max", "member_requests_max", b"member_requests_max", "member_tokens_max", b"member_tokens_max", "message_bytes_max", b"message_bytes_max", "near_duplicates_max", b"near_duplicates_max", "page_size_max", b"page_size_max", "probe_values_max", b"probe_values_max", "report_days_max", b"report_days_max", "reports_max", b"reports_max", "request_id_ttl_s", b"request_id_ttl_s", "requests_max", b"requests_max", "store_bytes_max", b"store_bytes_max", "streams_max", b"streams_max", "watch_progress_s", b"watch_progress_s", "watch_stall_s_max", b"watch_stall_s_max"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates_max", b"candidates_max", "contribution_signals_max", b"contribution_signals_max", "contributions_max", b"contributions_max", "deadline_s_max", b"deadline_s_max", "labels_max", b"labels_max", "lookup_probes_max", b"lookup_probes_max", "lookup_values_max", b"lookup_values_max", "matches_default", b"matches_default", "matches_max", b"matches_max", "member_contributions_per_s", b"member_contributions_per_s", "member_items_per_s", b"member_items_per_s", "member_lookup_values_per_s", b"member_lookup_values_per_s", "member_reports_max", b"member_reports_max", "member_requests_max", b"member_requests_max", "member_tokens_max", b"member_tokens_max", "message_bytes_max", b"message_bytes_max", "near_duplicates_max", b"near_duplicates_max", "page_size_max", b"page_size_max", "points_bytes_max", b"points_bytes_max", "probe_values_max", b"probe_values_max", "report_days_max", b"report_days_max", "reports_max", b"reports_max", "request_id_ttl_s", b"request_id_ttl_s", "requests_max", b"requests_max", "store_bytes_max", b"store_bytes_max", "streams_max", b"streams_max", "watch_progress_s", b"watch_progress_s", "watch_stall_s_max", b"watch_stall_s_max"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -22,6 +22,30 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _MatchLevel:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MatchLevelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MatchLevel.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MATCH_LEVEL_UNSPECIFIED: _MatchLevel.ValueType  # 0
+    """Never sent by a server."""
+    MATCH_LEVEL_NEAR: _MatchLevel.ValueType  # 1
+    """One witness: the item or something that looks like it. A part of it, or a copy of which one kind of evidence is gone."""
+    MATCH_LEVEL_STRONG: _MatchLevel.ValueType  # 2
+    """A digest of the file or address, or two independent witnesses, e.g. the whole picture (PDQ) and its details (local points)."""
+
+class MatchLevel(_MatchLevel, metaclass=_MatchLevelEnumTypeWrapper):
+    """How sure a match is. How often each level is wrong is measured: `docs/robustness.md`."""
+
+MATCH_LEVEL_UNSPECIFIED: MatchLevel.ValueType  # 0
+"""Never sent by a server."""
+MATCH_LEVEL_NEAR: MatchLevel.ValueType  # 1
+"""One witness: the item or something that looks like it. A part of it, or a copy of which one kind of evidence is gone."""
+MATCH_LEVEL_STRONG: MatchLevel.ValueType  # 2
+"""A digest of the file or address, or two independent witnesses, e.g. the whole picture (PDQ) and its details (local points)."""
+Global___MatchLevel: _TypeAlias = MatchLevel  # noqa: Y015
+
 @_typing.final
 class LookupRequest(_message.Message):
     """A batch of probes."""
@@ -78,6 +102,16 @@ class Probe(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SIGNAL_SETS_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    WIDE_FIELD_NUMBER: _builtins.int
+    points: _builtins.bytes
+    """Local points of a picture, as `docs/signatures.md`, "Probe points", lays them out; empty: none. Malformed ones are reported
+    in `LookupResponse.problems`.
+    """
+    wide: _builtins.bool
+    """The picture has so much detail that a `pdq` value beyond the default radius, up to `radius_max`, is worth a look: such a match
+    is `MATCH_LEVEL_NEAR`. Never set it for text cards, logos, flags and the like, which are near each other there.
+    """
     @_builtins.property
     def signal_sets(self) -> _containers.RepeatedCompositeFieldContainer[_signal_pb2.SignalSet]:
         """Its signals, one set per signal type. A set of an unknown type or a wrong length, or a second one of a type, is
@@ -88,10 +122,12 @@ class Probe(_message.Message):
         self,
         *,
         signal_sets: _abc.Iterable[_signal_pb2.SignalSet] | None = ...,
+        points: _builtins.bytes = ...,
+        wide: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["signal_sets", b"signal_sets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["points", b"points", "signal_sets", b"signal_sets", "wide", b"wide"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -170,6 +206,7 @@ class ProbeMatches(_message.Message):
     PROBE_INDEX_FIELD_NUMBER: _builtins.int
     MATCHES_FIELD_NUMBER: _builtins.int
     TRUNCATED_FIELD_NUMBER: _builtins.int
+    CANDIDATES_FIELD_NUMBER: _builtins.int
     probe_index: _builtins.int
     """Position of the probe in the request."""
     truncated: _builtins.bool
@@ -180,20 +217,171 @@ class ProbeMatches(_message.Message):
         items on which nothing else agrees; these come last, since many flat pictures share its values.
         """
 
+    @_builtins.property
+    def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]:
+        """Items that may match by local points, the likeliest first: measure them and ask `Confirm`. At most `candidates_max`."""
+
     def __init__(
         self,
         *,
         probe_index: _builtins.int = ...,
         matches: _abc.Iterable[Global___Match] | None = ...,
         truncated: _builtins.bool = ...,
+        candidates: _abc.Iterable[Global___Candidate] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["matches", b"matches", "probe_index", b"probe_index", "truncated", b"truncated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "matches", b"matches", "probe_index", b"probe_index", "truncated", b"truncated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProbeMatches: _TypeAlias = ProbeMatches  # noqa: Y015
+
+@_typing.final
+class Candidate(_message.Message):
+    """An item that may match by local points. It says where to look, and not what is there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_FIELD_NUMBER: _builtins.int
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    VOTES_FIELD_NUMBER: _builtins.int
+    PLACEMENT_FIELD_NUMBER: _builtins.int
+    MIRRORED_FIELD_NUMBER: _builtins.int
+    WIDTH_PX_FIELD_NUMBER: _builtins.int
+    HEIGHT_PX_FIELD_NUMBER: _builtins.int
+    PLACES_FIELD_NUMBER: _builtins.int
+    item: _builtins.int
+    """Id of the item."""
+    signal: _builtins.int
+    """Id of the listed local signature, for `Measurement.signal`."""
+    votes: _builtins.int
+    """Points that agree on where the listed picture lies in the upload."""
+    mirrored: _builtins.bool
+    """The listed picture is mirrored in the upload."""
+    width_px: _builtins.int
+    """Width of the listed picture's frame in pixels."""
+    height_px: _builtins.int
+    """Height of it."""
+    places: _builtins.bytes
+    """Where the listed points lie in it, their sizes and directions: `docs/signatures.md`, "Places"."""
+    @_builtins.property
+    def placement(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Where the listed picture lies: a point (x, y) of its frame lies in the probe's frame at
+        (a x - b y + c, b x + a y + d), for these four numbers; where `mirrored` is set, x is taken from the right edge.
+        """
+
+    def __init__(
+        self,
+        *,
+        item: _builtins.int = ...,
+        signal: _builtins.int = ...,
+        votes: _builtins.int = ...,
+        placement: _abc.Iterable[_builtins.float] | None = ...,
+        mirrored: _builtins.bool = ...,
+        width_px: _builtins.int = ...,
+        height_px: _builtins.int = ...,
+        places: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["height_px", b"height_px", "item", b"item", "mirrored", b"mirrored", "placement", b"placement", "places", b"places", "signal", b"signal", "votes", b"votes", "width_px", b"width_px"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Candidate: _TypeAlias = Candidate  # noqa: Y015
+
+@_typing.final
+class ConfirmRequest(_message.Message):
+    """Measured candidates of one upload."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROBE_FIELD_NUMBER: _builtins.int
+    MEASUREMENTS_FIELD_NUMBER: _builtins.int
+    USE_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    use: _builtins.str
+    """As `LookupRequest.use`."""
+    at_least_as_fresh: _builtins.str
+    """As `LookupRequest.at_least_as_fresh`."""
+    @_builtins.property
+    def probe(self) -> Global___Probe:
+        """The upload, as it was looked up: what its other signals say about the items counts, too."""
+
+    @_builtins.property
+    def measurements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Measurement]:
+        """What was measured, at most one per signal."""
+
+    def __init__(
+        self,
+        *,
+        probe: Global___Probe | None = ...,
+        measurements: _abc.Iterable[Global___Measurement] | None = ...,
+        use: _builtins.str = ...,
+        at_least_as_fresh: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["probe", b"probe"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "measurements", b"measurements", "probe", b"probe", "use", b"use"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmRequest: _TypeAlias = ConfirmRequest  # noqa: Y015
+
+@_typing.final
+class Measurement(_message.Message):
+    """An upload, measured where a candidate says."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    MEASURED_FIELD_NUMBER: _builtins.int
+    signal: _builtins.int
+    """`Candidate.signal`."""
+    measured: _builtins.bytes
+    """`docs/signatures.md`, "Measurements"."""
+    def __init__(
+        self,
+        *,
+        signal: _builtins.int = ...,
+        measured: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["measured", b"measured", "signal", b"signal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Measurement: _TypeAlias = Measurement  # noqa: Y015
+
+@_typing.final
+class ConfirmResponse(_message.Message):
+    """What was confirmed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCHES_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    as_of: _builtins.str
+    """Position in the list's history that this answer reflects at least. Opaque."""
+    @_builtins.property
+    def matches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Match]:
+        """The items that match after all, each with everything that agrees; they take the place of those of the look-up."""
+
+    def __init__(
+        self,
+        *,
+        matches: _abc.Iterable[Global___Match] | None = ...,
+        as_of: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "matches", b"matches"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmResponse: _TypeAlias = ConfirmResponse  # noqa: Y015
 
 @_typing.final
 class Match(_message.Message):
@@ -211,6 +399,7 @@ class Match(_message.Message):
     MEMBERS_FIELD_NUMBER: _builtins.int
     INCIDENTS_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
     item: _builtins.int
     """Id of the item."""
     status: _item_pb2.ItemStatus.ValueType
@@ -225,6 +414,8 @@ class Match(_message.Message):
     """
     sequence: _builtins.int
     """Sequence of the newest ledger entry by which a member speaks for the item."""
+    level: Global___MatchLevel.ValueType
+    """How sure the match is. `ADVICE_ACT` is given only where it is strong."""
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Its labels, sorted."""
@@ -256,10 +447,11 @@ class Match(_message.Message):
         members: _abc.Iterable[_builtins.str] | None = ...,
         incidents: _abc.Iterable[_builtins.str] | None = ...,
         sequence: _builtins.int = ...,
+        level: Global___MatchLevel.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "agreements", b"agreements", "incidents", b"incidents", "item", b"item", "labels", b"labels", "members", b"members", "sequence", b"sequence", "status", b"status", "vouching_groups", b"vouching_groups", "weakly_vouched", b"weakly_vouched"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "agreements", b"agreements", "incidents", b"incidents", "item", b"item", "labels", b"labels", "level", b"level", "members", b"members", "sequence", b"sequence", "status", b"status", "vouching_groups", b"vouching_groups", "weakly_vouched", b"weakly_vouched"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -277,6 +469,8 @@ class Agreement(_message.Message):
     DISTANCE_IS_BOUND_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
     VOUCHING_GROUPS_FIELD_NUMBER: _builtins.int
+    OVERLAP_FIELD_NUMBER: _builtins.int
+    CONFIRMATION_FIELD_NUMBER: _builtins.int
     signal_type: _builtins.str
     """Name of the signal type."""
     value_index: _builtins.int
@@ -294,6 +488,14 @@ class Agreement(_message.Message):
     """Corporate groups of which a full member vouches for that signal: it contributed it or confirmed it, and says that a person
     of it looked. Members that one steward admitted alone, and those suspended, do not count.
     """
+    @_builtins.property
+    def overlap(self) -> Global___Overlap:
+        """For `pdq_frame`: how much of the two videos is the same."""
+
+    @_builtins.property
+    def confirmation(self) -> Global___Confirmation:
+        """For `local_sift`: what was confirmed."""
+
     def __init__(
         self,
         *,
@@ -303,14 +505,128 @@ class Agreement(_message.Message):
         distance_is_bound: _builtins.bool = ...,
         sequence: _builtins.int = ...,
         vouching_groups: _builtins.int = ...,
+        overlap: Global___Overlap | None = ...,
+        confirmation: Global___Confirmation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["confirmation", b"confirmation", "overlap", b"overlap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["distance", b"distance", "distance_is_bound", b"distance_is_bound", "sequence", b"sequence", "signal_type", b"signal_type", "value_index", b"value_index", "vouching_groups", b"vouching_groups"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmation", b"confirmation", "distance", b"distance", "distance_is_bound", b"distance_is_bound", "overlap", b"overlap", "sequence", b"sequence", "signal_type", b"signal_type", "value_index", b"value_index", "vouching_groups", b"vouching_groups"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Agreement: _TypeAlias = Agreement  # noqa: Y015
+
+@_typing.final
+class Overlap(_message.Message):
+    """How much of an uploaded and a listed video is the same."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_PERCENT_FIELD_NUMBER: _builtins.int
+    ITEM_PERCENT_FIELD_NUMBER: _builtins.int
+    STRETCHES_FIELD_NUMBER: _builtins.int
+    OFFSET_MS_FIELD_NUMBER: _builtins.int
+    SPEED_FIELD_NUMBER: _builtins.int
+    query_percent: _builtins.float
+    """Part of the upload that shows the item, in percent of its time."""
+    item_percent: _builtins.float
+    """Part of the item that the upload shows, in percent of its time."""
+    offset_ms: _builtins.int
+    """How much later than in the item the same thing is seen in the upload, in milliseconds; of several the one that explains most."""
+    speed: _builtins.float
+    """How much faster the upload runs than the item: 1 as fast, 2 twice."""
+    @_builtins.property
+    def stretches(self) -> _containers.RepeatedCompositeFieldContainer[Global___MatchedStretch]:
+        """What is the same, in the order of the upload."""
+
+    def __init__(
+        self,
+        *,
+        query_percent: _builtins.float = ...,
+        item_percent: _builtins.float = ...,
+        stretches: _abc.Iterable[Global___MatchedStretch] | None = ...,
+        offset_ms: _builtins.int = ...,
+        speed: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_percent", b"item_percent", "offset_ms", b"offset_ms", "query_percent", b"query_percent", "speed", b"speed", "stretches", b"stretches"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Overlap: _TypeAlias = Overlap  # noqa: Y015
+
+@_typing.final
+class MatchedStretch(_message.Message):
+    """The same stretch in both."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    ITEM_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def query(self) -> _signal_pb2.Stretch:
+        """In the upload."""
+
+    @_builtins.property
+    def item(self) -> _signal_pb2.Stretch:
+        """In the item."""
+
+    def __init__(
+        self,
+        *,
+        query: _signal_pb2.Stretch | None = ...,
+        item: _signal_pb2.Stretch | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "query", b"query"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "query", b"query"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MatchedStretch: _TypeAlias = MatchedStretch  # noqa: Y015
+
+@_typing.final
+class Confirmation(_message.Message):
+    """What local points say."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINTS_FIELD_NUMBER: _builtins.int
+    POINTS_VISIBLE_FIELD_NUMBER: _builtins.int
+    VISIBLE_PERCENT_FIELD_NUMBER: _builtins.int
+    THUMBNAIL_PERCENT_FIELD_NUMBER: _builtins.int
+    ALIGNED_DISTANCE_FIELD_NUMBER: _builtins.int
+    points: _builtins.int
+    """Points of the item's that were found again where they belong."""
+    points_visible: _builtins.int
+    """Of those that would be visible there."""
+    visible_percent: _builtins.int
+    """Part of the listed picture that is in view, in percent."""
+    thumbnail_percent: _builtins.int
+    """The thumbnails' agreement where both are in view, in percent."""
+    aligned_distance: _builtins.int
+    """PDQ distance in bits between the listed picture and the upload laid over it; absent when it is not wholly in view, and
+    for callers that may not see distances.
+    """
+    def __init__(
+        self,
+        *,
+        points: _builtins.int = ...,
+        points_visible: _builtins.int = ...,
+        visible_percent: _builtins.int = ...,
+        thumbnail_percent: _builtins.int = ...,
+        aligned_distance: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_aligned_distance", b"_aligned_distance", "aligned_distance", b"aligned_distance"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_aligned_distance", b"_aligned_distance", "aligned_distance", b"aligned_distance", "points", b"points", "points_visible", b"points_visible", "thumbnail_percent", b"thumbnail_percent", "visible_percent", b"visible_percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__aligned_distance: _TypeAlias = _typing.Literal["aligned_distance"]  # noqa: Y015
+    _WhichOneofArgType__aligned_distance: _TypeAlias = _typing.Literal["_aligned_distance", b"_aligned_distance"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__aligned_distance) -> _WhichOneofReturnType__aligned_distance | None: ...
+
+Global___Confirmation: _TypeAlias = Confirmation  # noqa: Y015
 
 @_typing.final
 class ExplainRequest(_message.Message):
@@ -494,7 +810,7 @@ class ActCondition(_message.Message):
         CONDITION_NOT_STOPPED: ActCondition._Condition.ValueType  # 6
         """No opinion, dispute or limit stops it."""
         CONDITION_AGREEMENT: ActCondition._Condition.ValueType  # 7
-        """A SHA-256 digest agrees, or two other signal types do, counting only signals that enough groups vouch for."""
+        """The match is strong, counting only signals that enough groups vouch for: see `MatchLevel`."""
         CONDITION_NOT_BENIGN: ActCondition._Condition.ValueType  # 8
         """The probe is near nothing that the benign list holds."""
 
@@ -516,7 +832,7 @@ class ActCondition(_message.Message):
     CONDITION_NOT_STOPPED: ActCondition.Condition.ValueType  # 6
     """No opinion, dispute or limit stops it."""
     CONDITION_AGREEMENT: ActCondition.Condition.ValueType  # 7
-    """A SHA-256 digest agrees, or two other signal types do, counting only signals that enough groups vouch for."""
+    """The match is strong, counting only signals that enough groups vouch for: see `MatchLevel`."""
     CONDITION_NOT_BENIGN: ActCondition.Condition.ValueType  # 8
     """The probe is near nothing that the benign list holds."""
 

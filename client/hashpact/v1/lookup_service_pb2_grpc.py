@@ -33,7 +33,8 @@ class LookupServiceStub(object):
 
     Two values of a perceptual signal type match when their Hamming distance is at most the radius; digests
     match when they are equal. All listed values within the radius are found, without exception: there is no
-    approximation. No match is an OK answer without matches, never an error.
+    approximation, save for local points (`Probe.points`), of which the index finds nearly all that it could.
+    No match is an OK answer without matches, never an error.
 
     An addition is visible to every look-up that starts after the write was acknowledged.
 
@@ -51,6 +52,11 @@ class LookupServiceStub(object):
                 request_serializer=hashpact_dot_v1_dot_lookup__service__pb2.LookupRequest.SerializeToString,
                 response_deserializer=hashpact_dot_v1_dot_lookup__service__pb2.LookupResponse.FromString,
                 _registered_method=True)
+        self.Confirm = channel.unary_unary(
+                '/hashpact.v1.LookupService/Confirm',
+                request_serializer=hashpact_dot_v1_dot_lookup__service__pb2.ConfirmRequest.SerializeToString,
+                response_deserializer=hashpact_dot_v1_dot_lookup__service__pb2.ConfirmResponse.FromString,
+                _registered_method=True)
         self.Explain = channel.unary_unary(
                 '/hashpact.v1.LookupService/Explain',
                 request_serializer=hashpact_dot_v1_dot_lookup__service__pb2.ExplainRequest.SerializeToString,
@@ -66,7 +72,8 @@ class LookupServiceServicer(object):
 
     Two values of a perceptual signal type match when their Hamming distance is at most the radius; digests
     match when they are equal. All listed values within the radius are found, without exception: there is no
-    approximation. No match is an OK answer without matches, never an error.
+    approximation, save for local points (`Probe.points`), of which the index finds nearly all that it could.
+    No match is an OK answer without matches, never an error.
 
     An addition is visible to every look-up that starts after the write was acknowledged.
 
@@ -89,6 +96,25 @@ class LookupServiceServicer(object):
         `RetryInfo`.
         * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
         `at_least_as_fresh`.
+        * what `ErrorReason` names for every call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Confirm(self, request, context):
+        """Confirms candidates: what `Lookup` found by local points is a guess until the upload was measured at the very places
+        where the listed picture has its details. The caller measures (the media is there), this compares.
+
+        Idempotent and free of side effects.
+
+        Roles: `check`.
+
+        Errors:
+        * `INVALID_ARGUMENT` / `FIELD_INVALID`: no measurement, a signal named twice, a measurement of the wrong length.
+        * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `candidates_max` measurements; as `Lookup`.
+        * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
+        `LookupRequest.at_least_as_fresh`.
         * what `ErrorReason` names for every call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -122,6 +148,11 @@ def add_LookupServiceServicer_to_server(servicer, server):
                     request_deserializer=hashpact_dot_v1_dot_lookup__service__pb2.LookupRequest.FromString,
                     response_serializer=hashpact_dot_v1_dot_lookup__service__pb2.LookupResponse.SerializeToString,
             ),
+            'Confirm': grpc.unary_unary_rpc_method_handler(
+                    servicer.Confirm,
+                    request_deserializer=hashpact_dot_v1_dot_lookup__service__pb2.ConfirmRequest.FromString,
+                    response_serializer=hashpact_dot_v1_dot_lookup__service__pb2.ConfirmResponse.SerializeToString,
+            ),
             'Explain': grpc.unary_unary_rpc_method_handler(
                     servicer.Explain,
                     request_deserializer=hashpact_dot_v1_dot_lookup__service__pb2.ExplainRequest.FromString,
@@ -143,7 +174,8 @@ class LookupService(object):
 
     Two values of a perceptual signal type match when their Hamming distance is at most the radius; digests
     match when they are equal. All listed values within the radius are found, without exception: there is no
-    approximation. No match is an OK answer without matches, never an error.
+    approximation, save for local points (`Probe.points`), of which the index finds nearly all that it could.
+    No match is an OK answer without matches, never an error.
 
     An addition is visible to every look-up that starts after the write was acknowledged.
 
@@ -167,6 +199,33 @@ class LookupService(object):
             '/hashpact.v1.LookupService/Lookup',
             hashpact_dot_v1_dot_lookup__service__pb2.LookupRequest.SerializeToString,
             hashpact_dot_v1_dot_lookup__service__pb2.LookupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Confirm(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hashpact.v1.LookupService/Confirm',
+            hashpact_dot_v1_dot_lookup__service__pb2.ConfirmRequest.SerializeToString,
+            hashpact_dot_v1_dot_lookup__service__pb2.ConfirmResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -34,7 +34,8 @@ class LookupServiceStub:
 
     Two values of a perceptual signal type match when their Hamming distance is at most the radius; digests
     match when they are equal. All listed values within the radius are found, without exception: there is no
-    approximation. No match is an OK answer without matches, never an error.
+    approximation, save for local points (`Probe.points`), of which the index finds nearly all that it could.
+    No match is an OK answer without matches, never an error.
 
     An addition is visible to every look-up that starts after the write was acknowledged.
 
@@ -63,6 +64,21 @@ class LookupServiceStub:
        `at_least_as_fresh`.
      * what `ErrorReason` names for every call.
     """
+    Confirm: _grpc.UnaryUnaryMultiCallable[_lookup_service_pb2.ConfirmRequest, _lookup_service_pb2.ConfirmResponse]
+    """Confirms candidates: what `Lookup` found by local points is a guess until the upload was measured at the very places
+    where the listed picture has its details. The caller measures (the media is there), this compares.
+
+    Idempotent and free of side effects.
+
+    Roles: `check`.
+
+    Errors:
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: no measurement, a signal named twice, a measurement of the wrong length.
+     * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `candidates_max` measurements; as `Lookup`.
+     * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
+       `LookupRequest.at_least_as_fresh`.
+     * what `ErrorReason` names for every call.
+    """
     Explain: _grpc.UnaryUnaryMultiCallable[_lookup_service_pb2.ExplainRequest, _lookup_service_pb2.ExplainResponse]
     """Says why a probe matches an item, or why not: per signal type how near it is and who vouches for what it is near to, and
     each condition of the advice `act`.
@@ -88,7 +104,8 @@ class LookupServiceAsyncStub(LookupServiceStub):
 
     Two values of a perceptual signal type match when their Hamming distance is at most the radius; digests
     match when they are equal. All listed values within the radius are found, without exception: there is no
-    approximation. No match is an OK answer without matches, never an error.
+    approximation, save for local points (`Probe.points`), of which the index finds nearly all that it could.
+    No match is an OK answer without matches, never an error.
 
     An addition is visible to every look-up that starts after the write was acknowledged.
 
@@ -112,6 +129,21 @@ class LookupServiceAsyncStub(LookupServiceStub):
        `RetryInfo`.
      * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
        `at_least_as_fresh`.
+     * what `ErrorReason` names for every call.
+    """
+    Confirm: _aio.UnaryUnaryMultiCallable[_lookup_service_pb2.ConfirmRequest, _lookup_service_pb2.ConfirmResponse]  # type: ignore[assignment]
+    """Confirms candidates: what `Lookup` found by local points is a guess until the upload was measured at the very places
+    where the listed picture has its details. The caller measures (the media is there), this compares.
+
+    Idempotent and free of side effects.
+
+    Roles: `check`.
+
+    Errors:
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: no measurement, a signal named twice, a measurement of the wrong length.
+     * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `candidates_max` measurements; as `Lookup`.
+     * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
+       `LookupRequest.at_least_as_fresh`.
      * what `ErrorReason` names for every call.
     """
     Explain: _aio.UnaryUnaryMultiCallable[_lookup_service_pb2.ExplainRequest, _lookup_service_pb2.ExplainResponse]  # type: ignore[assignment]
@@ -138,7 +170,8 @@ class LookupServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Two values of a perceptual signal type match when their Hamming distance is at most the radius; digests
     match when they are equal. All listed values within the radius are found, without exception: there is no
-    approximation. No match is an OK answer without matches, never an error.
+    approximation, save for local points (`Probe.points`), of which the index finds nearly all that it could.
+    No match is an OK answer without matches, never an error.
 
     An addition is visible to every look-up that starts after the write was acknowledged.
 
@@ -166,6 +199,27 @@ class LookupServiceServicer(metaclass=_abc_1.ABCMeta):
            `RetryInfo`.
          * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
            `at_least_as_fresh`.
+         * what `ErrorReason` names for every call.
+        """
+
+    @_abc_1.abstractmethod
+    def Confirm(
+        self,
+        request: _lookup_service_pb2.ConfirmRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lookup_service_pb2.ConfirmResponse, _abc.Awaitable[_lookup_service_pb2.ConfirmResponse]]:
+        """Confirms candidates: what `Lookup` found by local points is a guess until the upload was measured at the very places
+        where the listed picture has its details. The caller measures (the media is there), this compares.
+
+        Idempotent and free of side effects.
+
+        Roles: `check`.
+
+        Errors:
+         * `INVALID_ARGUMENT` / `FIELD_INVALID`: no measurement, a signal named twice, a measurement of the wrong length.
+         * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `candidates_max` measurements; as `Lookup`.
+         * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
+           `LookupRequest.at_least_as_fresh`.
          * what `ErrorReason` names for every call.
         """
 

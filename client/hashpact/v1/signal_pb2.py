@@ -24,17 +24,19 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18hashpact/v1/signal.proto\x12\x0bhashpact.v1\"k\n\x06Signal\x12\x13\n\x0bsignal_type\x18\x01 \x01(\t\x12\x0f\n\x05value\x18\x02 \x01(\x0cH\x00\x12\r\n\x03hex\x18\x03 \x01(\tH\x00\x12\x14\n\x07quality\x18\x04 \x01(\rH\x01\x88\x01\x01\x42\n\n\x08\x65ncodingB\n\n\x08_quality\"0\n\tSignalSet\x12\x13\n\x0bsignal_type\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x01(\x0c*h\n\x06\x41\x64vice\x12\x16\n\x12\x41\x44VICE_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x41\x44VICE_NONE\x10\x01\x12\x12\n\x0e\x41\x44VICE_OBSERVE\x10\x02\x12\x11\n\rADVICE_REVIEW\x10\x03\x12\x0e\n\nADVICE_ACT\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18hashpact/v1/signal.proto\x12\x0bhashpact.v1\"\x92\x01\n\x06Signal\x12\x13\n\x0bsignal_type\x18\x01 \x01(\t\x12\x0f\n\x05value\x18\x02 \x01(\x0cH\x00\x12\r\n\x03hex\x18\x03 \x01(\tH\x00\x12\x14\n\x07quality\x18\x04 \x01(\rH\x01\x88\x01\x01\x12%\n\x07stretch\x18\x05 \x01(\x0b\x32\x14.hashpact.v1.StretchB\n\n\x08\x65ncodingB\n\n\x08_quality\"+\n\x07Stretch\x12\x10\n\x08start_ms\x18\x01 \x01(\r\x12\x0e\n\x06\x65nd_ms\x18\x02 \x01(\r\"B\n\tSignalSet\x12\x13\n\x0bsignal_type\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x01(\x0c\x12\x10\n\x08times_ms\x18\x03 \x03(\r*h\n\x06\x41\x64vice\x12\x16\n\x12\x41\x44VICE_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x41\x44VICE_NONE\x10\x01\x12\x12\n\x0e\x41\x44VICE_OBSERVE\x10\x02\x12\x11\n\rADVICE_REVIEW\x10\x03\x12\x0e\n\nADVICE_ACT\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hashpact.v1.signal_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ADVICE']._serialized_start=200
-  _globals['_ADVICE']._serialized_end=304
-  _globals['_SIGNAL']._serialized_start=41
-  _globals['_SIGNAL']._serialized_end=148
-  _globals['_SIGNALSET']._serialized_start=150
-  _globals['_SIGNALSET']._serialized_end=198
+  _globals['_ADVICE']._serialized_start=303
+  _globals['_ADVICE']._serialized_end=407
+  _globals['_SIGNAL']._serialized_start=42
+  _globals['_SIGNAL']._serialized_end=188
+  _globals['_STRETCH']._serialized_start=190
+  _globals['_STRETCH']._serialized_end=233
+  _globals['_SIGNALSET']._serialized_start=235
+  _globals['_SIGNALSET']._serialized_end=301
 # @@protoc_insertion_point(module_scope)

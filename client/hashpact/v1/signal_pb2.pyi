@@ -3,8 +3,10 @@
 isort:skip_file
 Signals: the values that are listed and looked up."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -61,6 +63,7 @@ class Signal(_message.Message):
     VALUE_FIELD_NUMBER: _builtins.int
     HEX_FIELD_NUMBER: _builtins.int
     QUALITY_FIELD_NUMBER: _builtins.int
+    STRETCH_FIELD_NUMBER: _builtins.int
     signal_type: _builtins.str
     """Name of a signal type, e.g. `pdq`, `phash`, `sha256`. Capabilities lists those the server knows.
     A name that it does not know is answered with an outcome of its own; it never fails the batch.
@@ -75,6 +78,12 @@ class Signal(_message.Message):
     """How much picture the value describes, 0 to 100, for algorithms that state it. MUST be set for `pdq`:
     values below `SignalTypeInfo.quality_min` are refused for contribution. Ignored for digests.
     """
+    @_builtins.property
+    def stretch(self) -> Global___Stretch:
+        """For `pdq_frame`: the stretch of the video that the value stands for. It is kept with the contribution, and a match says which
+        part of the listed video was found. Ignored for other types.
+        """
+
     def __init__(
         self,
         *,
@@ -82,10 +91,11 @@ class Signal(_message.Message):
         value: _builtins.bytes = ...,
         hex: _builtins.str = ...,
         quality: _builtins.int | None = ...,
+        stretch: Global___Stretch | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "encoding", b"encoding", "hex", b"hex", "quality", b"quality", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "encoding", b"encoding", "hex", b"hex", "quality", b"quality", "stretch", b"stretch", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "encoding", b"encoding", "hex", b"hex", "quality", b"quality", "signal_type", b"signal_type", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "encoding", b"encoding", "hex", b"hex", "quality", b"quality", "signal_type", b"signal_type", "stretch", b"stretch", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__quality: _TypeAlias = _typing.Literal["quality"]  # noqa: Y015
     _WhichOneofArgType__quality: _TypeAlias = _typing.Literal["_quality", b"_quality"]  # noqa: Y015
@@ -99,6 +109,32 @@ class Signal(_message.Message):
 Global___Signal: _TypeAlias = Signal  # noqa: Y015
 
 @_typing.final
+class Stretch(_message.Message):
+    """A stretch of a video, in milliseconds from its first frame."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_MS_FIELD_NUMBER: _builtins.int
+    END_MS_FIELD_NUMBER: _builtins.int
+    start_ms: _builtins.int
+    """Where it begins."""
+    end_ms: _builtins.int
+    """Where it ends. MUST NOT be before `start_ms`."""
+    def __init__(
+        self,
+        *,
+        start_ms: _builtins.int = ...,
+        end_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_ms", b"end_ms", "start_ms", b"start_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Stretch: _TypeAlias = Stretch  # noqa: Y015
+
+@_typing.final
 class SignalSet(_message.Message):
     """Values of one signal type, packed for speed: one for a photo, eight for its rotated and mirrored
     variants, n for the frames of a video.
@@ -108,21 +144,29 @@ class SignalSet(_message.Message):
 
     SIGNAL_TYPE_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
+    TIMES_MS_FIELD_NUMBER: _builtins.int
     signal_type: _builtins.str
     """Name of a signal type."""
     values: _builtins.bytes
     """The values, concatenated without separators. Its length MUST be a positive multiple of
     `SignalTypeInfo.size_bytes`.
     """
+    @_builtins.property
+    def times_ms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """For `pdq_frame`: when each value begins to be shown, in milliseconds from the first frame, as many as there are values; values
+        of one frame (mirrored, trimmed) have one time. Without them a match cannot say which part of the upload it is about.
+        """
+
     def __init__(
         self,
         *,
         signal_type: _builtins.str = ...,
         values: _builtins.bytes = ...,
+        times_ms: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["signal_type", b"signal_type", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["signal_type", b"signal_type", "times_ms", b"times_ms", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

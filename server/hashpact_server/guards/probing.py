@@ -147,7 +147,7 @@ class ProbingWatch:
         self, member: bytes, batches: Sequence[Batch], found: Sequence[Found], now_s: float
     ) -> set[tuple[bytes, int, int]]:
         """The values that matched, to their rings; which rings changed."""
-        by_name = {batch.kind.name: batch for batch in batches if not batch.kind.exact}
+        by_name = {batch.kind.name: batch for batch in batches if batch.kind.hamming}
         values: dict[tuple[bytes, int, int], list[bytes]] = {}
         for each in found:
             for match in each.matches:

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from hashpact.signals import SIGNAL_TYPES_BY_CODE
 
 from hashpact_server.rules.advice import Advice
 from hashpact_server.rules.grounds import Ground
 from hashpact_server.rules.labels import is_context
+from hashpact_server.rules.levels import Level, level_of
 from hashpact_server.rules.member_policy import MemberPolicy
 from hashpact_server.state.rows import Status
 from hashpact_server.state.vouches import Vouched
-
-CERTAIN: Final = frozenset({"sha256"})
-"""Signal types of which one is enough. Not MD5: anybody can make two files of one MD5, one to be listed and a lawful
-one to be hit."""
-
-TYPES_MIN: Final = 2
-"""Of all types, as many have to agree otherwise."""
 
 Agreed = Callable[[Collection[Vouched]], Collection[str]]
 """Names of the signal types by which a probe agrees with some signals, within the types' default radii."""
@@ -81,7 +75,7 @@ def findings(ground: Ground, wish: MemberPolicy, use: str, agreed: Agreed) -> It
     yield Finding(Condition.GROUPS, ground.judging >= needed, told)
     types = agreed(ground.vouched_by(needed))
     told = f"signal types that agree with what {needed} groups vouch for: {', '.join(sorted(types)) or 'none'}"
-    yield Finding(Condition.AGREEMENT, not CERTAIN.isdisjoint(types) or len(types) >= TYPES_MIN, told)
+    yield Finding(Condition.AGREEMENT, level_of(types) is Level.STRONG, told)
 
 
 def may_act(ground: Ground, wish: MemberPolicy, use: str, agreed: Agreed) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from hashpact.signals import SignalType
+from hashpact.signals import SignalType, Witness
 from hashpact.v1 import error_reason_pb2
 
 from hashpact_server.ledger.payloads import ListedSignal
@@ -68,9 +68,16 @@ def near_radius(kind: SignalType) -> int:
     return min(kind.radius_default, NEAR_RADIUS_MAX)
 
 
+def looks_around(kind: SignalType) -> bool:
+    """Whether a contribution is told what lies near its values of this type; of a video's frames that is too much."""
+    return kind.hamming and kind.witness is not Witness.FRAMES
+
+
 def wanted(signals: Iterable[FitSignal]) -> list[tuple[int, bytes, int]]:
     """The searches that :func:`look` will need, as (code, value, radius): for ``Matcher.neighbours``."""
-    return [(signal.kind.code, signal.value, near_radius(signal.kind)) for signal in signals if not signal.kind.exact]
+    return [
+        (signal.kind.code, signal.value, near_radius(signal.kind)) for signal in signals if looks_around(signal.kind)
+    ]
 
 
 def look(scene: Scene, signals: Sequence[FitSignal], hint: Neighbours | None) -> list[Sighting]:
@@ -92,7 +99,7 @@ def look(scene: Scene, signals: Sequence[FitSignal], hint: Neighbours | None) ->
             item, taken = scene.digest_place(kind.code, signal.value)
             listed_on = _NOWHERE if item is None else frozenset((item,))
             sightings.append(Sighting(signal, listed_on, clashes=taken or first != signal.value))
-        elif near := scene.near(kind.code, signal.value, near_radius(kind), hint):
+        elif looks_around(kind) and (near := scene.near(kind.code, signal.value, near_radius(kind), hint)):
             equal = frozenset(item for item, distance in near if distance == 0)
             sightings.append(Sighting(signal, equal, tuple(near)))
         else:

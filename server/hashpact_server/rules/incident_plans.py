@@ -82,7 +82,7 @@ def _radii_of(sent: pb.IncidentRules) -> tuple[tuple[int, int], ...]:
     for position, each in enumerate(sent.radii):
         place = f"plan.rules.radii[{position}]"
         kind = SIGNAL_TYPES.get(each.signal_type)
-        if kind is None or kind.exact or kind.code in radii:
+        if kind is None or not kind.ranged or kind.code in radii:
             raise invalid_field(f"{place}.signal_type", "a perceptual signal type of this server, named once")
         if not kind.radius_default <= each.radius <= kind.radius_max:
             raise invalid_field(

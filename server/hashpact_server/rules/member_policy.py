@@ -166,7 +166,7 @@ def _radii(name: str, radii: Sequence[tuple[str, int]]) -> Mapping[str, int]:
     found: dict[str, int] = {}
     for place, (signal_type, radius) in enumerate(radii):
         kind = SIGNAL_TYPES.get(signal_type)
-        if kind is None or kind.exact:
+        if kind is None or not kind.ranged:
             raise invalid_field(f"{name}[{place}].signal_type", "not a perceptual signal type of this server")
         if signal_type in found:
             raise invalid_field(f"{name}[{place}].signal_type", f"{signal_type} is named twice")

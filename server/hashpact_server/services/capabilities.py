@@ -35,6 +35,8 @@ class CapabilitiesService(capabilities_service_pb2_grpc.CapabilitiesServiceServi
                 radius_max=kind.radius_max,
                 identifies=kind.identifies,
                 quality_min=kind.quality_min,
+                comparison=kind.comparison.value,
+                witness=kind.witness.value,
             )
             for kind in SIGNAL_TYPES.values()
         ]

@@ -16,7 +16,7 @@ from hashpact_server.state.vouches import Vouched
 def withhold(signals: Iterable[pb.SignalExplanation]) -> None:
     """Tell no distances: only whether the probe lies within the radius."""
     for told in signals:
-        if not SIGNAL_TYPES[told.signal_type].exact:
+        if SIGNAL_TYPES[told.signal_type].ranged:
             told.ClearField("distance")
             if told.agrees:
                 told.distance, told.distance_is_bound = told.radius, True
@@ -61,7 +61,7 @@ class Explaining:
         for kind in SIGNAL_TYPES.values():
             mine = self._probe.values(kind.code)
             listed = [each for each in self._ground.signals.values() if each.signal.code == kind.code]
-            if mine and listed:
+            if mine and listed and (kind.exact or kind.hamming):
                 explained = self._signal(kind, mine, listed)
                 explained.counts_for_act = kind.name in counted
                 told.append(explained)

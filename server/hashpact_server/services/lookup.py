@@ -75,6 +75,12 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
         matched = [_encode_found(each) for each in found]
         return lookup_service_pb2.LookupResponse(matched=matched, problems=problems, as_of=nothing.as_of)
 
+    def Confirm(  # noqa: N802 - the name in the wire
+        self, request: lookup_service_pb2.ConfirmRequest, context: Any
+    ) -> lookup_service_pb2.ConfirmResponse:
+        """Compare what was measured with the listed local signatures."""
+        raise invalid_field("measurements", "no candidate was named")
+
     def Explain(  # noqa: N802 - the name in the wire
         self, request: lookup_service_pb2.ExplainRequest, context: Any
     ) -> lookup_service_pb2.ExplainResponse:
@@ -174,7 +180,7 @@ def read_radii(sent: Sequence[lookup_service_pb2.Radius]) -> dict[int, int]:
     radii: dict[int, int] = {}
     for position, each in enumerate(sent):
         kind = SIGNAL_TYPES.get(each.signal_type)
-        if kind is None or kind.exact:
+        if kind is None or not kind.ranged:
             raise invalid_field(f"radii[{position}].signal_type", "not a perceptual signal type of this server")
         if kind.code in radii:
             raise invalid_field(f"radii[{position}].signal_type", f"{kind.name} is named twice")
@@ -295,4 +301,5 @@ def encode_match(match: Match) -> lookup_service_pb2.Match:
         members=match.members,
         incidents=match.incidents,
         sequence=match.sequence,
+        level=lookup_service_pb2.MatchLevel.ValueType(match.level),
     )

@@ -11,6 +11,7 @@ from hashpact_server.guards import ProbingWatch
 from hashpact_server.matches import Agreement, Batch, Found, Match
 from hashpact_server.rules.advice import Advice
 from hashpact_server.rules.claims import Claim
+from hashpact_server.rules.levels import Level
 from hashpact_server.rules.outcomes import Outcome
 from hashpact_server.state.rows import Status
 
@@ -32,7 +33,7 @@ class Rehearsal:
         for claim in claims:
             mine: dict[str, list[bytes]] = {}
             for signal in claim.signals if isinstance(claim, Claim) else ():
-                if not signal.kind.exact:
+                if signal.kind.hamming:
                     kinds[signal.kind.name] = signal.kind
                     mine.setdefault(signal.kind.name, []).append(signal.value)
             self._values.append(mine)
@@ -60,4 +61,4 @@ class Rehearsal:
     def _match(self, probe: int, item: int, signal_type: str) -> Match:
         places = range(len(self._values[probe].get(signal_type, ())))
         agreements = tuple(Agreement(signal_type, place, 0, True, 0) for place in places)
-        return Match(item, Status.PROVISIONAL, (), Advice.NONE, agreements, (), False, (), (), 0)
+        return Match(item, Status.PROVISIONAL, (), Advice.NONE, agreements, (), False, (), (), 0, Level.NEAR)

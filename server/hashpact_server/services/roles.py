@@ -21,6 +21,7 @@ _FOUR_EYES: Final = frozenset({Role.CONTRIBUTE, Role.APPROVE})
 ROLES: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
     {
         "/hashpact.v1.LookupService/Lookup": _CHECK,
+        "/hashpact.v1.LookupService/Confirm": _CHECK,
         "/hashpact.v1.LookupService/Explain": _CHECK,
         "/hashpact.v1.ContributionService/Contribute": frozenset({Role.CONTRIBUTE}),
         "/hashpact.v1.ContributionService/Amend": frozenset({Role.CONTRIBUTE}),

@@ -115,6 +115,8 @@ def of_list(
                 if after < identity >> SIGNAL_ORDINAL_BITS <= until:
                     _note(found, _upload_of(batch, row), item, identity >> SIGNAL_ORDINAL_BITS)
             continue
+        if not batch.kind.hamming:
+            continue
         queries = np.frombuffer(batch.values, np.uint8).reshape(-1, size)
         for start in range(0, len(queries), VALUES_AT_ONCE):
             check_deadline(deadline)
@@ -174,8 +176,10 @@ def agreements(listed: Listed, values: Values, *, exact_distances: bool) -> list
             equal = ((mine.index(value), identity) for identity, value in there if value in mine)
             place, identity = next(equal, (-1, 0))
             agreed = None if place < 0 else Agreement(kind.name, place, 0, is_bound=False, signal=identity)
-        else:
+        elif kind.hamming:
             agreed = agreement_of(kind, mine, there, kind.radius_default, exact_distances)
+        else:
+            continue
         if agreed is not None:
             found.append(agreed)
     return found

@@ -57,7 +57,8 @@ class Window:
     def __init__(self) -> None:
         self._by_code: dict[int, Index] = {}
         for code, kind in SIGNAL_TYPES_BY_CODE.items():
-            self._by_code[code] = MultiIndex(8 * DIGEST_BYTES if kind.exact else kind.bits)
+            if kind.exact or kind.hamming:
+                self._by_code[code] = MultiIndex(8 * DIGEST_BYTES if kind.exact else kind.bits)
 
     def add(self, uploads: Iterable[tuple[int, Values]]) -> None:
         """Add (upload id, values); ids grow, and none comes twice."""
@@ -90,7 +91,8 @@ def _columns(uploads: Iterable[tuple[int, Values]]) -> dict[int, tuple[NDArray[n
     pieces: dict[int, tuple[list[int], list[bytes]]] = {}
     for upload, values in uploads:
         for code, each in values.items():
-            if code in SIGNAL_TYPES_BY_CODE:
+            kind = SIGNAL_TYPES_BY_CODE.get(code)
+            if kind is not None and (kind.exact or kind.hamming):
                 owners, blocks = pieces.setdefault(code, ([], []))
                 owners.append(upload)
                 blocks.append(each)

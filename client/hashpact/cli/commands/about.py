@@ -28,7 +28,7 @@ def capabilities_command(settings: Settings, *, as_json: AsJson = False) -> None
             (
                 kind.name,
                 kind.size_bytes,
-                "equality" if kind.exact else "distance",
+                kind.comparison or ("equality" if kind.exact else "distance"),
                 kind.radius_default,
                 kind.radius_max,
                 "yes" if kind.identifies else "no",

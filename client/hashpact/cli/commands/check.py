@@ -25,7 +25,7 @@ BATCH = 32
 """Inputs in one look-up: answers keep flowing while the next ones are hashed."""
 SHOW_ALL_MAX = 20
 """With so few inputs, those without a match have a row too."""
-_WITH_DISTANCE = tuple(kind.name for kind in SIGNAL_TYPES.values() if not kind.exact)
+_WITH_DISTANCE = tuple(kind.name for kind in SIGNAL_TYPES.values() if kind.ranged)
 
 Radius = Annotated[
     list[str] | None,
