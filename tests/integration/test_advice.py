@@ -115,18 +115,18 @@ def test_hub_and_replica_advise_alike_by_library_and_command_line(
         with pytest.raises(NotAllowedError):
             bea.set_policy(wanted)
 
-        found, there = ada.check(copy), near.check(copy, at_least_as_fresh=as_of)
+        found, there = ada.check(cat), near.check(cat, at_least_as_fresh=as_of)
         assert (found.advice, found.matches) == ("act", there.matches)
         assert found.matches[0].members == ("ada", "bea")
-        assert ada.check(copy, use="live").advice == near.check(copy, use="live").advice == "review"
-        told, near_told = ada.explain(copy, item), near.explain(copy, item, at_least_as_fresh=as_of)
+        assert ada.check(cat, use="live").advice == near.check(cat, use="live").advice == "review"
+        told, near_told = ada.explain(cat, item), near.explain(cat, item, at_least_as_fresh=as_of)
         assert told == near_told
         assert told.match == found.matches[0]
         assert all(each.holds for each in told.conditions)
         assert ada.get_item(item).advice == near.get_item(item).advice == "act"
         assert ada.get_item(item).review_time
 
-        explained = run(hub, "ada", "explain", copy, item)
+        explained = run(hub, "ada", "explain", cat, item)
         assert explained.returncode == 10, explained.stderr
         assert "matches, advice act" in explained.stdout
         explained = run(hub, "bea", "explain", "--json", coffee, item)

@@ -111,11 +111,11 @@ def test_a_probe_is_not_empty_and_even(client: Client) -> None:
     with pytest.raises(InvalidSignalError):
         client.lookup([[]])
     with pytest.raises(InvalidSignalError):
-        client.lookup([[Signal("tlsh", b"abc"), Signal("tlsh", b"abcd")]])
+        client.lookup([[Signal("tmk", b"abc"), Signal("tmk", b"abcd")]])
 
 
 def test_an_unknown_signal_type_is_a_problem_of_its_own(client: Client) -> None:
-    (result,) = client.lookup([[Signal("tlsh", b"abc"), signals(1).pdq]])
+    (result,) = client.lookup([[Signal("tmk", b"abc"), signals(1).pdq]])
     assert [problem.reason for problem in result.problems] == ["SIGNAL_TYPE_UNKNOWN"]
 
 

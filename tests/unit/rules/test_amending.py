@@ -44,7 +44,7 @@ def test_labels_are_replaced_and_the_rest_stays(forum: Forum) -> None:
 
 def test_signals_are_added_and_bad_ones_reported(forum: Forum) -> None:
     item = forum.contribute(forum.a, offer(signal("md5", 1)))[0].item
-    problems = change(forum, forum.a, item, [], signal("tlsh", b"x"), signal("phash", 1), signal("md5", 1))
+    problems = change(forum, forum.a, item, [], signal("tmk", b"x"), signal("phash", 1), signal("md5", 1))
     assert problems == [(0, reasons.ERROR_REASON_SIGNAL_TYPE_UNKNOWN)]
     with forum.engine.state.read() as view:
         assert [each.value for _, each in view.item_signals(item)] == [value("md5", 1), value("phash", 1)]

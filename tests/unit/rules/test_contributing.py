@@ -220,7 +220,7 @@ def test_what_was_withdrawn_can_be_listed_anew(forum: Forum) -> None:
 
 def test_bad_signals_are_left_out_and_the_rest_is_listed(forum: Forum) -> None:
     outcome = one(
-        forum, forum.a, offer(signal("tlsh", b"x"), signal("md5", 1), signal("sha256", bytes(32)), signal("pdq", 1, 10))
+        forum, forum.a, offer(signal("tmk", b"x"), signal("md5", 1), signal("sha256", bytes(32)), signal("pdq", 1, 10))
     )
     assert outcome.result is Result.CREATED
     assert [(problem.signal_index, problem.reason) for problem in outcome.problems] == [
@@ -245,8 +245,8 @@ def test_bad_signals_are_left_out_and_the_rest_is_listed(forum: Forum) -> None:
         (offer(signal("md5", 1), attestation=Attestation(1, 2**62)), reasons.ERROR_REASON_FIELD_INVALID),
         (offer(signal("phash", 1)), reasons.ERROR_REASON_NO_IDENTITY),
         (offer(signal("phash", 1), signal("pdq", 1, 49)), reasons.ERROR_REASON_NO_IDENTITY),
-        (offer(signal("tlsh", b"x")), reasons.ERROR_REASON_NO_IDENTITY),
-        (offer(signal("tlsh", b"x"), attach_to=1), reasons.ERROR_REASON_SIGNALS_INVALID),
+        (offer(signal("tmk", b"x")), reasons.ERROR_REASON_NO_IDENTITY),
+        (offer(signal("tmk", b"x"), attach_to=1), reasons.ERROR_REASON_SIGNALS_INVALID),
     ],
 )
 def test_refused(forum: Forum, wish: Offer, reason: int) -> None:

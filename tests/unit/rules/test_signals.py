@@ -25,7 +25,7 @@ def only_problem(offered: OfferedSignal) -> tuple[int, str]:
     return problems[0].reason, problems[0].message
 
 
-@pytest.mark.parametrize("name", SIGNAL_TYPES)
+@pytest.mark.parametrize("name", [name for name in SIGNAL_TYPES if name != "local_sift"])  # which has a structure
 def test_good_values_of_every_type(name: str) -> None:
     fit, problems = sort_out([signal(name, 1)])
     assert problems == ()
@@ -62,7 +62,7 @@ def test_malformed(offered: OfferedSignal) -> None:
     assert only_problem(offered)[0] == reasons.ERROR_REASON_SIGNAL_MALFORMED
 
 
-@pytest.mark.parametrize("name", ["", "PDQ", "pdq\x00", "tlsh", "../pdq", "sha-256"])
+@pytest.mark.parametrize("name", ["", "PDQ", "pdq\x00", "tmk", "../pdq", "sha-256"])
 def test_unknown_types(name: str) -> None:
     assert only_problem(OfferedSignal(name, b"x" * 32, quality=100))[0] == reasons.ERROR_REASON_SIGNAL_TYPE_UNKNOWN
 
@@ -89,6 +89,8 @@ def test_quality_of_a_digest_is_ignored() -> None:
 @pytest.mark.parametrize("period", [1, 2, 4])
 def test_repeating_patterns(name: str, period: int) -> None:
     size = SIGNAL_TYPES[name].size_bytes
+    if size % period:
+        period = 5  # of TLSH's 35 bytes
     pattern = random.Random(period).randbytes(period) * (size // period)
     offered = OfferedSignal(name, pattern, quality=100)
     assert only_problem(offered)[0] == reasons.ERROR_REASON_SIGNAL_DEGENERATE
@@ -135,7 +137,7 @@ def test_period_is_found_exactly_when_there_is_one(data: bytes) -> None:
 
 
 def test_duplicates_collapse_and_positions_stay() -> None:
-    offered = [signal("md5", 1), OfferedSignal("tlsh", b"x"), signal("md5", 1), signal("pdq", 1), signal("pdq", 1, 60)]
+    offered = [signal("md5", 1), OfferedSignal("tmk", b"x"), signal("md5", 1), signal("pdq", 1), signal("pdq", 1, 60)]
     fit, problems = sort_out(offered)
     assert [(each.signal_index, each.kind.name) for each in fit] == [(0, "md5"), (3, "pdq")]
     assert [each.signal_index for each in problems] == [1]

@@ -29,6 +29,7 @@ NONE, OBSERVE, REVIEW, ACT = (
     signal_pb2.ADVICE_REVIEW,
     signal_pb2.ADVICE_ACT,
 )
+NEAR, STRONG = lookup_pb2.MATCH_LEVEL_NEAR, lookup_pb2.MATCH_LEVEL_STRONG
 EVERYTHING = tuple(role for role in Role if role is not Role.STEWARD)
 MEDIA = (signal("sha256", 1), signal("pdq", 1), signal("phash256", 1))
 PROBE = {"sha256": [value("sha256", 1)], "pdq": [value("pdq", 1)], "phash256": [value("phash256", 1)]}
@@ -119,29 +120,30 @@ def test_two_full_groups_that_looked_and_a_member_that_wants_to(forum: Forum) ->
     ("values", "expected"),
     [
         ({"sha256": PROBE["sha256"]}, ACT),
-        (PERCEPTUAL, ACT),
+        (PERCEPTUAL, REVIEW),  # both see the lowest frequencies of the whole picture: one witness
         ({"pdq": PROBE["pdq"]}, REVIEW),
-        ({"pdq": [flipped(value("pdq", 1), 31)], "phash256": [flipped(value("phash256", 1), 47)]}, ACT),
+        ({"md5": [value("md5", 1)]}, REVIEW),
+        ({"md5": [value("md5", 1)], "phash256": [flipped(value("phash256", 1), 47)]}, ACT),
+        ({"md5": [value("md5", 1)], "pdq": [flipped(value("pdq", 1), 31)]}, ACT),
+        ({"md5": [value("md5", 1)], "phash": [value("phash", 1)]}, REVIEW),  # flat pictures share it
     ],
 )
 def test_what_agrees_has_to_be_enough(forum: Forum, values: dict[str, list[bytes]], expected: int) -> None:
-    item = corroborated(forum)
-    assert advice(forum, values) == expected
+    item = corroborated(forum, *MEDIA, signal("md5", 1), signal("phash", 1))
+    found = match(forum, values)
+    assert (found.advice, found.level) == (expected, STRONG if expected == ACT else NEAR)
     assert missing(forum, item, values) == (set() if expected == ACT else {"AGREEMENT"})
 
 
-def test_an_md5_alone_is_not_enough(forum: Forum) -> None:
-    corroborated(forum, signal("md5", 1), signal("pdq", 1))
-    assert advice(forum, {"md5": [value("md5", 1)]}) == REVIEW
-    assert advice(forum, {"md5": [value("md5", 1)], "pdq": [value("pdq", 1)]}) == ACT
-
-
 def test_a_wide_radius_finds_more_and_acts_on_no_more(forum: Forum) -> None:
-    corroborated(forum)
+    corroborated(forum, *MEDIA, signal("md5", 1))
     radii = [lookup_pb2.Radius(signal_type="pdq", radius=60), lookup_pb2.Radius(signal_type="phash256", radius=60)]
     wish(forum, forum.a, mode=ACT, uses=[policy_pb2.Use(name="wide", radii=radii)])
-    far = {"pdq": [flipped(value("pdq", 1), 40)], "phash256": [flipped(value("phash256", 1), 50)]}
-    assert advice(forum, far, use="wide") == REVIEW
+    md5 = [value("md5", 1)]
+    far = {"md5": md5, "pdq": [flipped(value("pdq", 1), 40)], "phash256": [flipped(value("phash256", 1), 50)]}
+    found = match(forum, far, use="wide")
+    assert (len(found.agreements), found.advice, found.level) == (3, REVIEW, NEAR)
+    assert advice(forum, {**far, "pdq": [flipped(value("pdq", 1), 31)]}, use="wide") == ACT
     with pytest.raises(Refusal) as refused:
         advice(forum, far, use="narrow")
     assert refused.value.reason == reasons.ERROR_REASON_FIELD_INVALID
@@ -236,13 +238,13 @@ def test_what_one_outsider_attached_is_acted_upon_by_nobody(forum: Forum) -> Non
 
 
 def test_a_nearer_signal_that_nobody_vouches_for_hides_none_that_many_do(forum: Forum) -> None:
-    item = corroborated(forum)
-    near = {name: [flipped(values[0], 4)] for name, values in PERCEPTUAL.items()}
+    item = corroborated(forum, *MEDIA, signal("md5", 1))
+    near = {name: [flipped(values[0], 4)] for name, values in PERCEPTUAL.items()} | {"md5": [value("md5", 1)]}
     outsider = forum.admit("outsider", EVERYTHING)
-    one(forum, outsider, offer(*(signal(name, each[0]) for name, each in near.items()), attach_to=item))
+    one(forum, outsider, offer(*(signal(name, near[name][0]) for name in PERCEPTUAL), attach_to=item))
     found = match(forum, near)
-    assert [each.distance for each in found.agreements] == [0, 0]
-    assert [each.vouching_groups for each in found.agreements] == [1, 1]
+    assert [each.distance for each in found.agreements] == [0, 0, 0]
+    assert [each.vouching_groups for each in found.agreements] == [2, 1, 1]
     assert (found.advice, found.weakly_vouched) == (ACT, False)
 
 

@@ -61,7 +61,7 @@ def test_contribute_and_get(forum: Forum) -> None:
     sent = wire(("sha256", value("sha256", 1)), ("pdq", value("pdq", 1)), labels=("Zeta ", "art"))
     sent.attestation.observed_time.CopyFrom(observed)
     sent.signals.add(signal_type="md5", hex=f" {value('md5', 1).hex().upper()}\n")
-    sent.signals.add(signal_type="tlsh", hex="00")
+    sent.signals.add(signal_type="tmk", hex="00")
     answer = contribute(forum, forum.a, sent)
     (outcome,) = answer.outcomes
     assert outcome.result == Outcome.RESULT_CREATED

@@ -32,7 +32,7 @@ def test_problems_leave_the_rest_alone() -> None:
     good = value("pdq", 1)
     request = pb.LookupRequest(
         probes=[
-            probe(("tlsh", b"x"), ("pdq", good)),
+            probe(("tmk", b"x"), ("pdq", good)),
             probe(("pdq", good[:-1]), ("md5", b""), ("PDQ", good)),
             probe(("pdq", good), ("pdq", good)),
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from enum import Enum
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -185,5 +186,6 @@ def test_capabilities(forum: Forum) -> None:
     for info in answer.signal_types:
         kind = SIGNAL_TYPES[info.name]
         for field in info.DESCRIPTOR.fields:
-            assert getattr(info, field.name) == getattr(kind, field.name)
+            told_of, meant = getattr(info, field.name), getattr(kind, field.name)
+            assert told_of == (meant.value if isinstance(meant, Enum) else meant)
     assert [info.name for info in answer.signal_types] == list(SIGNAL_TYPES)
