@@ -137,7 +137,11 @@ def test_extras_of_the_environment_cover_the_blocked_packages() -> None:
         for extra in project()["project"]["optional-dependencies"].values()
         for text in extra
     }
-    assert brought - {"grpcio_health_checking", "grpcio_reflection", "hashpact"} <= {*EXTRAS, "pillow", "opencv_python_headless"}
+    assert brought - {"grpcio_health_checking", "grpcio_reflection", "hashpact"} <= {
+        *EXTRAS,
+        "pillow",
+        "opencv_python_headless",
+    }
 
 
 def test_thin_install_imports_and_its_names_are_there() -> None:
