@@ -268,7 +268,7 @@ class Candidate(_message.Message):
     @_builtins.property
     def placement(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """Where the listed picture lies: a point (x, y) of its frame lies in the probe's frame at
-        (a x - b y + c, b x + a y + d), for these four numbers; where `mirrored` is set, x is taken from the right edge.
+        (a x + b y + c, d x + e y + f), for these six numbers; where `mirrored` is set, in the probe's frame mirrored left to right.
         """
 
     def __init__(
