@@ -177,9 +177,10 @@ def look_alikes(count: int) -> list[bytes]:
 
 
 def signal(signal_type: str, seed: int | str | bytes, quality: int | None = 100) -> OfferedSignal:
-    """A signal as offered; PDQ states its quality."""
+    """A signal as offered; PDQ states its quality, a frame the stretch that it stands for."""
     made = seed if isinstance(seed, bytes) else value(signal_type, seed)
-    return OfferedSignal(signal_type, made, quality=quality if signal_type.startswith("pdq") else None)
+    stated = quality if signal_type.startswith("pdq") else None
+    return OfferedSignal(signal_type, made, quality=stated, stretch=(0, 1000) if signal_type == "pdq_frame" else None)
 
 
 def offer(*signals: OfferedSignal, labels: Sequence[str] = LABELS, **more: object) -> Offer:

@@ -169,7 +169,13 @@ def radius_messages(radii: Mapping[str, int] | None) -> list[lookup_service_pb2.
 
 def signal_message(signal: Signal) -> signal_pb2.Signal:
     """A signal."""
-    return signal_pb2.Signal(signal_type=signal.signal_type, value=signal.value, quality=signal.quality)
+    stretch = signal.stretch_ms
+    return signal_pb2.Signal(
+        signal_type=signal.signal_type,
+        value=signal.value,
+        quality=signal.quality,
+        stretch=None if stretch is None else signal_pb2.Stretch(start_ms=stretch[0], end_ms=stretch[1]),
+    )
 
 
 # --- from the wire --------------------------------------------------------------------------------------------------
@@ -266,6 +272,20 @@ def outcome_of(message: contribution_pb2.ContributionOutcome) -> ContributionOut
     )
 
 
+def stretch_of(message: item_pb2.ItemSignal | signal_pb2.Signal) -> tuple[int, int] | None:
+    """The stretch of a video that a signal stands for.
+
+    Raises:
+        ServiceError: it ends before it begins.
+    """
+    if not message.HasField("stretch"):
+        return None
+    start_ms, end_ms = message.stretch.start_ms, message.stretch.end_ms
+    if end_ms < start_ms:
+        raise nonsense("a stretch that ends before it begins")
+    return start_ms, end_ms
+
+
 def item_of(message: item_pb2.Item) -> Item:
     """An item."""
     return Item(
@@ -292,6 +312,7 @@ def item_of(message: item_pb2.Item) -> Item:
                 one.quality if one.HasField("quality") else None,
                 one.sequence,
                 one.vouching_groups,
+                stretch_of(one),
             )
             for one in message.signals
         ),
@@ -338,7 +359,7 @@ def pending_of(message: pending_service_pb2.PendingContribution) -> PendingContr
     return PendingContribution(
         pending=message.pending,
         signals=tuple(
-            Signal(one.signal_type, one.value, one.quality if one.HasField("quality") else None)
+            Signal(one.signal_type, one.value, one.quality if one.HasField("quality") else None, stretch_of(one))
             for one in message.signals
         ),
         labels=tuple(message.labels),

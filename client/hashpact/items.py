@@ -138,6 +138,7 @@ class ItemSignal:
         quality: 0 to 100, or None.
         sequence: number of the ledger entry that listed it.
         vouching_groups: corporate groups that vouch for it.
+        stretch_ms: of a video's frame, the stretch that it stands for: (start, end) in ms from the first frame.
     """
 
     signal_type: str
@@ -145,6 +146,18 @@ class ItemSignal:
     quality: int | None
     sequence: int
     vouching_groups: int = 0
+    stretch_ms: tuple[int, int] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As in the command line's ``--json``."""
+        return {
+            "signal_type": self.signal_type,
+            "value": None if self.value is None else self.value.hex(),
+            "quality": self.quality,
+            "sequence": self.sequence,
+            "vouching_groups": self.vouching_groups,
+            **({} if self.stretch_ms is None else {"stretch_ms": list(self.stretch_ms)}),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,16 +208,7 @@ class Item:
                 }
                 for one in self.contributions
             ],
-            "signals": [
-                {
-                    "signal_type": one.signal_type,
-                    "value": None if one.value is None else one.value.hex(),
-                    "quality": one.quality,
-                    "sequence": one.sequence,
-                    "vouching_groups": one.vouching_groups,
-                }
-                for one in self.signals
-            ],
+            "signals": [one.to_dict() for one in self.signals],
         }
 
 

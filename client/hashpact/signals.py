@@ -22,6 +22,9 @@ QUALITY_MAX: Final = 100
 PDQ_QUALITY_MIN: Final = 50
 """PDQ values of lower quality describe too little of the picture to be listed (PDQ paper, section 4)."""
 
+STRETCH_MS_MAX: Final = 2**32 - 1
+"""Farthest that a stretch of a video reaches, in ms: 49 days."""
+
 LOCAL_SIGNATURE_BYTES: Final = 3968
 """Length of a local signature: with its row's key it fits one page of the store."""
 
@@ -166,14 +169,17 @@ class Signal:
             answers them with an outcome of their own.
         value: the value, ``SignalType.size_bytes`` long where the type is known.
         quality: 0-100 where the algorithm states one (PDQ), else None.
+        stretch_ms: of a video's frame, the stretch that it stands for: (start, end) in ms from the first frame.
 
     Raises:
-        InvalidSignalError: the value is not bytes, its length does not fit the type, or quality is outside 0-100.
+        InvalidSignalError: the value is not bytes, its length does not fit the type, quality is outside 0-100, or the
+            stretch is none.
     """
 
     signal_type: str
     value: bytes
     quality: int | None = None
+    stretch_ms: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.value, bytes):
@@ -188,6 +194,8 @@ class Signal:
             )
         if self.quality is not None and not 0 <= self.quality <= QUALITY_MAX:
             raise InvalidSignalError(f"quality is 0-{QUALITY_MAX}, this one is {self.quality}")
+        if self.stretch_ms is not None and not 0 <= self.stretch_ms[0] <= self.stretch_ms[1] <= STRETCH_MS_MAX:
+            raise InvalidSignalError("a stretch is a start and an end in ms from the first frame, in this order")
 
     @property
     def hex(self) -> str:

@@ -42,8 +42,11 @@ def contribution(case: dict[str, Any]) -> bytes:
         if signal["code"] == 0:
             out += text(signal["name"])
         quality = signal["quality"]
-        out += struct.pack(">BB", 2 if signal["confirms"] else 1, 255 if quality is None else quality)
+        part = (2 if signal["confirms"] else 1) + (16 if "stretch" in signal else 0)
+        out += struct.pack(">BB", part, 255 if quality is None else quality)
         out += blob(bytes.fromhex(signal["value"]))
+        if "stretch" in signal:
+            out += struct.pack(">II", *signal["stretch"])
     return out
 
 
@@ -90,6 +93,15 @@ CONTRIBUTION = {
     ],
 }
 
+VIDEO = {
+    **CONTRIBUTION,
+    "signals": [
+        {"code": 1, "name": "", "confirms": True, "quality": None, "value": SHA256_HEX},
+        {"code": 32, "name": "", "confirms": False, "quality": 87, "value": PDQ_HEX, "stretch": [1_040, 2_600]},
+    ],
+}
+"""Signals of a video: what a frame stands for follows its value."""
+
 _NOBODY = "00" * 16
 ENTRIES: list[dict[str, Any]] = [
     {"kind": 1, "member": _NOBODY, "subject": 0, "classes": [], "clear": LEDGER_ID.hex(), "payload": ""},
@@ -128,6 +140,7 @@ def vectors() -> dict[str, Any]:
     rows = [(5, struct.pack(">Q", 2), b"\x01\x00"), (3, b"alice", ALICE)]
     return {
         "contribution": {**CONTRIBUTION, "payload": contribution(CONTRIBUTION).hex()},
+        "contribution_of_video": {**VIDEO, "payload": contribution(VIDEO).hex()},
         "entries": entries,
         "clear": independent_clear.vectors(),
         "roots": {

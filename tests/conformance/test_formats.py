@@ -26,8 +26,9 @@ def test_kept_vectors_equal_the_independent_computation() -> None:
     assert json.loads(json.dumps(independent_formats.vectors())) == KEPT
 
 
-def test_contribution_payload() -> None:
-    case = KEPT["contribution"]
+@pytest.mark.parametrize("name", ["contribution", "contribution_of_video"])
+def test_contribution_payload(name: str) -> None:
+    case = KEPT[name]
     payload = ContributionPayload(
         case["basis"],
         case["observed_ms"],
@@ -35,13 +36,30 @@ def test_contribution_payload() -> None:
         tuple(case["labels"]),
         tuple(
             ListedSignal(
-                signal["code"], bytes.fromhex(signal["value"]), signal["quality"], signal["name"], signal["confirms"]
+                signal["code"],
+                bytes.fromhex(signal["value"]),
+                signal["quality"],
+                signal["name"],
+                signal["confirms"],
+                stretch=tuple(signal["stretch"]) if "stretch" in signal else None,
             )
             for signal in case["signals"]
         ),
     )
     assert payload.encode().hex() == case["payload"]
     assert ContributionPayload.decode(bytes.fromhex(case["payload"])) == payload
+
+
+def test_a_part_that_is_not_known_stops_whoever_reads_it() -> None:
+    """As it stopped those that knew no stretches."""
+    payload = ContributionPayload(1, 0, "", ("list:un",), (ListedSignal(32, bytes(32), stretch=(5, 9)),)).encode()
+    at = payload.rindex(b"\x00\x20\x11")
+    for part in (0x10, 0x14, 0x21, 0x31):
+        with pytest.raises(LayoutError, match="upgrade"):
+            ContributionPayload.decode(payload[: at + 2] + bytes((part,)) + payload[at + 3 :])
+    for cut in (payload[:-1], payload[:-8], payload + b"\x00"):
+        with pytest.raises(LayoutError):
+            ContributionPayload.decode(cut)
 
 
 @pytest.mark.parametrize("case", KEPT["entries"], ids=lambda case: Kind(case["kind"]).name)

@@ -18,7 +18,7 @@ from hashpact.errors import ConfigError
 from hashpact.exchange.source import STDIN
 from hashpact.items import Item, ItemSignal
 
-CSV_COLUMNS: Final = ("item", "signal_type", "value", "quality", "labels", "status")
+CSV_COLUMNS: Final = ("item", "signal_type", "value", "quality", "stretch_ms", "labels", "status")
 
 
 @dataclass(slots=True)
@@ -71,12 +71,16 @@ def _csv(items: Held, out: IO[str]) -> None:
     for item, held in items:
         for one, value in held:
             quality = "" if one.quality is None else one.quality
-            rows.writerow((item.item, one.signal_type, value, quality, " ".join(item.labels), item.status))
+            stretch = "" if one.stretch_ms is None else f"{one.stretch_ms[0]}-{one.stretch_ms[1]}"
+            rows.writerow((item.item, one.signal_type, value, quality, stretch, " ".join(item.labels), item.status))
 
 
 def _jsonl(items: Held, out: IO[str]) -> None:
     for item, held in items:
-        signals = [{"signal_type": one.signal_type, "value": value, "quality": one.quality} for one, value in held]
+        signals = [
+            {"signal_type": one.signal_type, "value": value, "quality": one.quality, **_stretch(one)}
+            for one, value in held
+        ]
         line = {"item": item.item, "status": item.status, "labels": list(item.labels), "signals": signals}
         out.write(json.dumps(line) + "\n")
 
@@ -109,8 +113,18 @@ def _update(item: Item, signal: ItemSignal, value: str, number: int) -> dict[str
         "last_updated": int(created.timestamp()),
         "should_delete": False,
         "descriptors": {"data": [descriptor]},
-        "hashpact": {"item": item.item, "status": item.status, "labels": list(item.labels), "quality": signal.quality},
+        "hashpact": {
+            "item": item.item,
+            "status": item.status,
+            "labels": list(item.labels),
+            "quality": signal.quality,
+            **_stretch(signal),
+        },
     }
+
+
+def _stretch(signal: ItemSignal) -> dict[str, list[int]]:
+    return {} if signal.stretch_ms is None else {"stretch_ms": list(signal.stretch_ms)}
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from hashpact.exchange.records import Place, Record, Refusal, Value, is_known, t
 VALUE_NAMES: Final = ("value", "signal_str", "signal_value", "raw_indicator", "indicator", "hash", "hex", "signal")
 TYPE_NAMES: Final = ("signal_type", "indicator_type", "hash_type", "type", "algorithm")
 QUALITY_NAMES: Final = ("quality", "pdq_quality")
+STRETCH_NAMES: Final = ("stretch_ms",)
 GROUP_NAMES: Final = ("item", "group", "group_id", "content_id", "id")
 LABEL_NAMES: Final = ("labels", "label")
 TAG_NAMES: Final = ("tags", "tag")
@@ -115,6 +116,7 @@ def _values(fields: Fields, default_type: str) -> Iterator[Value]:
     own = fields.get("hashpact")
     if isinstance(own, Mapping) and "quality" in own:
         quality = own["quality"]
+    stretch = _first(own if isinstance(own, Mapping) else {}, STRETCH_NAMES) or _first(fields, STRETCH_NAMES)
     signals = fields.get("signals")
     if signals:
         yield from _nested(signals, quality)
@@ -122,7 +124,8 @@ def _values(fields: Fields, default_type: str) -> Iterator[Value]:
     text = _first(fields, VALUE_NAMES)
     if isinstance(text, str) and text.strip():
         stated = _first(fields, TYPE_NAMES)
-        yield Value(type_name(stated) if isinstance(stated, str) and stated.strip() else default_type, text, quality)
+        named = type_name(stated) if isinstance(stated, str) and stated.strip() else default_type
+        yield Value(named, text, quality, stretch)
         return
     for column, given in fields.items():
         name = _type_column(str(column))
@@ -140,7 +143,8 @@ def _nested(signals: object, quality: object) -> Iterator[Value]:
             if isinstance(one, Mapping):
                 text, stated = _first(one, VALUE_NAMES), _first(one, TYPE_NAMES)
                 known = type_name(stated) if isinstance(stated, str) else ""
-                yield Value(known, text if isinstance(text, str) else "", _first(one, QUALITY_NAMES))
+                quality, stretch = _first(one, QUALITY_NAMES), _first(one, STRETCH_NAMES)
+                yield Value(known, text if isinstance(text, str) else "", quality, stretch)
 
 
 def _several(name: str, given: object, quality: object) -> Iterator[Value]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from hashpact.errors import HashpactError, InvalidSignalError
@@ -57,11 +57,13 @@ class Value:
         signal_type: name as in :func:`type_name`.
         text: the value as written.
         quality: as written, or None.
+        stretch_ms: likewise, of a video's frame.
     """
 
     signal_type: str
     text: str = field(repr=False)
     quality: object = None
+    stretch_ms: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +109,11 @@ def signal_of(value: Value, place: Place, pdq_quality: int | None) -> Signal | R
     stated = value.quality not in (None, "")
     quality = _quality(value.quality) if stated else pdq_quality
     try:
-        if value.signal_type != "pdq":
+        if not SIGNAL_TYPES[value.signal_type].quality_min:
             return Signal.from_hex(value.signal_type, value.text)
-        signal = Signal.from_hex("pdq", value.text, quality)
+        signal = Signal.from_hex(value.signal_type, value.text, quality)
+        if (stretch := _stretch(value.stretch_ms)) is not None:
+            signal = replace(signal, stretch_ms=stretch)
     except InvalidSignalError as error:
         return Refusal(place, "SIGNAL_MALFORMED", error.message)
     if quality is not None:
@@ -119,9 +123,17 @@ def signal_of(value: Value, place: Place, pdq_quality: int | None) -> Signal | R
     return Refusal(
         place,
         "PDQ_QUALITY_UNKNOWN",
-        f"the file states no quality for this PDQ value: if its owner kept only values of {PDQ_QUALITY_MIN} and more, "
-        f"say so with --pdq-quality {PDQ_QUALITY_MIN}",
+        f"the file states no quality for this {value.signal_type} value: if its owner kept only values of "
+        f"{PDQ_QUALITY_MIN} and more, say so with --pdq-quality {PDQ_QUALITY_MIN}",
     )
+
+
+def _stretch(given: object) -> tuple[int, int] | None:
+    """``[start, end]`` or ``start-end``, in ms; None where it is neither, and the service says that it is missing."""
+    if isinstance(given, list):
+        given = "-".join(str(one) for one in given)
+    found = re.fullmatch(r"([0-9]{1,10})-([0-9]{1,10})", given.strip()) if isinstance(given, str) else None
+    return None if found is None else (int(found[1]), int(found[2]))
 
 
 def _quality(given: object) -> int | None:

@@ -26,23 +26,23 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from hashpact.v1 import signal_pb2 as hashpact_dot_v1_dot_signal__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16hashpact/v1/item.proto\x12\x0bhashpact.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18hashpact/v1/signal.proto\"\x85\x01\n\x0b\x41ttestation\x12,\n\x05\x62\x61sis\x18\x01 \x01(\x0e\x32\x1d.hashpact.v1.AttestationBasis\x12\x31\n\robserved_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\robserver_role\x18\x03 \x01(\t\"\xa4\x01\n\x10ItemContribution\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\x0e\n\x06labels\x18\x02 \x03(\t\x12-\n\x0b\x61ttestation\x18\x03 \x01(\x0b\x32\x18.hashpact.v1.Attestation\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08sequence\x18\x05 \x01(\x04\"}\n\nItemSignal\x12\x13\n\x0bsignal_type\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c\x12\x14\n\x07quality\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x10\n\x08sequence\x18\x04 \x01(\x04\x12\x17\n\x0fvouching_groups\x18\x05 \x01(\rB\n\n\x08_quality\"\xc6\x02\n\x04Item\x12\x0c\n\x04item\x18\x01 \x01(\x04\x12\'\n\x06status\x18\x02 \x01(\x0e\x32\x17.hashpact.v1.ItemStatus\x12\x0e\n\x06labels\x18\x03 \x03(\t\x12\x34\n\rcontributions\x18\x04 \x03(\x0b\x32\x1d.hashpact.v1.ItemContribution\x12(\n\x07signals\x18\x05 \x03(\x0b\x32\x17.hashpact.v1.ItemSignal\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x06\x61\x64vice\x18\x07 \x01(\x0e\x32\x13.hashpact.v1.Advice\x12\x10\n\x08redacted\x18\x08 \x01(\x08\x12/\n\x0breview_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xcd\x01\n\nItemStatus\x12\x1b\n\x17ITEM_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17ITEM_STATUS_PROVISIONAL\x10\x01\x12\x1c\n\x18ITEM_STATUS_CORROBORATED\x10\x02\x12\x18\n\x14ITEM_STATUS_DISPUTED\x10\x03\x12\x19\n\x15ITEM_STATUS_WITHDRAWN\x10\x04\x12\x17\n\x13ITEM_STATUS_EXPIRED\x10\x05\x12\x19\n\x15ITEM_STATUS_INHERITED\x10\x06*\xc3\x01\n\x10\x41ttestationBasis\x12!\n\x1d\x41TTESTATION_BASIS_UNSPECIFIED\x10\x00\x12#\n\x1f\x41TTESTATION_BASIS_PERSON_LOOKED\x10\x01\x12\x1f\n\x1b\x41TTESTATION_BASIS_AUTOMATIC\x10\x02\x12(\n$ATTESTATION_BASIS_FOUND_THROUGH_LIST\x10\x03\x12\x1c\n\x18\x41TTESTATION_BASIS_IMPORT\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16hashpact/v1/item.proto\x12\x0bhashpact.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18hashpact/v1/signal.proto\"\x85\x01\n\x0b\x41ttestation\x12,\n\x05\x62\x61sis\x18\x01 \x01(\x0e\x32\x1d.hashpact.v1.AttestationBasis\x12\x31\n\robserved_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\robserver_role\x18\x03 \x01(\t\"\xa4\x01\n\x10ItemContribution\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\x0e\n\x06labels\x18\x02 \x03(\t\x12-\n\x0b\x61ttestation\x18\x03 \x01(\x0b\x32\x18.hashpact.v1.Attestation\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08sequence\x18\x05 \x01(\x04\"\xa4\x01\n\nItemSignal\x12\x13\n\x0bsignal_type\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c\x12\x14\n\x07quality\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x10\n\x08sequence\x18\x04 \x01(\x04\x12\x17\n\x0fvouching_groups\x18\x05 \x01(\r\x12%\n\x07stretch\x18\x06 \x01(\x0b\x32\x14.hashpact.v1.StretchB\n\n\x08_quality\"\xc6\x02\n\x04Item\x12\x0c\n\x04item\x18\x01 \x01(\x04\x12\'\n\x06status\x18\x02 \x01(\x0e\x32\x17.hashpact.v1.ItemStatus\x12\x0e\n\x06labels\x18\x03 \x03(\t\x12\x34\n\rcontributions\x18\x04 \x03(\x0b\x32\x1d.hashpact.v1.ItemContribution\x12(\n\x07signals\x18\x05 \x03(\x0b\x32\x17.hashpact.v1.ItemSignal\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x06\x61\x64vice\x18\x07 \x01(\x0e\x32\x13.hashpact.v1.Advice\x12\x10\n\x08redacted\x18\x08 \x01(\x08\x12/\n\x0breview_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xcd\x01\n\nItemStatus\x12\x1b\n\x17ITEM_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17ITEM_STATUS_PROVISIONAL\x10\x01\x12\x1c\n\x18ITEM_STATUS_CORROBORATED\x10\x02\x12\x18\n\x14ITEM_STATUS_DISPUTED\x10\x03\x12\x19\n\x15ITEM_STATUS_WITHDRAWN\x10\x04\x12\x17\n\x13ITEM_STATUS_EXPIRED\x10\x05\x12\x19\n\x15ITEM_STATUS_INHERITED\x10\x06*\xc3\x01\n\x10\x41ttestationBasis\x12!\n\x1d\x41TTESTATION_BASIS_UNSPECIFIED\x10\x00\x12#\n\x1f\x41TTESTATION_BASIS_PERSON_LOOKED\x10\x01\x12\x1f\n\x1b\x41TTESTATION_BASIS_AUTOMATIC\x10\x02\x12(\n$ATTESTATION_BASIS_FOUND_THROUGH_LIST\x10\x03\x12\x1c\n\x18\x41TTESTATION_BASIS_IMPORT\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hashpact.v1.item_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ITEMSTATUS']._serialized_start=858
-  _globals['_ITEMSTATUS']._serialized_end=1063
-  _globals['_ATTESTATIONBASIS']._serialized_start=1066
-  _globals['_ATTESTATIONBASIS']._serialized_end=1261
+  _globals['_ITEMSTATUS']._serialized_start=898
+  _globals['_ITEMSTATUS']._serialized_end=1103
+  _globals['_ATTESTATIONBASIS']._serialized_start=1106
+  _globals['_ATTESTATIONBASIS']._serialized_end=1301
   _globals['_ATTESTATION']._serialized_start=99
   _globals['_ATTESTATION']._serialized_end=232
   _globals['_ITEMCONTRIBUTION']._serialized_start=235
   _globals['_ITEMCONTRIBUTION']._serialized_end=399
-  _globals['_ITEMSIGNAL']._serialized_start=401
-  _globals['_ITEMSIGNAL']._serialized_end=526
-  _globals['_ITEM']._serialized_start=529
-  _globals['_ITEM']._serialized_end=855
+  _globals['_ITEMSIGNAL']._serialized_start=402
+  _globals['_ITEMSIGNAL']._serialized_end=566
+  _globals['_ITEM']._serialized_start=569
+  _globals['_ITEM']._serialized_end=895
 # @@protoc_insertion_point(module_scope)

@@ -186,6 +186,7 @@ class ItemSignal(_message.Message):
     QUALITY_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
     VOUCHING_GROUPS_FIELD_NUMBER: _builtins.int
+    STRETCH_FIELD_NUMBER: _builtins.int
     signal_type: _builtins.str
     """Name of its signal type."""
     value: _builtins.bytes
@@ -198,6 +199,10 @@ class ItemSignal(_message.Message):
     """Sequence of the ledger entry that listed it."""
     vouching_groups: _builtins.int
     """Corporate groups that vouch for it: see `Agreement.vouching_groups`."""
+    @_builtins.property
+    def stretch(self) -> _signal_pb2.Stretch:
+        """For `pdq_frame`: the stretch of the video that it stands for; absent where `value` is."""
+
     def __init__(
         self,
         *,
@@ -206,10 +211,11 @@ class ItemSignal(_message.Message):
         quality: _builtins.int | None = ...,
         sequence: _builtins.int = ...,
         vouching_groups: _builtins.int = ...,
+        stretch: _signal_pb2.Stretch | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "quality", b"quality"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "quality", b"quality", "stretch", b"stretch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "quality", b"quality", "sequence", b"sequence", "signal_type", b"signal_type", "value", b"value", "vouching_groups", b"vouching_groups"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "quality", b"quality", "sequence", b"sequence", "signal_type", b"signal_type", "stretch", b"stretch", "value", b"value", "vouching_groups", b"vouching_groups"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__quality: _TypeAlias = _typing.Literal["quality"]  # noqa: Y015
     _WhichOneofArgType__quality: _TypeAlias = _typing.Literal["_quality", b"_quality"]  # noqa: Y015

@@ -80,8 +80,8 @@ class Signal(_message.Message):
     """
     @_builtins.property
     def stretch(self) -> Global___Stretch:
-        """For `pdq_frame`: the stretch of the video that the value stands for. It is kept with the contribution, and a match says which
-        part of the listed video was found. Ignored for other types.
+        """For `pdq_frame`, where it MUST be set: the stretch of the video that the value stands for. It is kept with the contribution,
+        and a match says which part of the listed video was found. Ignored for other types.
         """
 
     def __init__(

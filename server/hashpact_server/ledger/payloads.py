@@ -33,7 +33,8 @@
 
     contribution: basis u8, observed_ms u64 (0: not said), observer_role text,
                   labels texts, signals u16 count, each signal_type u16, [name text if signal_type is 0],
-                  part u8 (1: adds it, 2: confirms it, 3: adds it unseen), quality u8 (255: none), value blob
+                  part u8 (1: adds it, 2: confirms it, 3: adds it unseen; + 16: a stretch follows), quality u8
+                  (255: none), value blob [, stretch of the video: start_ms u32, end_ms u32]
 
 Effects that followers and auditors must see after a redaction (status, roles, who) are in clear; what could reveal
 media or people (values, labels beyond their class, names) is private. A contribution states the acting member's
@@ -57,6 +58,10 @@ _SIGNAL: Final = struct.Struct(">HBBH")
 ADDS: Final = 1
 CONFIRMS: Final = 2
 ADDS_UNSEEN: Final = 3
+STRETCHED: Final = 16
+"""Added to a part: the value stands for a stretch of a video, which follows it. Versions before it stop there."""
+
+_STRETCH: Final = struct.Struct(">II")
 
 CONTRIBUTING: Final = (Kind.ITEM_CREATED, Kind.ITEM_CORROBORATED, Kind.CONTRIBUTION_AMENDED)
 """Kinds whose payload is a contribution."""
@@ -96,6 +101,7 @@ class ListedSignal(NamedTuple):
         confirms: the item has it already, and this member says that it belongs there. Such a signal changes no row; it
             is kept so that it can be told which members vouch for which signals.
         unseen: added by a member that says of the item that a person looked, and of this signal that nobody did.
+        stretch: of a video's frame, the stretch that it stands for: (start, end) in ms from the first frame.
     """
 
     code: int
@@ -104,6 +110,7 @@ class ListedSignal(NamedTuple):
     name: str = ""
     confirms: bool = False
     unseen: bool = False
+    stretch: tuple[int, int] | None = None
 
     def __repr__(self) -> str:
         return f"ListedSignal(code={self.code}, quality={self.quality}, name={self.name!r}, confirms={self.confirms})"
@@ -130,13 +137,17 @@ class ContributionPayload(NamedTuple):
         """The payload's bytes."""
         pieces = [_HEAD.pack(self.basis, self.observed_ms), text(self.observer_role), texts(self.labels)]
         pieces.append(u16(len(self.signals)))
-        for code, value, stated, name, confirms, unseen in self.signals:
+        for code, value, stated, name, confirms, unseen, stretch in self.signals:
             quality = QUALITY_NONE if stated is None else stated
             part = CONFIRMS if confirms else ADDS_UNSEEN if unseen else ADDS
+            if stretch is not None:
+                part |= STRETCHED
             if code == OPAQUE:
                 pieces += (u16(OPAQUE), text(name), u8(part), u8(quality), blob(value))
             else:
                 pieces += (_SIGNAL.pack(code, part, quality, len(value)), value)
+            if stretch is not None:
+                pieces.append(_STRETCH.pack(*stretch))
         return b"".join(pieces)
 
     @classmethod
@@ -174,12 +185,16 @@ class ContributionPayload(NamedTuple):
                 name, at = _text_at(payload, at + 2)
                 at -= 2  # from here on as if the name had not been there
                 _, part, quality, size = _SIGNAL.unpack_from(payload, at)
-            if part not in (ADDS, CONFIRMS, ADDS_UNSEEN):
-                raise LayoutError(f"a signal has part {part}: upgrade")
             start = at + _SIGNAL.size
             at = start + size
+            value, stretch = payload[start:at], None
+            if part & STRETCHED:
+                stretch, part = _STRETCH.unpack_from(payload, at), part & ~STRETCHED
+                at += _STRETCH.size
+            if part not in (ADDS, CONFIRMS, ADDS_UNSEEN):
+                raise LayoutError(f"a signal has part {part}: upgrade")
             stated = None if quality == QUALITY_NONE else quality
-            signals.append(ListedSignal(code, payload[start:at], stated, name, part == CONFIRMS, part == ADDS_UNSEEN))
+            signals.append(ListedSignal(code, value, stated, name, part == CONFIRMS, part == ADDS_UNSEEN, stretch))
         return cls(basis, observed_ms, role, tuple(labels), tuple(signals)), at
 
 

@@ -78,7 +78,7 @@ def amend(
         raise Refusal(problem.reason, f"{fields[0]}: {problem.message}", violations=violations)
     newest = said_in(scene, mine.sequence)
     before = statement_of(mine, newest)
-    stated, basis = stated_signals(sightings, item), before.attestation
+    stated, basis = stated_signals(scene, sightings, item), before.attestation
     added = unsaid_signals(scene, mine, newest, stated, basis, basis)
     said = Statement(before.attestation, labels or before.labels)
     if added or said != before:

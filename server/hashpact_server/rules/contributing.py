@@ -127,7 +127,7 @@ def _identify(scene: Scene, member: bytes, claim: Claim, sightings: Sequence[Sig
     if len(items) > 1:
         return Outcome(Result.AMBIGUOUS, candidates=tuple(items[:CANDIDATES_MAX]), problems=claim.problems)
     if items:
-        return _add(scene, member, items[0], claim, stated_signals(good, items[0]), limits)
+        return _add(scene, member, items[0], claim, stated_signals(scene, good, items[0]), limits)
     if not any(sighting.signal.kind.identifies for sighting in good):
         return no_identity(claim.problems)
     signals = tuple(sighting.signal.listed for sighting in good)
@@ -146,7 +146,7 @@ def _attach(scene: Scene, member: bytes, claim: Claim, sightings: Sequence[Sight
         return refused(
             error_reason_pb2.ERROR_REASON_SIGNAL_TAKEN, "every signal identifies another item", claim.problems
         )
-    return _add(scene, member, item, claim, stated_signals(free, item), limits)
+    return _add(scene, member, item, claim, stated_signals(scene, free, item), limits)
 
 
 def _without_taken(

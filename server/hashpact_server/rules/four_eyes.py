@@ -79,7 +79,8 @@ class Waiting:
         """Its signals, as they were offered."""
         signals = () if self.said is None else self.said.signals
         return [
-            OfferedSignal(SIGNAL_TYPES_BY_CODE[each.code].name, each.value, quality=each.quality) for each in signals
+            OfferedSignal(SIGNAL_TYPES_BY_CODE[each.code].name, each.value, quality=each.quality, stretch=each.stretch)
+            for each in signals
         ]
 
     @property

@@ -107,12 +107,18 @@ def look(scene: Scene, signals: Sequence[FitSignal], hint: Neighbours | None) ->
     return sightings
 
 
-def stated_signals(sightings: Iterable[Sighting], item: int) -> tuple[ListedSignal, ...]:
+def stated_signals(scene: Scene, sightings: Sequence[Sighting], item: int) -> tuple[ListedSignal, ...]:
     """All of these signals, as an entry about the item states them: those that it has already are confirmed."""
-    return tuple(
-        sighting.signal.listed._replace(confirms=True) if item in sighting.listed_on else sighting.signal.listed
-        for sighting in sightings
-    )
+    there: set[tuple[int, bytes]] = set()
+    if not all(each.signal.kind.exact or looks_around(each.signal.kind) for each in sightings):
+        # Of these :func:`look` knows nothing: the item itself says which it has.
+        there = {(signal.code, signal.value) for _, signal in scene.item_signals(item)}
+    stated = []
+    for sighting in sightings:
+        listed = sighting.signal.listed
+        known = item in sighting.listed_on or (listed.code, listed.value) in there
+        stated.append(listed._replace(confirms=True) if known else listed)
+    return tuple(stated)
 
 
 def new_signals(signals: Iterable[ListedSignal]) -> tuple[ListedSignal, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from hashpact.errors import InvalidSignalError
-from hashpact.signals import QUALITY_MAX, SIGNAL_TYPES, SignalType, parse_hex
+from hashpact.signals import QUALITY_MAX, SIGNAL_TYPES, SignalType, Witness, parse_hex
 from hashpact.v1 import error_reason_pb2
 
 from hashpact_server.ledger.payloads import ListedSignal
@@ -31,6 +31,7 @@ class OfferedSignal(NamedTuple):
     value: bytes | None = None
     hex: str | None = None
     quality: int | None = None
+    stretch: tuple[int, int] | None = None
 
     def __repr__(self) -> str:
         return f"OfferedSignal(signal_type={self.signal_type!r}, quality={self.quality})"
@@ -52,6 +53,7 @@ class FitSignal(NamedTuple):
     kind: SignalType
     value: bytes
     quality: int | None
+    stretch: tuple[int, int] | None = None
 
     def __repr__(self) -> str:
         return f"FitSignal(signal_index={self.signal_index}, kind={self.kind.name!r}, quality={self.quality})"
@@ -59,7 +61,7 @@ class FitSignal(NamedTuple):
     @property
     def listed(self) -> ListedSignal:
         """As an entry states it."""
-        return ListedSignal(self.kind.code, self.value, self.quality)
+        return ListedSignal(self.kind.code, self.value, self.quality, stretch=self.stretch)
 
 
 class _UnfitError(Exception):
@@ -112,7 +114,7 @@ def _check(position: int, signal: OfferedSignal) -> FitSignal:
         raise _UnfitError(
             error_reason_pb2.ERROR_REASON_SIGNAL_DEGENERATE, f"the {kind.name} value carries no content: {flaw}"
         )
-    return FitSignal(position, kind, value, quality)
+    return FitSignal(position, kind, value, quality, _stretch(kind, signal.stretch))
 
 
 def _value(kind: SignalType, signal: OfferedSignal) -> bytes:
@@ -149,6 +151,16 @@ def _quality(kind: SignalType, quality: int | None) -> int | None:
             f"{kind.name} quality {quality} is under {kind.quality_min}: it would match unrelated content",
         )
     return quality
+
+
+def _stretch(kind: SignalType, stretch: tuple[int, int] | None) -> tuple[int, int] | None:
+    if kind.witness is not Witness.FRAMES:
+        return None  # nothing else is a part of a video, whatever was sent
+    if stretch is None:
+        raise _malformed(f"a {kind.name} value stands for a stretch of its video: say which, with `stretch`")
+    if stretch[1] < stretch[0]:
+        raise _malformed("the stretch ends before it begins")
+    return stretch
 
 
 def degeneracy(kind: SignalType, value: bytes) -> str | None:

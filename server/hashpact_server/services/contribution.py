@@ -183,6 +183,7 @@ def offered(sent: signal_pb2.Signal) -> OfferedSignal:
         value if encoding == "value" else None,
         sent.hex if encoding == "hex" else None,
         quality if quality or sent.HasField("quality") else None,
+        (sent.stretch.start_ms, sent.stretch.end_ms) if sent.HasField("stretch") else None,
     )
 
 

@@ -52,10 +52,16 @@ def encode_item(view: View, row: ItemRow, caller: Caller, *, signals: bool = Fal
                 quality=signal.quality,
                 sequence=sequence,
                 vouching_groups=ground.vouching(identity),
+                stretch=encode_stretch(signal.stretch) if values else None,
             )
             for identity, (_, sequence, signal, _, _) in ground.signals.items()
         )
     return item
+
+
+def encode_stretch(stretch: tuple[int, int] | None) -> signal_pb2.Stretch | None:
+    """The stretch of a video that a signal stands for."""
+    return None if stretch is None else signal_pb2.Stretch(start_ms=stretch[0], end_ms=stretch[1])
 
 
 def looked_ms(view: View, row: ContributionRow) -> int:

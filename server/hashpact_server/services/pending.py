@@ -18,6 +18,7 @@ from hashpact_server.rules.signals import sort_out
 from hashpact_server.scene import Scene
 from hashpact_server.services.caller import current_caller
 from hashpact_server.services.contribution import encode_outcome, hand_of
+from hashpact_server.services.items import encode_stretch
 from hashpact_server.services.reading import (
     bad_page_token,
     fresh_head,
@@ -110,7 +111,12 @@ def _encode(view: View, found: four_eyes.Waiting) -> pb.PendingContribution:
         return told
     told.labels.extend(said.labels)
     told.signals.extend(
-        signal_pb2.Signal(signal_type=SIGNAL_TYPES_BY_CODE[one.code].name, value=one.value, quality=one.quality)
+        signal_pb2.Signal(
+            signal_type=SIGNAL_TYPES_BY_CODE[one.code].name,
+            value=one.value,
+            quality=one.quality,
+            stretch=encode_stretch(one.stretch),
+        )
         for one in said.signals
     )
     if not clear.amends:

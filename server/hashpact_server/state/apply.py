@@ -175,7 +175,7 @@ def _redacted_row(entry: Entry) -> ContributionRow:
 def _list_signals(entry: Entry, payload: ContributionPayload, scope: Scope) -> None:
     put, added = scope.rows.put, scope.changes.added.append
     item, first = entry.subject, signal_id(entry.sequence, 0)
-    for identity, (code, value, _, _, confirms, _) in enumerate(payload.signals, first):
+    for identity, (code, value, _, _, confirms, _, _) in enumerate(payload.signals, first):
         if confirms or code == OPAQUE:
             continue
         exact, size = _SIGNAL_FORMS.get(code, (False, -1))

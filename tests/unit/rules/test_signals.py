@@ -161,3 +161,18 @@ def test_no_message_and_no_repr_shows_a_value() -> None:
         assert text[:16] not in only_problem(offered)[1]
         assert "hex=" not in repr(offered)
     assert "value" not in repr(sort_out([signal("pdq", 1)])[0][0])
+
+
+def test_a_frame_says_which_stretch_of_its_video_it_stands_for() -> None:
+    frame = value("pdq_frame", 1)
+    for stretch, told in ((None, "say which"), ((9, 5), "ends before it begins")):
+        fit, problems = sort_out([OfferedSignal("pdq_frame", frame, quality=80, stretch=stretch)])
+        assert not fit
+        assert told in problems[0].message
+    (good, picture), _ = sort_out(
+        [
+            OfferedSignal("pdq_frame", frame, quality=80, stretch=(5, 9)),
+            OfferedSignal("pdq", frame, quality=80, stretch=(5, 9)),
+        ]
+    )
+    assert (good.listed.stretch, picture.listed.stretch) == ((5, 9), None)
