@@ -16,12 +16,16 @@ class TextSignals:
         md5: digest of the same.
         tlsh: of the letters and digits; None where there are fewer than 256, or only a few different ones.
         letters: how many letters and digits there are.
+        notes: what a person should know.
+        added: signals of types that other packages add.
     """
 
     sha256: Signal
     md5: Signal
     tlsh: Signal | None
     letters: int
+    notes: tuple[str, ...] = ()
+    added: tuple[Signal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class DocumentSignals:
         letters: how many letters and digits there are.
         complete: False when the document goes on beyond ``DocumentLimits.pages_max`` or ``letters_max``.
         notes: what a person should know, e.g. that a page could not be drawn.
+        added: signals of types that other packages add.
     """
 
     sha256: Signal
@@ -64,6 +69,7 @@ class DocumentSignals:
     letters: int
     complete: bool = True
     notes: tuple[str, ...] = ()
+    added: tuple[Signal, ...] = ()
 
     @property
     def telling(self) -> tuple[DocumentPage, ...]:

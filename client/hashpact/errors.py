@@ -7,6 +7,7 @@
     |-- InvalidSignalError             a hash of the wrong length, or not hex
     |-- MissingExtraError              an optional part is not installed; says which to install
     |-- ConfigError                    an option, environment variable or configuration file is wrong
+    |   `-- PluginError                an installed package that adds a signal type is broken, or clashes; says which
     |-- StorageError                   what has to be remembered on this machine's disk cannot be
     |   `-- QueueFullError             no room for it: the queue's own limit, or the disk's end
     `-- ServiceError                   the service answered with an error, or could not be reached
@@ -66,6 +67,12 @@ class ConfigError(HashpactError):
     """An option, environment variable or configuration file is missing or wrong."""
 
     reason = "CONFIG"
+
+
+class PluginError(ConfigError):
+    """An installed package that adds a signal type cannot be used: it is broken, or clashes with another."""
+
+    reason = "PLUGIN"
 
 
 class StorageError(HashpactError):

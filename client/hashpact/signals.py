@@ -1,7 +1,8 @@
 """Signals and signal types: the vocabulary that hashing, client and server share.
 
 A *signal type* is a kind of hash; a *signal* is one value of it. This module is pure Python and
-imports nothing of ours, so that every floor of the house can stand on it.
+imports nothing of ours, so that every floor of the house can stand on it. Types that other packages add
+(:mod:`hashpact.plugins`) are looked for when somebody first asks for :data:`SIGNAL_TYPES`.
 
 Signal bytes are the bytes of the reference implementation's hex string, read left to right
 (``docs/formats.md``, "Signal bytes").
@@ -10,11 +11,11 @@ Signal bytes are the bytes of the reference implementation's hex string, read le
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hashpact.errors import InvalidSignalError
 
@@ -80,6 +81,8 @@ class SignalType:
         quality_min: smallest quality (0-100) accepted for contribution; 0 where the algorithm has none.
         media: what it describes.
         witness: what it is evidence of.
+        measure: the distance of two values, for types with a distance of their own (see :mod:`hashpact.distances`); a
+            function at the top of a module, since types are pickled. None for all others.
     """
 
     name: str
@@ -92,6 +95,7 @@ class SignalType:
     quality_min: int
     media: tuple[str, ...]
     witness: Witness
+    measure: Callable[[bytes, bytes], int] | None = None
 
     @property
     def exact(self) -> bool:
@@ -116,7 +120,7 @@ class SignalType:
 
 _ANY: Final = ("image", "video", "document", "text")
 
-SIGNAL_TYPES: Final = MappingProxyType(
+BUILT_IN: Final = MappingProxyType(
     {
         kind.name: kind
         for kind in (
@@ -155,9 +159,28 @@ SIGNAL_TYPES: Final = MappingProxyType(
         )
     }
 )
-"""Every signal type this version knows, by name."""
+"""The signal types of Hashpact itself, by name."""
 
-SIGNAL_TYPES_BY_CODE: Final = MappingProxyType({kind.code: kind for kind in SIGNAL_TYPES.values()})
+if TYPE_CHECKING:
+    SIGNAL_TYPES: Mapping[str, SignalType]
+    """Every signal type there is here, by name: ours, then what installed packages add."""
+    SIGNAL_TYPES_BY_CODE: Mapping[int, SignalType]
+
+
+def __getattr__(name: str) -> Any:
+    # When asked for, not when imported: a package that adds a type imports this module.
+    if name not in {"SIGNAL_TYPES", "SIGNAL_TYPES_BY_CODE"}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    types = MappingProxyType({**BUILT_IN, **_added()})
+    globals()["SIGNAL_TYPES"] = types
+    globals()["SIGNAL_TYPES_BY_CODE"] = MappingProxyType({kind.code: kind for kind in types.values()})
+    return globals()[name]
+
+
+def _added() -> dict[str, SignalType]:
+    from hashpact.plugins import added  # noqa: PLC0415  # it stands on this module
+
+    return {name: plugin.kind for name, plugin in added().plugins.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +209,7 @@ class Signal:
             raise InvalidSignalError(
                 f"a value is bytes, not {type(self.value).__name__}: Signal.from_hex() takes hex digits"
             )
-        kind = SIGNAL_TYPES.get(self.signal_type)
+        kind = BUILT_IN.get(self.signal_type) or _added().get(self.signal_type)
         if kind is not None and len(self.value) != kind.size_bytes:
             raise InvalidSignalError(
                 f"a {kind.name} value has {kind.size_bytes} bytes ({kind.size_bytes * 2} hex digits), "
@@ -255,6 +278,7 @@ class ImageSignals:
         height_px: height as displayed, after EXIF orientation.
         frames: frames in the file; only the first is hashed.
         notes: what a person should know, e.g. that an animation was hashed by its first frame.
+        added: signals of types that other packages add.
     """
 
     sha256: Signal | None
@@ -267,7 +291,15 @@ class ImageSignals:
     height_px: int
     frames: int = 1
     notes: tuple[str, ...] = ()
+    added: tuple[Signal, ...] = ()
 
     def __iter__(self) -> Iterator[Signal]:
-        everything: Iterable[Signal | None] = (self.sha256, self.md5, self.pdq, self.phash, self.phash256)
+        everything: Iterable[Signal | None] = (
+            self.sha256,
+            self.md5,
+            self.pdq,
+            self.phash,
+            self.phash256,
+            *self.added,
+        )
         return (signal for signal in everything if signal is not None)

@@ -43,6 +43,7 @@ class VideoSignals:
         codec: FFmpeg's name of the decoder, e.g. ``h264``.
         complete: False when the video went on beyond ``VideoLimits.frames_max``.
         notes: what a person should know, e.g. that the file is damaged.
+        added: signals of types that other packages add.
     """
 
     sha256: Signal
@@ -56,6 +57,7 @@ class VideoSignals:
     codec: str
     complete: bool = True
     notes: tuple[str, ...] = ()
+    added: tuple[Signal, ...] = ()
 
     @property
     def telling(self) -> tuple[VideoFrame, ...]:

@@ -27,6 +27,7 @@ from hashpact_server.recent import Recent
 from hashpact_server.roster import Roster
 from hashpact_server.scene import Scene
 from hashpact_server.state import tables
+from hashpact_server.state.known_types import require_known_types
 from hashpact_server.state.row_store import StoredRows, WritableRows
 from hashpact_server.state.scope import Changes
 from hashpact_server.state.tables import Table
@@ -133,6 +134,7 @@ class Core:
         """Number of the newest entry that may have taken away a private part; told before it is durable, so that
         whoever reads without that part knows that what was read earlier is old."""
         with resting(), self._whole_view() as view:
+            require_known_types(view.rows)
             self.matcher = Matcher(view, index_folder)
             self._follow(view)
 

@@ -13,6 +13,7 @@ from hashpact import _wire as wire
 from hashpact._wire import Operation, ask
 from hashpact.errors import ConfigError, InvalidRequestError, LimitExceededError
 from hashpact.membership import Capabilities, Limits
+from hashpact.plugins import require_plugins
 from hashpact.v1 import capabilities_service_pb2
 
 OnUnavailable = Literal["raise", "open", "closed"]
@@ -40,6 +41,7 @@ class Session:
     def __post_init__(self) -> None:
         if self.on_unavailable not in ("raise", "open", "closed"):
             raise ConfigError('on_unavailable is "raise", "open" or "closed"')
+        require_plugins()
 
     def wrote(self, as_of: str) -> None:
         """Remember the token of a write."""

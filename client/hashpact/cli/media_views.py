@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from hashpact.cli.output import say
@@ -56,7 +57,7 @@ def _video_dict(path: str, signals: VideoSignals) -> dict[str, Any]:
     return {
         "path": path,
         "kind": "video",
-        "signals": {"sha256": signals.sha256.hex, "md5": signals.md5.hex},
+        "signals": {"sha256": signals.sha256.hex, "md5": signals.md5.hex, **_added(signals.added)},
         "duration_s": signals.duration_s,
         "width_px": signals.width_px,
         "height_px": signals.height_px,
@@ -80,7 +81,7 @@ def _video_dict(path: str, signals: VideoSignals) -> dict[str, Any]:
 
 
 def _document_dict(path: str, signals: DocumentSignals) -> dict[str, Any]:
-    exact = {"sha256": signals.sha256.hex, "md5": signals.md5.hex}
+    exact = {"sha256": signals.sha256.hex, "md5": signals.md5.hex, **_added(signals.added)}
     return {
         "path": path,
         "kind": "document",
@@ -94,6 +95,10 @@ def _document_dict(path: str, signals: DocumentSignals) -> dict[str, Any]:
         ],
         "notes": list(signals.notes),
     }
+
+
+def _added(signals: Iterable[Signal]) -> dict[str, str]:
+    return {signal.signal_type: signal.hex for signal in signals}
 
 
 def _show_image(path: str, signals: ImageSignals) -> None:
@@ -111,6 +116,8 @@ def _show_video(path: str, signals: VideoSignals) -> None:
     )
     _show_signal(signals.sha256)
     _show_signal(signals.md5)
+    for signal in signals.added:
+        _show_signal(signal)
     for frame in signals.frames[:_ROWS_MAX]:
         say(f"  {frame.time_s:>7.1f}s  {frame.pdq.hex}  quality {frame.pdq.quality}")
     _show_rest(len(signals.frames), "frames")
@@ -118,7 +125,7 @@ def _show_video(path: str, signals: VideoSignals) -> None:
 
 def _show_document(path: str, signals: DocumentSignals) -> None:
     say(f"{path}  document of {signals.page_count:,} pages, {signals.letters:,} letters")
-    for signal in (signals.sha256, signals.md5, signals.tlsh):
+    for signal in (signals.sha256, signals.md5, signals.tlsh, *signals.added):
         if signal is not None:
             _show_signal(signal)
     for page in signals.pages[:_ROWS_MAX]:

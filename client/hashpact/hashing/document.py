@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from hashpact.document_signals import DocumentPage, DocumentSignals
 from hashpact.errors import HashpactError, UnreadableMediaError
+from hashpact.hashing.added import with_added
 from hashpact.hashing.formats import is_document
 from hashpact.hashing.limits import DEFAULT_DOCUMENT_LIMITS, DocumentLimits
 from hashpact.hashing.pdf_process import PDF_PROCESS
@@ -65,7 +66,7 @@ def hash_document(
         raise UnreadableMediaError(f"{name}: no page of it can be drawn: print it into a new file")
     failed = min(page_count, limits.pages_max) - len(pages)
     letters = min(len(plain), limits.letters_max)
-    return DocumentSignals(
+    signals = DocumentSignals(
         sha256=Signal("sha256", hashlib.sha256(data).digest()),
         md5=Signal("md5", hashlib.md5(data, usedforsecurity=False).digest()),
         pages=tuple(pages),
@@ -75,6 +76,7 @@ def hash_document(
         complete=page_count <= limits.pages_max and letters == len(plain),
         notes=tuple(_notes(page_count, failed, len(plain), limits)),
     )
+    return with_added(signals, "document", data=data)
 
 
 def _understood(told: dict[str, Any]) -> tuple[int, list[DocumentPage], str]:

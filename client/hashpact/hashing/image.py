@@ -20,6 +20,7 @@ from PIL import Image
 
 from hashpact.errors import UnreadableMediaError
 from hashpact.hashing import exif
+from hashpact.hashing.added import with_added
 from hashpact.hashing.decode import Picture, as_displayed, check_picture, decode
 from hashpact.hashing.limits import DEFAULT_LIMITS, ImageLimits
 from hashpact.hashing.luma import BLACK, WHITE, has_transparency, to_luma
@@ -74,7 +75,7 @@ def _hash_bytes(data: bytes, name: str, *, dihedral: bool, limits: ImageLimits) 
     if picture.damaged and result.quality == 0:
         raise UnreadableMediaError(f"{name}: the file is cut short or damaged: nothing to see could be decoded")
     # Digests last: a file that is refused costs no time for them. They are not for security here.
-    return _signals(
+    signals = _signals(
         picture,
         result,
         (small, large),
@@ -82,6 +83,7 @@ def _hash_bytes(data: bytes, name: str, *, dihedral: bool, limits: ImageLimits) 
         sha256=Signal("sha256", hashlib.sha256(data).digest()),
         md5=Signal("md5", hashlib.md5(data, usedforsecurity=False).digest()),
     )
+    return with_added(signals, "image", picture=luma, data=data)
 
 
 def _hash_picture(image: Image.Image, *, dihedral: bool, limits: ImageLimits) -> ImageSignals:
@@ -94,7 +96,7 @@ def _hash_picture(image: Image.Image, *, dihedral: bool, limits: ImageLimits) ->
         hashes = phashes(luma)
     except Exception as error:  # a picture may be opened lazily: its decoder runs here
         raise UnreadableMediaError(f"picture: {_why(error)}") from error
-    return _signals(picture, result, hashes, notes, sha256=None, md5=None)
+    return with_added(_signals(picture, result, hashes, notes, sha256=None, md5=None), "image", picture=luma)
 
 
 def _look_at(picture: Picture, *, dihedral: bool) -> tuple[Image.Image, PdqResult, list[str]]:

@@ -16,6 +16,7 @@ from typing import Final
 
 from hashpact.document_signals import TextSignals
 from hashpact.errors import UnreadableMediaError
+from hashpact.hashing.added import with_added
 from hashpact.hashing.limits import DEFAULT_TEXT_LIMITS, TextLimits
 from hashpact.hashing.source import check_size, display_name, read_bytes
 from hashpact.hashing.tlsh import tlsh
@@ -62,12 +63,13 @@ def hash_text(source: str | os.PathLike[str] | bytes, *, limits: TextLimits = DE
 
 def _signals(data: bytes, text: str) -> TextSignals:
     plain = plain_letters(text)
-    return TextSignals(
+    signals = TextSignals(
         sha256=Signal("sha256", hashlib.sha256(data).digest()),
         md5=Signal("md5", hashlib.md5(data, usedforsecurity=False).digest()),
         tlsh=text_tlsh(plain),
         letters=len(plain),
     )
+    return with_added(signals, "text", data=data)
 
 
 def text_tlsh(plain: str) -> Signal | None:

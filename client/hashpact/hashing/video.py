@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from hashpact.errors import UnreadableMediaError
+from hashpact.hashing.added import with_added
 from hashpact.hashing.containers import CONTAINER_HEAD_BYTES, container_format
 from hashpact.hashing.formats import HEAD_BYTES, is_image
 from hashpact.hashing.frame import display_matrix, frame_pdq
@@ -69,11 +70,14 @@ def hash_video(
             raise TypeError(f"a video is a path or bytes, not {type(source).__name__}")
         file = VideoFile(opened, name, limits)
         try:
-            return _hash(file, interval_s, prune_bits)
+            found = _hash(file, interval_s, prune_bits)
         except UnreadableMediaError:
             raise
         except Exception as error:  # a decoder of untrusted bytes may raise anything: see tests of broken files
             raise file.too_slow() if file.out_of_time else UnreadableMediaError(f"{name}: {_why(error)}") from error
+    if isinstance(source, str | os.PathLike):
+        return with_added(found, "video", path=source)
+    return with_added(found, "video", data=bytes(source))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from hashpact.errors import HashpactError, InvalidSignalError
+from hashpact.plugins import added
 from hashpact.signals import ImageSignals, Signal
 
 _NOTES_MAX: Final = 16
 _NOTE_CHARACTERS_MAX: Final = 200
 _VARIANTS: Final = 8
 _NUMBER_MAX: Final = 1 << 31
+_ADDED_MAX: Final = 512
 
 
 def signals_to_json(signals: ImageSignals) -> dict[str, Any]:
@@ -27,6 +29,7 @@ def signals_to_json(signals: ImageSignals) -> dict[str, Any]:
         "height_px": signals.height_px,
         "frames": signals.frames,
         "notes": list(signals.notes),
+        "added": [[signal.signal_type, signal.hex, signal.quality] for signal in signals.added],
     }
 
 
@@ -57,11 +60,18 @@ def signals_from_json(value: Any) -> ImageSignals:
             height_px=_number(value["height_px"]),
             frames=_number(value["frames"]),
             notes=tuple(notes),
+            added=tuple(_added(*each) for each in list(value["added"])[:_ADDED_MAX]),
         )
     except HashpactError:
         raise
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise InvalidSignalError("signals of another shape") from error
+
+
+def _added(signal_type: Any, text: Any, quality: Any) -> Signal:
+    if signal_type not in added().plugins:
+        raise InvalidSignalError("a signal of a type that no package here adds")
+    return Signal.from_hex(signal_type, text, None if quality is None else _number(quality))
 
 
 def _maybe(signal_type: str, text: Any) -> Signal | None:

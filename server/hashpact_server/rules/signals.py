@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from hashpact.errors import InvalidSignalError
+from hashpact.plugins import added
 from hashpact.signals import QUALITY_MAX, SIGNAL_TYPES, SignalType, Witness, parse_hex
 from hashpact.v1 import error_reason_pb2
 
@@ -174,6 +175,7 @@ def degeneracy(kind: SignalType, value: bytes) -> str | None:
       median: that is a picture of one bar or of one colour. A photograph has exactly half; the published PDQ
       reference values have 107 to 145 of 256; a picture that is half black, half white has 0 to 9, though its PDQ
       quality can be 70. A quarter lies 64 bits from the middle, past anything that a picture worth listing produces.
+    * What a package that added the type says of it, in place of the last two.
     """
     number = int.from_bytes(value, "big")
     ones = number.bit_count()
@@ -182,6 +184,8 @@ def degeneracy(kind: SignalType, value: bytes) -> str | None:
     # A string has a period that divides its length exactly when it is found inside its own double, off the ends.
     if value in (value + value)[1:-1]:
         return "the same bytes repeat in it"
+    if (plugin := added().plugins.get(kind.name)) is not None:  # only whoever made it knows what else is empty
+        return plugin.flaw(value) if plugin.flaw is not None else None
     if kind.exact:
         return "it is the digest of no bytes" if value in _EMPTY_DIGESTS else None
     if not kind.bits // 4 <= ones <= kind.bits - kind.bits // 4:

@@ -181,7 +181,8 @@ def _list_signals(entry: Entry, payload: ContributionPayload, scope: Scope) -> N
         exact, size = _SIGNAL_FORMS.get(code, (False, -1))
         if len(value) != size:
             raise UnknownEntryError(
-                f"entry {entry.sequence} has a signal of type {code} that this version does not know: upgrade"
+                f"entry {entry.sequence} has a signal of type {code} that this version does not know: upgrade, or "
+                "install the package that adds it here too"
             )
         if exact:
             row = digest_value(identity, item, value)
