@@ -17,6 +17,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from hashpact.distances import tlsh_distance
 from hashpact.errors import InvalidSignalError
 
 QUALITY_MAX: Final = 100
@@ -117,6 +118,20 @@ class SignalType:
         """Length of a value in bytes."""
         return self.bits // 8
 
+    def distance(self, left: bytes, right: bytes) -> int:
+        """How far two values of this type are apart, in its own units: bits, save for types with another distance.
+
+        Raises:
+            InvalidSignalError: the lengths differ, or values of this type have no distance.
+        """
+        if self.hamming:
+            return hamming(left, right)
+        if self.measure is None:
+            raise InvalidSignalError(f"{self.name} values have no distance")
+        if not len(left) == len(right) == self.size_bytes:
+            raise InvalidSignalError(f"{self.name} values have {self.size_bytes} bytes each")
+        return self.measure(left, right)
+
 
 _ANY: Final = ("image", "video", "document", "text")
 
@@ -143,7 +158,19 @@ BUILT_IN: Final = MappingProxyType(
             SignalType(
                 "pdq_page", 33, 256, Comparison.HAMMING, 31, 31, False, PDQ_QUALITY_MIN, ("document",), Witness.PAGES
             ),
-            SignalType("tlsh", 34, 280, Comparison.DISTANCE, 30, 60, False, 0, ("document", "text"), Witness.TEXT),
+            SignalType(
+                "tlsh",
+                34,
+                280,
+                Comparison.DISTANCE,
+                30,
+                60,
+                False,
+                0,
+                ("document", "text"),
+                Witness.TEXT,
+                tlsh_distance,
+            ),
             SignalType(
                 "local_sift",
                 48,

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from hashpact.signals import SIGNAL_TYPES_BY_CODE, SignalType
 
-from hashpact_server.index import LinearIndex
+from hashpact_server.index import LinearIndex, metric_of
 from hashpact_server.state.benign import benign_values
 from hashpact_server.state.view import View
 
@@ -35,7 +35,7 @@ class BenignValues:
             kind = SIGNAL_TYPES_BY_CODE[code]
             if kind.exact:
                 digests.add((code, value))
-            elif kind.hamming and kind.bits > COARSE_BITS:
+            elif kind.ranged and kind.bits > COARSE_BITS:
                 near.setdefault(code, set()).add(value)
         self._digests = frozenset(digests)
         self._near = {code: _index(SIGNAL_TYPES_BY_CODE[code], sorted(each)) for code, each in near.items()}
@@ -49,7 +49,7 @@ class BenignValues:
         return bool(self._digests or self._near)
 
     def distances(self, kind: SignalType, values: Sequence[bytes], radius: int) -> list[int | None]:
-        """How far the closest benign value of this type is from each value, in bits; None: over ``radius``.
+        """How far the closest benign value of this type is from each value; None: over ``radius``.
 
         Digests are 0 or None.
         """
@@ -68,6 +68,6 @@ def _rows(kind: SignalType, values: Sequence[bytes]) -> np.ndarray[tuple[int, in
 
 
 def _index(kind: SignalType, values: Sequence[bytes]) -> LinearIndex:
-    made = LinearIndex(kind.bits)
+    made = LinearIndex(metric_of(kind))
     made.add(np.arange(len(values), dtype=np.uint64), _rows(kind, values))
     return made

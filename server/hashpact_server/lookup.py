@@ -124,7 +124,7 @@ def look_up(
     board = engine.published.board
     for batch in batches:
         kind = batch.kind
-        if kind.hamming:
+        if kind.ranged:
             radius = radii.get(kind.code, kind.radius_default)
             wider = None if kind.code in radii else board.wider(kind)
             crowded: set[int] = set()

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE, SignalType, hamming
+from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE, SignalType
 from numpy.typing import NDArray
 
 from hashpact_server.rules.acting import may_act, types_of
@@ -62,7 +62,7 @@ class Batch(NamedTuple):
 
 
 class Agreement(NamedTuple):
-    """One signal type that agreed. ``distance`` in bits; an upper bound where ``is_bound``.
+    """One signal type that agreed. ``distance`` in units of the type; an upper bound where ``is_bound``.
 
     ``signal`` is the id of the listed signal that agreed; of several equally close, the first.
     """
@@ -147,13 +147,13 @@ class Probe:
             by_code.setdefault(each.signal.code, []).append(each.signal.value)
         for code, listed in by_code.items():
             kind = SIGNAL_TYPES_BY_CODE.get(code)
-            if kind is None or not (kind.exact or kind.hamming) or not (mine := self.values(code)):
+            if kind is None or not (kind.exact or kind.ranged) or not (mine := self.values(code)):
                 continue
             if kind.exact:
                 agrees = not set(mine).isdisjoint(listed)
             else:
                 radius = min(self._radii.get(code, kind.radius_default), kind.radius_default)
-                agrees = int(distances_of(mine, listed).min()) <= radius
+                agrees = int(distances_of(kind, mine, listed).min()) <= radius
             if agrees:
                 found.add(kind.name)
         return frozenset(found)
@@ -256,7 +256,7 @@ def agreement_of(
     """How values of a perceptual type agree with (signal id, value) pairs: the closest pair, of several the first."""
     if not mine or not listed:
         return None
-    distances = distances_of(mine, [value for _, value in listed])
+    distances = distances_of(kind, mine, [value for _, value in listed])
     shown = distances if exact_distances else shown_distances(distances, radius)
     shown = np.where(distances <= radius, shown, np.iinfo(np.int64).max)
     best, at = divmod(int(np.argmin(shown)), len(listed))
@@ -265,9 +265,9 @@ def agreement_of(
     return Agreement(kind.name, best, int(shown[best, at]), not exact_distances, listed[at][0])
 
 
-def distances_of(mine: Sequence[bytes], listed: Sequence[bytes]) -> Numbers:
-    """Hamming distances between all pairs of values of one type, in bits: int64 [len(mine), len(listed)]."""
-    if len(mine) * len(listed) <= _PAIRS_FEW:
-        return np.array([[hamming(one, other) for other in listed] for one in mine])
+def distances_of(kind: SignalType, mine: Sequence[bytes], listed: Sequence[bytes]) -> Numbers:
+    """Distances between all pairs of values of one perceptual type: int64 [len(mine), len(listed)]."""
+    if not kind.hamming or len(mine) * len(listed) <= _PAIRS_FEW:
+        return np.array([[kind.distance(one, other) for other in listed] for one in mine])
     left, right = (np.frombuffer(b"".join(each), np.uint64).reshape(len(each), -1) for each in (mine, listed))
     return np.stack([np.bitwise_count(one ^ right).sum(axis=1, dtype=np.int64) for one in left])

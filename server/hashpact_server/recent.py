@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
-from hashpact.signals import SIGNAL_TYPES
+from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE
 from numpy.typing import NDArray
 
-from hashpact_server.index.kernel import count_near, scan
+from hashpact_server.index import Metric, metric_of
 from hashpact_server.matcher import Near, Neighbours, Wanted, told_hits
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS
 
@@ -33,12 +33,13 @@ class _Strip:
     """Values of one signal type, in the order they came.
 
     Args:
-        bits: length of a value.
+        metric: how they are compared.
         base: everything after this entry will be added.
     """
 
-    def __init__(self, bits: int, base: int) -> None:
-        self._words: NDArray[np.uint64] = np.empty((2 * GENERATION_VALUES, bits // 64), np.uint64)
+    def __init__(self, metric: Metric, base: int) -> None:
+        self._metric = metric
+        self._words: NDArray[np.uint64] = np.empty((2 * GENERATION_VALUES, metric.words), np.uint64)
         self._filled = 0
         self._late: list[bytes] = []
         self._of: list[tuple[int, int]] = []
@@ -64,8 +65,7 @@ class _Strip:
         if end > self._words.shape[0]:
             more = np.empty((max(end, 2 * self._words.shape[0]) - self._filled, self._words.shape[1]), np.uint64)
             self._words = np.concatenate((self._words[: self._filled], more))
-        late = np.frombuffer(b"".join(self._late), np.uint64)
-        self._words[self._filled : end] = late.reshape(-1, self._words.shape[1])
+        self._words[self._filled : end] = _rows(self._metric, self._late)
         self._late.clear()
         self._filled = end
 
@@ -92,16 +92,16 @@ class _Strip:
     def count_near(self, values: Sequence[bytes], radius: int, since: int) -> list[int]:
         """How many values listed after an entry lie within the radius of each of these."""
         start, count = self._since(since)
-        queries = np.frombuffer(b"".join(values), np.uint64).reshape(len(values), -1)
-        counts: list[int] = count_near(queries, radius, self._words[start:].reshape(-1), count).tolist()
+        queries = _rows(self._metric, values)
+        counts: list[int] = self._metric.count_near(queries, radius, self._words[start:].reshape(-1), count).tolist()
         return counts
 
     def near(self, value: bytes, radius: int, since: int) -> list[Near]:
         start, count = self._since(since)
         if not count:
             return []
-        query = np.frombuffer(value, np.uint64).reshape(1, -1)
-        _, distances, rows = scan(query, radius, self._words[start:].reshape(-1), count, _NONE_DEAD)
+        query = _rows(self._metric, [value])
+        _, distances, rows = self._metric.scan(query, radius, self._words[start:].reshape(-1), count, _NONE_DEAD)
         if not rows.size:
             return []
         order = np.argsort(distances, kind="stable")
@@ -112,6 +112,10 @@ class _Strip:
         ]
 
 
+def _rows(metric: Metric, values: Sequence[bytes]) -> NDArray[np.uint64]:
+    return metric.pack(np.frombuffer(b"".join(values), np.uint8).reshape(len(values), metric.bits // 8))
+
+
 def apart(wanted: Iterable[Wanted]) -> dict[tuple[int, int], list[bytes]]:
     """The values of a request, by (code, radius), that have no other one of it within the radius."""
     groups: dict[tuple[int, int], list[bytes]] = {}
@@ -120,8 +124,9 @@ def apart(wanted: Iterable[Wanted]) -> dict[tuple[int, int], list[bytes]]:
     found: dict[tuple[int, int], list[bytes]] = {}
     for (code, radius), values in groups.items():
         if len(values) <= APART_VALUES_MAX:
-            words = np.frombuffer(b"".join(values), np.uint64)
-            counts = count_near(words.reshape(len(values), -1), radius, words, len(values))
+            metric = metric_of(SIGNAL_TYPES_BY_CODE[code])
+            words = _rows(metric, values)
+            counts = metric.count_near(words, radius, words.reshape(-1), len(values))
             found[code, radius] = [value for value, near in zip(values, counts.tolist(), strict=True) if near == 1]
     return found
 
@@ -134,7 +139,7 @@ class Recent:
     """
 
     def __init__(self, base: int) -> None:
-        self._strips = {kind.code: _Strip(kind.bits, base) for kind in SIGNAL_TYPES.values() if kind.hamming}
+        self._strips = {kind.code: _Strip(metric_of(kind), base) for kind in SIGNAL_TYPES.values() if kind.ranged}
         self._ends = {code: strip.ends() for code, strip in self._strips.items()}
 
     def covers(self, code: int, sequence: int) -> bool:

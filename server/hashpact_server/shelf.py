@@ -3,7 +3,7 @@
 ::
 
     index/current           which generation, and up to which entry it is good; written last, swapped atomically
-    index/GENERATION/TYPE   the files of one index
+    index/GENERATION/TYPE   the files of one index; types with a distance of their own have none: see kept_types
     index/GENERATION/digests  which digests may be listed (see ``digests``); tells by itself how far it reaches
 
 An index is disposable. What is found is used when ``current`` names an entry that this very ledger has, and is then
@@ -26,7 +26,7 @@ from hashpact.signals import SIGNAL_TYPES, SignalType
 from numpy.typing import NDArray
 
 from hashpact_server import digests
-from hashpact_server.index import DigestFilter, Index, MultiIndex
+from hashpact_server.index import DigestFilter, Index, LinearIndex, MultiIndex, metric_of
 from hashpact_server.ledger.entry import Entry, leaf_hash
 from hashpact_server.ledger.payloads import ContributionPayload
 from hashpact_server.state.reach import unlisting
@@ -39,8 +39,13 @@ log: Final = logging.getLogger(__name__)
 
 
 def perceptual_types() -> tuple[SignalType, ...]:
-    """The signal types that are searched by Hamming distance."""
-    return tuple(kind for kind in SIGNAL_TYPES.values() if kind.hamming)
+    """The signal types that are searched within a radius, each in an index of its own."""
+    return tuple(kind for kind in SIGNAL_TYPES.values() if kind.ranged)
+
+
+def kept_types() -> tuple[SignalType, ...]:
+    """Those whose index has files. The others are small, and read from the state at each start."""
+    return tuple(kind for kind in perceptual_types() if kind.hamming)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ class Shelf:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             current = _Current.read(self._root)
             if current is not None and current.fits(view) and self._take_up(self._root, current, view):
-                return self._indexes
+                return self._indexes | _filled(view)
         return self.rebuild(view)
 
     def _take_up(self, root: Path, current: _Current, view: View) -> bool:
@@ -108,7 +113,7 @@ class Shelf:
                 log.warning("the indexes are built anew: %s", index.damage or "they are not those of this list")
                 _close(indexes)
                 return False
-        for kind in perceptual_types():
+        for kind in kept_types():
             _catch_up(indexes[kind.code], kind.code, current.sequence, view)
         self._indexes = indexes
         self.digests = digests.taken_up(self._place(root) / digests.FILE, view)
@@ -122,17 +127,17 @@ class Shelf:
             numbers = [int(path.name) for path in self._root.iterdir() if path.name.isdecimal()]
             self._generation = max([self._generation, *(number + 1 for number in numbers)])
         indexes = self._made()
-        for kind in perceptual_types():
+        for kind in kept_types():
             indexes[kind.code].add_blocks((ids, values) for ids, _, values in view.value_blocks(kind.code))
         self._indexes = indexes
         self.digests = digests.built(view)
         if self._root is not None:
             self._sweep(self._root)
-        return indexes
+        return indexes | _filled(view)
 
     def _made(self) -> dict[int, MultiIndex]:
         made: dict[int, MultiIndex] = {}
-        for kind in perceptual_types():
+        for kind in kept_types():
             place = None if self._root is None else self._place(self._root) / kind.name
             made[kind.code] = MultiIndex(kind.bits, place)
         return made
@@ -173,12 +178,22 @@ class Shelf:
             return []
         if not self._take_up(self._root, current, view):
             return []
-        names = [kind.name for kind in perceptual_types() if not _agrees(self._indexes[kind.code], kind.code, view)]
+        names = [kind.name for kind in kept_types() if not _agrees(self._indexes[kind.code], kind.code, view)]
         return [*names, "digest"] if digests.missing(self.digests, view) else names
 
     def close(self) -> None:
         """Let go of the indexes."""
         _close(self._indexes)
+
+
+def _filled(view: View) -> dict[int, Index]:
+    """The indexes that have no files, as the state is."""
+    indexes: dict[int, Index] = {}
+    for kind in perceptual_types():
+        if kind not in kept_types():
+            indexes[kind.code] = index = LinearIndex(metric_of(kind))
+            index.add_blocks((ids, values) for ids, _, values in view.value_blocks(kind.code))
+    return indexes
 
 
 def _agrees(index: MultiIndex, code: int, view: View) -> bool:

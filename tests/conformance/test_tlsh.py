@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hashpact.hashing.tlsh import tlsh, tlsh_distance
+from hashpact.distances import tlsh_distance
+from hashpact.hashing.tlsh import tlsh
 
 # (seed, length in bytes, the reference's digest without "T1", its distance from the line before)
 REFERENCE = (

@@ -1,4 +1,4 @@
-"""TLSH: bytes -> 35 bytes that are close for texts that are close, and their distance.
+"""TLSH: bytes -> 35 bytes that are close for texts that are close (:func:`hashpact.distances.tlsh_distance`).
 
 Written from the published description: J. Oliver, C. Cheng, Y. Chen, "TLSH - a locality sensitive hash" (2013), in its
 common form: 128 buckets, one checksum byte, at least 50 bytes of text. The value is that of the reference's hex string
@@ -14,7 +14,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-TLSH_BYTES: Final = 35
 TLSH_TEXT_BYTES_MIN: Final = 50
 _BUCKETS: Final = 128
 _WINDOW: Final = 5
@@ -60,21 +59,6 @@ def tlsh(data: bytes) -> bytes | None:
     return head + bytes(code.tolist())
 
 
-def tlsh_distance(left: bytes, right: bytes) -> int:
-    """The distance of two values: 0 for equal texts, up to 30 for versions of one, hundreds for others."""
-    length = _around(_swapped(left[1]), _swapped(right[1]), 256)
-    total = length if length <= 1 else length * 12
-    for shift in (4, 0):
-        ratio = _around(left[2] >> shift & 15, right[2] >> shift & 15, 16)
-        total += ratio if ratio <= 1 else (ratio - 1) * 12
-    total += left[0] != right[0]
-    for one, other in zip(left[3:], right[3:], strict=True):
-        for shift in (0, 2, 4, 6):
-            apart = abs((one >> shift & 3) - (other >> shift & 3))
-            total += 6 if apart == 3 else apart
-    return total
-
-
 def _counts(data: bytes) -> NDArray[np.int64]:
     text = np.frombuffer(data, np.uint8)
     windows = len(text) - _WINDOW + 1
@@ -110,8 +94,3 @@ def _length_class(length: int) -> int:
 def _swapped(value: int) -> int:
     """The two hex digits of a byte change places in the reference's string."""
     return (value & 15) << 4 | value >> 4
-
-
-def _around(left: int, right: int, period: int) -> int:
-    apart = abs(left - right)
-    return min(apart, period - apart)

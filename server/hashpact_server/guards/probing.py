@@ -23,11 +23,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-import numpy as np
 from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE
 
 from hashpact_server.guards.quotas import Bucket, exceeded
-from hashpact_server.guards.rings import NEAR_BITS, Ring, Rows
+from hashpact_server.guards.rings import NEAR_BITS, Ring, rows_of
 from hashpact_server.matches import Batch, Found, Match
 from hashpact_server.refusal import Refusal
 from hashpact_server.rules.alerts import raise_alert
@@ -147,7 +146,7 @@ class ProbingWatch:
         self, member: bytes, batches: Sequence[Batch], found: Sequence[Found], now_s: float
     ) -> set[tuple[bytes, int, int]]:
         """The values that matched, to their rings; which rings changed."""
-        by_name = {batch.kind.name: batch for batch in batches if batch.kind.hamming}
+        by_name = {batch.kind.name: batch for batch in batches if batch.kind.ranged}
         values: dict[tuple[bytes, int, int], list[bytes]] = {}
         for each in found:
             for match in each.matches:
@@ -177,7 +176,7 @@ class ProbingWatch:
             ring = self._rings[key]
             for batch in batches:
                 if batch.kind.code == key[2]:
-                    rows = _packed(batch)
+                    rows = rows_of(batch.values, batch.kind.size_bytes)
                     near = ring.near(rows, NEAR_BITS)
                     if near.size:
                         size = batch.kind.size_bytes
@@ -199,7 +198,7 @@ class ProbingWatch:
     def _slow(self, ring: Ring, batches: Sequence[Batch], now_s: float) -> None:
         for batch in batches:
             if batch.kind is ring.kind and ring.slow is not None:
-                near = int(ring.near(_packed(batch), 2 * ring.kind.radius_default).size)
+                near = int(ring.near(rows_of(batch.values, batch.kind.size_bytes), 2 * ring.kind.radius_default).size)
                 if not near:
                     continue
                 ring.at_s = now_s
@@ -285,7 +284,3 @@ def _slowed(wait_s: float) -> Refusal:
         0,
         wait_s,
     )
-
-
-def _packed(batch: Batch) -> Rows:
-    return np.frombuffer(batch.values, np.uint8).reshape(-1, batch.kind.size_bytes).view(np.uint64)

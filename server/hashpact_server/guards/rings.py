@@ -10,9 +10,11 @@ from hashpact.signals import SignalType
 from numpy.typing import NDArray
 
 from hashpact_server.guards.quotas import Bucket
+from hashpact_server.index.metrics import padded
 
 Rows = NDArray[np.uint64]
-"""Values as words: uint64 [n, bytes of the type / 8]."""
+"""Values as words: uint64 [n, words], filled up with zeros. Also types with a distance of their own are compared bit by
+bit here: whoever feels the way changes a value by as little as there is."""
 
 RING_VALUES: Final = 128
 """Values that are kept of one member, item and signal type: the newest, each once."""
@@ -68,7 +70,7 @@ class Ring:
     def __init__(self, kind: SignalType, at_s: float) -> None:
         self.kind = kind
         self.at_s = at_s
-        self._rows = np.zeros((RING_VALUES, kind.size_bytes // 8), np.uint64)
+        self._rows = np.zeros((RING_VALUES, -(-kind.size_bytes // 8)), np.uint64)
         self._counts = np.zeros((2, RING_VALUES), np.int64)
         self._bits = np.zeros(kind.bits, np.int64)
         self._known: dict[bytes, None] = {}
@@ -92,7 +94,7 @@ class Ring:
         size = len(self)
         self.pairs = int(self._counts[0, :size].sum()) // 2
         fullest = int(self._counts[1, :size].argmax())
-        middle = np.packbits(2 * self._bits > size).view(np.uint64)
+        middle = rows_of(np.packbits(2 * self._bits > size).tobytes(), self.kind.size_bytes)[0]
         star, agreed = int(self._counts[1, fullest]), int(_within(self._rows[:size], middle, NEAR_BITS).size)
         self.around = max(star, agreed)
         if self.slow is None:  # who is suspected keeps its center
@@ -107,7 +109,7 @@ class Ring:
             self._count(place, -1)
             self._bits -= _unpacked(oldest)
             del self._known[oldest]
-        self._rows[place] = np.frombuffer(value, np.uint64)
+        self._rows[place] = rows_of(value, self.kind.size_bytes)[0]
         self._known[value] = None
         self._bits += _unpacked(value)
         self._count(place, 1)
@@ -135,6 +137,11 @@ class Ring:
     def near(self, rows: Rows, bits: int) -> NDArray[np.intp]:
         """Which of the values lie within so many bits of the center."""
         return _within(rows, self.center, bits)
+
+
+def rows_of(values: bytes, size_bytes: int) -> Rows:
+    """Values of so many bytes each, one after the other, as rows."""
+    return padded(np.frombuffer(values, np.uint8).reshape(-1, size_bytes))
 
 
 def _within(rows: Rows, middle: Rows, bits: int) -> NDArray[np.intp]:

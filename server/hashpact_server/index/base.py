@@ -7,7 +7,8 @@
 
 There are two: :class:`~hashpact_server.index.linear.LinearIndex` compares with every value and is
 obviously right; :class:`~hashpact_server.index.multi_index.MultiIndex` is fast and answers the same,
-row for row. Both are exact: nothing within the radius is ever left out.
+row for row. Both are exact: nothing within the radius is ever left out. What is not compared by Hamming
+distance (TLSH) stands in a LinearIndex: there are thousands of texts on a list, not millions.
 
 An index holds numbers, not meaning: an id is whatever the caller numbers its signals with. It is
 disposable, rebuilt from state at any time.
@@ -49,7 +50,7 @@ class RangeResult(NamedTuple):
 
     Attributes:
         lims: int64 [q + 1], where each query's hits begin; ``lims[0]`` is 0, ``lims[q]`` is k.
-        distances: int32 [k], Hamming distance in bits.
+        distances: int32 [k], Hamming distance in bits, or the type's own distance.
         ids: uint64 [k].
     """
 
@@ -59,7 +60,7 @@ class RangeResult(NamedTuple):
 
 
 class Index(Protocol):
-    """Signals of one length, searchable by Hamming distance.
+    """Signals of one length, searchable by Hamming distance, or by another one (:mod:`hashpact_server.index.metrics`).
 
     Any number of threads may search while others add and remove; mutations are put in a line. A
     search sees one moment: all of an ``add`` or ``remove`` call or nothing of it, and every call that
@@ -119,10 +120,10 @@ class Index(Protocol):
 
         Args:
             queries: uint8 [q, bits // 8].
-            radius: Hamming distance in bits, 0..bits.
+            radius: Hamming distance in bits, 0..bits; or a distance of the metric.
 
         Raises:
-            IndexInputError: wrong type or shape, or a radius outside 0..bits.
+            IndexInputError: wrong type or shape, or a radius that no two values have.
         """
         ...
 
@@ -176,22 +177,35 @@ def check_values(values: ArrayLike, bits: int, name: str) -> Words:
     Raises:
         IndexInputError: not uint8 of shape [n, bits // 8]; ``name`` says which argument.
     """
+    return np.ascontiguousarray(check_bytes(values, bits, name)).view(_UINT64)
+
+
+def check_bytes(values: ArrayLike, bits: int, name: str) -> Bytes:
+    """``values`` as they are, uint8 [n, bits // 8].
+
+    Raises:
+        IndexInputError: not uint8 of that shape; ``name`` says which argument.
+    """
     array = np.asarray(values)
     if array.dtype != _UINT8 or array.ndim != 2 or array.shape[1] != bits // 8:
         raise IndexInputError(
             f"{name} are uint8 of shape [n, {bits // 8}] for {bits} bits, "
             f"not {array.dtype} of shape {list(array.shape)}"
         )
-    return np.ascontiguousarray(array).view(_UINT64)
+    return array
 
 
-def check_new(ids: ArrayLike, values: ArrayLike, bits: int) -> tuple[Ids, Words]:
-    """What an ``add`` is given, in order of id: uint64 [n] strictly increasing, uint64 [n, bits // 64].
+def check_new(ids: ArrayLike, values: Words) -> tuple[Ids, Words]:
+    """What an ``add`` is given, in order of id: uint64 [n] strictly increasing, uint64 [n, words].
+
+    Args:
+        ids: as ``add`` takes them.
+        values: as :func:`check_values` gives them.
 
     Raises:
         IndexInputError: wrong type or shape, unequal lengths, or an id named twice.
     """
-    new_ids, new_values = check_ids(ids), check_values(values, bits, "values")
+    new_ids, new_values = check_ids(ids), values
     if new_ids.shape[0] != new_values.shape[0]:
         raise IndexInputError(f"one id per value: got {new_ids.shape[0]} ids and {new_values.shape[0]} values")
     if np.any(new_ids[1:] <= new_ids[:-1]):
@@ -202,12 +216,12 @@ def check_new(ids: ArrayLike, values: ArrayLike, bits: int) -> tuple[Ids, Words]
     return new_ids, new_values
 
 
-def check_radius(radius: object, bits: int) -> int:
+def check_radius(radius: object, radius_max: int) -> int:
     """``radius`` as an int.
 
     Raises:
-        IndexInputError: not a whole number from 0 to ``bits``.
+        IndexInputError: not a whole number from 0 to ``radius_max``.
     """
-    if isinstance(radius, bool) or not isinstance(radius, (int, np.integer)) or not 0 <= radius <= bits:
-        raise IndexInputError(f"radius is a whole number of bits from 0 to {bits}, not {radius!r}")
+    if isinstance(radius, bool) or not isinstance(radius, (int, np.integer)) or not 0 <= radius <= radius_max:
+        raise IndexInputError(f"radius is a whole number from 0 to {radius_max}, not {radius!r}")
     return int(radius)

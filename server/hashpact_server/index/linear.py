@@ -19,14 +19,13 @@ from hashpact_server.index.base import (
     IndexInputError,
     RangeResult,
     Words,
-    check_bits,
+    check_bytes,
     check_ids,
     check_new,
     check_radius,
-    check_values,
 )
 from hashpact_server.index.bitmap import Bitmap, alive_mask, alive_of, no_rows, with_rows
-from hashpact_server.index.kernel import scan
+from hashpact_server.index.metrics import Metric, hamming_metric
 from hashpact_server.index.results import arrange
 
 if TYPE_CHECKING:
@@ -76,19 +75,22 @@ class LinearIndex:
     present rewrites everything once per call; ids that grow cost their own length only.
 
     Args:
-        bits: length of a value, 64..1024 in steps of 64.
+        bits: length of a value, 64..1024 in steps of 64, to be compared by Hamming distance; or how values are compared
+            otherwise.
 
     Raises:
         IndexInputError: another length.
     """
 
-    def __init__(self, bits: int) -> None:
-        self._bits = check_bits(bits)
+    def __init__(self, bits: int | Metric) -> None:
+        self._metric = bits if isinstance(bits, Metric) else hamming_metric(bits)
+        self._bits = self._metric.bits
+        self._words = self._metric.words
         self._lock = threading.Lock()  # one mutation at a time; searches never wait for it
         self._view = self._empty_view(ROWS_START)
 
     def _empty_view(self, room: int) -> _View:
-        values = np.empty((room, self._bits // 64), np.uint64)
+        values = np.empty((room, self._words), np.uint64)
         return _View(np.empty(room, np.uint64), values, 0, no_rows(), 0)
 
     @property
@@ -102,7 +104,12 @@ class LinearIndex:
 
     def add(self, ids: ArrayLike, values: ArrayLike) -> None:
         """Add values: see :meth:`Index.add <hashpact_server.index.base.Index.add>`."""
-        new_ids, new_values = check_new(ids, values, self._bits)
+        self._add(*self._checked(ids, values))
+
+    def _checked(self, ids: ArrayLike, values: ArrayLike) -> tuple[Ids, Words]:
+        return check_new(ids, self._metric.pack(check_bytes(values, self._bits, "values")))
+
+    def _add(self, new_ids: Ids, new_values: Words) -> None:
         if new_ids.shape[0] == 0:
             return
         with self._lock:
@@ -116,10 +123,10 @@ class LinearIndex:
 
     def add_blocks(self, blocks: Iterable[tuple[ArrayLike, ArrayLike]]) -> None:
         """Add many: see :meth:`Index.add_blocks <hashpact_server.index.base.Index.add_blocks>`."""
-        checked = [check_new(ids, values, self._bits) for ids, values in blocks]
+        checked = [self._checked(ids, values) for ids, values in blocks]
         if checked:
             ids = np.concatenate([block[0] for block in checked])
-            self.add(ids, np.concatenate([block[1] for block in checked]).view(np.uint8))
+            self._add(*check_new(ids, np.concatenate([block[1] for block in checked])))
 
     def _appended(self, view: _View, ids: Ids, values: Words) -> _View:
         rows = view.rows + ids.shape[0]
@@ -159,9 +166,12 @@ class LinearIndex:
 
     def range_search(self, queries: ArrayLike, radius: int) -> RangeResult:
         """Search: see :meth:`Index.range_search <hashpact_server.index.base.Index.range_search>`."""
-        asked, reach = check_values(queries, self._bits, "queries"), check_radius(radius, self._bits)
+        asked = self._metric.pack(check_bytes(queries, self._bits, "queries"))
+        reach = check_radius(radius, self._metric.radius_max)
         view = self._view
-        hit_query, hit_distance, hit_row = scan(asked, reach, view.values.reshape(-1), view.rows, view.dead)
+        hit_query, hit_distance, hit_row = self._metric.scan(
+            asked, reach, view.values.reshape(-1), view.rows, view.dead
+        )
         found = [(hit_query, hit_distance, view.ids[hit_row])] if hit_row.shape[0] else []
         return arrange(asked.shape[0], found)
 
@@ -171,12 +181,12 @@ class LinearIndex:
         alive = alive_mask(view.dead, view.rows)
         for begin in range(0, view.rows, ENTRIES_BLOCK_ROWS):
             block = slice(begin, min(begin + ENTRIES_BLOCK_ROWS, view.rows))
-            yield view.ids[block][alive[block]], view.values[block][alive[block]].view(np.uint8)
+            yield view.ids[block][alive[block]], self._metric.unpack(view.values[block][alive[block]])
 
     def memory_bytes(self) -> int:
         """Bytes that hold values, ids and the bitmap, spare room not counted."""
         view = self._view
-        return view.rows * (self._bits // 8 + 8) + view.dead.nbytes
+        return view.rows * (8 * self._words + 8) + view.dead.nbytes
 
     def close(self) -> None:
         """Let go of the values."""

@@ -110,7 +110,7 @@ class MultiIndex:
 
     def add(self, ids: ArrayLike, values: ArrayLike) -> None:
         """Add values: see :meth:`Index.add <hashpact_server.index.base.Index.add>`."""
-        new_ids, new_values = check_new(ids, values, self._bits)
+        new_ids, new_values = check_new(ids, check_values(values, self._bits, "values"))
         if new_ids.shape[0] == 0:
             return
         with self._lock:
@@ -134,7 +134,7 @@ class MultiIndex:
 
         They become one segment: the fast way to fill an index.
         """
-        bodies = [_all_of(*check_new(ids, values, self._bits)) for ids, values in blocks]
+        bodies = [_all_of(*check_new(ids, check_values(values, self._bits, "values"))) for ids, values in blocks]
         if sum(body.ids.shape[0] for body in bodies) == 0:
             return
         ids = np.concatenate([body.ids for body in bodies])

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from hashpact.signals import SIGNAL_TYPES, SignalType, hamming
+from hashpact.signals import SIGNAL_TYPES, SignalType
 from hashpact.v1 import error_reason_pb2
 from hashpact.v1 import steward_service_pb2 as steward_pb
 
@@ -48,7 +48,7 @@ ALARM_REFUSED_MIN: Final = 10
 
 
 def contribution_radius(kind: SignalType) -> int:
-    """How near to a benign value a contributed one must not be, in bits."""
+    """How near to a benign value a contributed one must not be, in the units of the type."""
     return 0 if kind.exact else kind.radius_default // 2
 
 
@@ -183,7 +183,7 @@ def _ceiling(
 
 def _explained(kind: SignalType, values: Sequence[bytes], mine: Sequence[bytes], benign: Sequence[int | None]) -> bool:
     """Whether each value that looks like the item, and the one that looks most like it, is as close to a benign one."""
-    to_item = [min(hamming(value, other) for other in mine) for value in values]
+    to_item = [min(kind.distance(value, other) for other in mine) for value in values]
     reach = max(kind.radius_default, min(to_item))
     return all(
         good is not None and good <= distance

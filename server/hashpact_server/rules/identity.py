@@ -64,13 +64,13 @@ class Sighting(NamedTuple):
 
 
 def near_radius(kind: SignalType) -> int:
-    """How far a contribution looks around a value of a perceptual type, in bits."""
+    """How far a contribution looks around a value of a perceptual type."""
     return min(kind.radius_default, NEAR_RADIUS_MAX)
 
 
 def looks_around(kind: SignalType) -> bool:
-    """Whether a contribution is told what lies near its values of this type; of a video's frames that is too much."""
-    return kind.hamming and kind.witness is not Witness.FRAMES
+    """Whether a contribution is told what lies near its values of this type: not of each frame and each page."""
+    return kind.ranged and kind.witness not in (Witness.FRAMES, Witness.PAGES)
 
 
 def wanted(signals: Iterable[FitSignal]) -> list[tuple[int, bytes, int]]:
@@ -81,7 +81,7 @@ def wanted(signals: Iterable[FitSignal]) -> list[tuple[int, bytes, int]]:
 
 
 def look(scene: Scene, signals: Sequence[FitSignal], hint: Neighbours | None) -> list[Sighting]:
-    """Look each signal up among the live items: digests by equality, perceptual hashes within :func:`near_radius`.
+    """Look each signal up among the live items: digests by equality, all others within :func:`near_radius`.
 
     The state knows a digest by its first 16 bytes and keeps the rest beside them. Two SHA-256 values that begin alike
     do not happen; they can be made up, though, to push a listed digest out of its row. They are told apart here.

@@ -175,6 +175,7 @@ def degeneracy(kind: SignalType, value: bytes) -> str | None:
       median: that is a picture of one bar or of one colour. A photograph has exactly half; the published PDQ
       reference values have 107 to 145 of 256; a picture that is half black, half white has 0 to 9, though its PDQ
       quality can be 70. A quarter lies 64 bits from the middle, past anything that a picture worth listing produces.
+      TLSH states for each bucket in which quarter of all it lies, so half of its bits are set as well.
     * What a package that added the type says of it, in place of the last two.
     """
     number = int.from_bytes(value, "big")
@@ -189,7 +190,7 @@ def degeneracy(kind: SignalType, value: bytes) -> str | None:
     if kind.exact:
         return "it is the digest of no bytes" if value in _EMPTY_DIGESTS else None
     if not kind.bits // 4 <= ones <= kind.bits - kind.bits // 4:
-        return "almost all of its bits are equal, as for a picture of one colour or one bar"
+        return "almost all of its bits are equal, as for a picture of one colour or one bar, or a text of few letters"
     return None
 
 

@@ -61,7 +61,7 @@ class Explaining:
         for kind in SIGNAL_TYPES.values():
             mine = self._probe.values(kind.code)
             listed = [each for each in self._ground.signals.values() if each.signal.code == kind.code]
-            if mine and listed and (kind.exact or kind.hamming):
+            if mine and listed and (kind.exact or kind.ranged):
                 explained = self._signal(kind, mine, listed)
                 explained.counts_for_act = kind.name in counted
                 told.append(explained)
@@ -79,7 +79,7 @@ class Explaining:
                 self._found(told, equal)
             return told
         told.radius = self._radii.get(kind.code, kind.radius_default)
-        distances = distances_of(mine, values)
+        distances = distances_of(kind, mine, values)
         value, place = divmod(int(distances.argmin()), len(listed))
         distance = int(distances[value, place])
         told.agrees = distance <= told.radius

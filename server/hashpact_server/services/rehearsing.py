@@ -33,7 +33,7 @@ class Rehearsal:
         for claim in claims:
             mine: dict[str, list[bytes]] = {}
             for signal in claim.signals if isinstance(claim, Claim) else ():
-                if signal.kind.hamming:
+                if signal.kind.ranged:
                     kinds[signal.kind.name] = signal.kind
                     mine.setdefault(signal.kind.name, []).append(signal.value)
             self._values.append(mine)

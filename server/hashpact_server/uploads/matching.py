@@ -115,7 +115,7 @@ def of_list(
                 if after < identity >> SIGNAL_ORDINAL_BITS <= until:
                     _note(found, _upload_of(batch, row), item, identity >> SIGNAL_ORDINAL_BITS)
             continue
-        if not batch.kind.hamming:
+        if not batch.kind.ranged:
             continue
         queries = np.frombuffer(batch.values, np.uint8).reshape(-1, size)
         for start in range(0, len(queries), VALUES_AT_ONCE):
@@ -176,7 +176,7 @@ def agreements(listed: Listed, values: Values, *, exact_distances: bool) -> list
             equal = ((mine.index(value), identity) for identity, value in there if value in mine)
             place, identity = next(equal, (-1, 0))
             agreed = None if place < 0 else Agreement(kind.name, place, 0, is_bound=False, signal=identity)
-        elif kind.hamming:
+        elif kind.ranged:
             agreed = agreement_of(kind, mine, there, kind.radius_default, exact_distances)
         else:
             continue

@@ -10,7 +10,7 @@ import numpy as np
 from hashpact.signals import SIGNAL_TYPES_BY_CODE
 from numpy.typing import NDArray
 
-from hashpact_server.index import Index, MultiIndex
+from hashpact_server.index import Index, LinearIndex, MultiIndex, metric_of
 from hashpact_server.matches import Batch
 
 Values = Mapping[int, bytes]
@@ -59,6 +59,8 @@ class Window:
         for code, kind in SIGNAL_TYPES_BY_CODE.items():
             if kind.exact or kind.hamming:
                 self._by_code[code] = MultiIndex(8 * DIGEST_BYTES if kind.exact else kind.bits)
+            elif kind.ranged:
+                self._by_code[code] = LinearIndex(metric_of(kind))
 
     def add(self, uploads: Iterable[tuple[int, Values]]) -> None:
         """Add (upload id, values); ids grow, and none comes twice."""
@@ -92,7 +94,7 @@ def _columns(uploads: Iterable[tuple[int, Values]]) -> dict[int, tuple[NDArray[n
     for upload, values in uploads:
         for code, each in values.items():
             kind = SIGNAL_TYPES_BY_CODE.get(code)
-            if kind is not None and (kind.exact or kind.hamming):
+            if kind is not None and (kind.exact or kind.ranged):
                 owners, blocks = pieces.setdefault(code, ([], []))
                 owners.append(upload)
                 blocks.append(each)

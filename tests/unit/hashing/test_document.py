@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from hashpact import hash_document, hash_image
 from hashpact._media import listed_signals
+from hashpact.distances import tlsh_distance
 from hashpact.errors import InvalidRequestError, UnreadableMediaError
 from hashpact.hashing.limits import DocumentLimits
-from hashpact.hashing.tlsh import tlsh_distance
 from hashpact.signals import hamming
 
 from tests.data import effort, shared_data

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from hashpact import hash_text
+from hashpact.distances import tlsh_distance
 from hashpact.errors import UnreadableMediaError
 from hashpact.hashing.limits import TextLimits
 from hashpact.hashing.text import plain_letters
-from hashpact.hashing.tlsh import tlsh_distance
 
 from tests.repository import ROOT
 
