@@ -1,0 +1,193 @@
+"""An upload, measured where a candidate says that the listed picture lies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hashpact.hashing.local import projection, sift, thumbnail
+from hashpact.hashing.local.canvas import LocalCanvas, shrunk
+from hashpact.hashing.pdq import pdq
+from hashpact.local_signature import POINTS_MAX, Measurement, Placement, Places
+
+_GRID: Final = 4 * thumbnail.CELLS
+"""Side of the square in which the listed frame is looked at: 4 x 4 samples a cell."""
+
+_PDQ_SIDE: Final = 256
+_STEP_MAX_PX: Final = 1.5
+_WHOLE: Final = 0.02
+"""The listed frame is wholly in view when no corner lies further outside than this share of its sides."""
+
+_SIZE_MIN_PX: Final = 1.0
+"""Smaller points, in pixels of the canvas, are beyond what it resolves."""
+
+_SMALL: Final = 1.0
+"""Fewer pixels of the canvas than this per pixel of the listed frame are enlarged."""
+
+_MEASURED_MAX: Final = 48
+"""Points that are measured of one candidate: more would say the same and cost as much again."""
+
+_SURROUNDINGS: Final = 5.5
+"""How far a point's surroundings reach, in its sizes: 3 a cell, 4 + 1 cells, and the diagonal, halved."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCandidate:
+    """Where to measure.
+
+    Attributes:
+        placement: where the listed frame lies.
+        places: the listed points in their frame, at most 96.
+        width_px: of the listed frame.
+        height_px: of the listed frame.
+    """
+
+    placement: Placement
+    places: Places
+    width_px: int
+    height_px: int
+
+
+def measure(canvas: LocalCanvas, candidates: Sequence[LocalCandidate]) -> list[Measurement]:
+    """What the upload shows where each candidate should lie.
+
+    Args:
+        canvas: of the upload, the one that its points were taken from.
+        candidates: as the look-up answered them.
+
+    Returns:
+        One per candidate, in their order.
+    """
+    views = [_View(canvas, candidate) for candidate in candidates]
+    described = _describe(canvas, views)
+    return [view.measurement(histograms) for view, histograms in zip(views, described, strict=True)]
+
+
+def _describe(canvas: LocalCanvas, views: Sequence[_View]) -> list[NDArray[np.float32]]:
+    """The histograms at all places that are measured: candidates share a pyramid."""
+    found: list[NDArray[np.float32]] = [np.zeros((0, 128), np.float32)] * len(views)
+    for small in (False, True):
+        group = [index for index, view in enumerate(views) if view.small == small and len(view.places)]
+        if not group:
+            continue
+        together = _joined([views[index].places for index in group])
+        box = _box(canvas.grey, together)
+        moved = together.xy - np.array([box[1].start, box[0].start], np.float32)
+        # Details that the canvas hardly resolves are described in a copy of twice the size.
+        histograms = sift.describe(canvas.grey[box], Places(moved, together.size, together.direction), enlarged=small)
+        parts = np.split(histograms, np.cumsum([len(views[index].places) for index in group])[:-1])
+        for index, part in zip(group, parts, strict=True):
+            found[index] = part
+    return found
+
+
+def _joined(every: Sequence[Places]) -> Places:
+    return Places(
+        np.concatenate([places.xy for places in every]),
+        np.concatenate([places.size for places in every]),
+        np.concatenate([places.direction for places in every]),
+    )
+
+
+def _box(grey: NDArray[np.uint8], places: Places) -> tuple[slice, slice]:
+    """The rows and columns that the surroundings of all these points lie in."""
+    reach = (_SURROUNDINGS * places.size + 4.0)[:, None]
+    limits = np.array([grey.shape[1], grey.shape[0]])
+    low = np.clip(np.floor((places.xy - reach).min(axis=0)), 0, limits).astype(int)
+    high = np.clip(np.ceil((places.xy + reach).max(axis=0)), 0, limits).astype(int)
+    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+
+
+class _View:
+    """An upload seen through the frame of one candidate. Pixels are those of the canvas."""
+
+    def __init__(self, canvas: LocalCanvas, candidate: LocalCandidate) -> None:
+        self._grey = canvas.grey
+        height, width = canvas.grey.shape
+        self._factor = np.array([width / canvas.width_px, height / canvas.height_px])
+        self._candidate = candidate
+        self._mirrored = candidate.placement.mirrored
+        placed = candidate.placement.places(candidate.places)
+        if self._mirrored:
+            placed = placed.mirrored(canvas.width_px)
+        scale = float(np.sqrt(self._factor.prod()))
+        xy, size = placed.xy * self._factor.astype(np.float32), placed.size * np.float32(scale)
+        self.small = scale * candidate.placement.scale < _SMALL
+        self.visible = ((xy >= 0) & (xy < [width, height])).all(axis=1) & (size >= _SIZE_MIN_PX)
+        self.visible &= size < min(width, height)
+        if (count := int(self.visible.sum())) > _MEASURED_MAX:
+            self.visible[np.nonzero(self.visible)[0][_spared(count)]] = False
+        self.places = Places(xy[self.visible], size[self.visible], placed.direction[self.visible])
+
+    def measurement(self, histograms: NDArray[np.float32]) -> Measurement:
+        visible = np.zeros(POINTS_MAX, np.bool_)
+        visible[: len(self.visible)] = self.visible
+        descriptors = np.zeros((POINTS_MAX, 32), np.uint8)
+        descriptors[visible] = projection.bits(projection.mirrored(histograms) if self._mirrored else histograms)
+        means, seen, share = self._cells()
+        value, quality = self._pdq()
+        return Measurement(
+            visible_percent=int(100 * share),
+            visible=visible,
+            descriptors=descriptors,
+            thumbnail=thumbnail.signs(means),
+            clear=thumbnail.clear(means, seen),
+            pdq=value,
+            pdq_quality=quality,
+        )
+
+    def _cells(self) -> tuple[NDArray[np.float32], NDArray[np.bool_], float]:
+        """float32[32, 32] means, bool[32, 32] wholly in view, share of the frame in view."""
+        laid, matrix, (width, height) = self._laid(_GRID)
+        steps = np.arange(_GRID)
+        x, y = (matrix[axis, 0] * steps[None] + matrix[axis, 1] * steps[:, None] + matrix[axis, 2] for axis in (0, 1))
+        inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+        per = _GRID // thumbnail.CELLS
+        whole = inside.reshape(thumbnail.CELLS, per, thumbnail.CELLS, per).all(axis=(1, 3))
+        return thumbnail.cells(laid), whole, float(inside.mean())
+
+    def _pdq(self) -> tuple[bytes | None, int]:
+        corners = self._placed(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
+        height, width = self._grey.shape
+        sides = np.abs(corners - corners[3]).max(axis=0)
+        outside = np.maximum(-corners, corners - [width, height]).max(axis=0)
+        if (outside > _WHOLE * sides).any():
+            return None, 0
+        result = pdq(self._laid(_PDQ_SIDE)[0])
+        return result.values[0], result.quality
+
+    def _placed(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where points of the listed frame, as shares of its sides, lie in the canvas."""
+        candidate = self._candidate
+        at = candidate.placement.points(shares * [candidate.width_px, candidate.height_px]) * self._factor
+        if self._mirrored:
+            at[:, 0] = self._grey.shape[1] - at[:, 0]
+        return np.asarray(at)
+
+    def _laid(self, side: int) -> tuple[NDArray[np.uint8], NDArray[np.float64], tuple[int, int]]:
+        """uint8[side, side], the upload laid into the listed frame; by which map, of a picture of which sides."""
+        corners = self._placed(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
+        linear = np.stack([corners[1] - corners[0], corners[2] - corners[0]], axis=1) / side
+        step = float(np.sqrt(abs(np.linalg.det(linear))))
+        height, width = self._grey.shape
+        source, factor = self._grey, np.ones(2)
+        if step > _STEP_MAX_PX:  # several pixels of the upload for one that is looked at: their mean, not any one
+            smaller = max(1, round(width / step)), max(1, round(height / step))
+            source, factor = shrunk(source, *smaller), np.array([smaller[0] / width, smaller[1] / height])
+        linear = linear * factor[:, None]
+        # Middles of pixels: half a pixel in, half a pixel out.
+        matrix = np.column_stack([linear, corners[0] * factor + linear @ [0.5, 0.5] - 0.5])
+        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        laid = cv2.warpAffine(source, matrix, (side, side), flags=how, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(laid), matrix, (source.shape[1], source.shape[0])
+
+
+def _spared(count: int) -> NDArray[np.int64]:
+    """Of ``count`` points those that are not measured, evenly."""
+    taken = np.arange(_MEASURED_MAX) * count // _MEASURED_MAX
+    return np.setdiff1d(np.arange(count), taken)
