@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -12,15 +12,13 @@ from hashpact.errors import InvalidRequestError, ServiceError
 from hashpact.items import ContributionOutcome, Item, ItemContribution, ItemSignal, NearDuplicate
 from hashpact.membership import Capabilities, Limits, Member, MemberToken, ReplicaStatus, SignalTypeInfo
 from hashpact.pending import PendingContribution
-from hashpact.probes import Probe
-from hashpact.results import Agreement, Match, ProbeResult, Problem
+from hashpact.results import Problem
 from hashpact.signals import Signal
 from hashpact.v1 import capabilities_service_pb2 as capabilities_pb2
 from hashpact.v1 import contribution_service_pb2 as contribution_pb2
 from hashpact.v1 import (
     error_reason_pb2,
     item_pb2,
-    lookup_service_pb2,
     member_service_pb2,
     pending_service_pb2,
     signal_pb2,
@@ -75,7 +73,6 @@ class Words:
 STATUSES = Words(item_pb2.ItemStatus, "ITEM_STATUS_")
 BASES = Words(item_pb2.AttestationBasis, "ATTESTATION_BASIS_")
 ADVICE = Words(signal_pb2.Advice, "ADVICE_")
-LEVELS = Words(lookup_service_pb2.MatchLevel, "MATCH_LEVEL_")
 TIERS = Words(member_service_pb2.MemberTier, "MEMBER_TIER_")
 ROLES = Words(member_service_pb2.Role, "ROLE_")
 WITHDRAWAL_REASONS = Words(contribution_pb2.WithdrawalReason, "WITHDRAWAL_REASON_")
@@ -139,13 +136,6 @@ def timestamp(time: datetime, field: str) -> Timestamp:
 # --- to the wire ----------------------------------------------------------------------------------------------------
 
 
-def probe_message(probe: Probe) -> lookup_service_pb2.Probe:
-    """A probe."""
-    return lookup_service_pb2.Probe(
-        signal_sets=[signal_pb2.SignalSet(signal_type=name, values=values) for name, values in probe.signal_sets]
-    )
-
-
 def number(field: str, value: int) -> int:
     """A number for the wire.
 
@@ -155,16 +145,6 @@ def number(field: str, value: int) -> int:
     if not 0 <= value < 1 << 32:
         raise InvalidRequestError.about(field, f"{field} is a number, 0 or more")
     return value
-
-
-def radius_messages(radii: Mapping[str, int] | None) -> list[lookup_service_pb2.Radius]:
-    """Radii by signal type."""
-    messages = []
-    for name, radius in (radii or {}).items():
-        if not 0 <= radius < 1 << 32:
-            raise InvalidRequestError.about("radii", f"the radius of {name} is a number of bits, 0 or more")
-        messages.append(lookup_service_pb2.Radius(signal_type=name, radius=radius))
-    return messages
 
 
 def signal_message(signal: Signal) -> signal_pb2.Signal:
@@ -179,64 +159,6 @@ def signal_message(signal: Signal) -> signal_pb2.Signal:
 
 
 # --- from the wire --------------------------------------------------------------------------------------------------
-
-
-def match_of(message: lookup_service_pb2.Match) -> Match:
-    """A match, its agreements best first."""
-    agreements = [
-        Agreement(
-            one.signal_type,
-            one.value_index,
-            one.distance,
-            one.distance_is_bound,
-            one.sequence,
-            one.vouching_groups,
-        )
-        for one in message.agreements
-    ]
-    return Match(
-        message.item,
-        STATUSES.word(message.status),
-        tuple(message.labels),
-        ADVICE.word(message.advice),
-        tuple(sorted(agreements, key=lambda agreement: agreement.rank)),
-        message.vouching_groups,
-        message.weakly_vouched,
-        tuple(message.members),
-        tuple(message.incidents),
-        message.sequence,
-        LEVELS.word(message.level),
-    )
-
-
-_NOTHING = ProbeResult()
-
-
-def probe_results(response: lookup_service_pb2.LookupResponse, probes: int) -> list[ProbeResult]:
-    """One result per probe of the request: the answer names only those that matched.
-
-    Raises:
-        ServiceError: it names a probe that was not asked about.
-    """
-    if not response.matched and not response.problems:  # nearly every look-up
-        return [_NOTHING] * probes
-    named = (*(one.probe_index for one in response.problems), *(one.probe_index for one in response.matched))
-    if any(index >= probes for index in named):
-        raise nonsense("a probe that was not asked about")
-    results = [_NOTHING] * probes
-    problems: dict[int, list[Problem]] = {}
-    for one in response.problems:
-        problems.setdefault(one.probe_index, []).append(Problem(one.signal_set_index, reason(one.reason), one.message))
-    for index, found in problems.items():
-        results[index] = ProbeResult(problems=tuple(found))
-    for matched in response.matched:
-        results[matched.probe_index] = ProbeResult(
-            # A match without agreements says nothing that could be shown or decided on.
-            tuple(match_of(match) for match in matched.matches if match.agreements),
-            matched.truncated,
-            tuple(problems.get(matched.probe_index, ())),
-        )
-    return results
 
 
 def problems_of(messages: Iterable[contribution_pb2.SignalProblem]) -> tuple[Problem, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from hashpact.errors import HashpactError, InvalidRequestError, UnreadableMediaError
+from hashpact.modes import Mode
 from hashpact.signals import ImageSignals, Signal
 
 if TYPE_CHECKING:
@@ -51,12 +52,14 @@ def path_of(source: object) -> Path | None:
     return Path(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else None
 
 
-def signals_of(source: Source, *, dihedral: bool = False) -> ImageSignals:
+def signals_of(source: Source, *, dihedral: bool = False, mode: Mode = "fast", listing: bool = False) -> ImageSignals:
     """Hash a picture, or hand back what hashing gave.
 
     Args:
         source: see :data:`Source`.
         dihedral: whether to compute PDQ for all 8 rotated and mirrored variants too.
+        mode: how far to look into it for a look-up.
+        listing: whether to compute what is listed of it.
 
     Raises:
         UnreadableMediaError: not a picture that can be read.
@@ -68,15 +71,15 @@ def signals_of(source: Source, *, dihedral: bool = False) -> ImageSignals:
     from hashpact import hash_image  # noqa: PLC0415  # a thin installation has no Pillow; this says what to install
 
     try:
-        return hash_image(source, dihedral=dihedral)
+        return hash_image(source, dihedral=dihedral, mode=mode, listing=listing)
     except TypeError as error:
         raise InvalidRequestError(str(error), reason="FIELD_INVALID") from error
 
 
-def try_signals(source: Source) -> ImageSignals | HashpactError:
+def try_signals(source: Source, mode: Mode) -> ImageSignals | HashpactError:
     """Hash with all variants; an input that cannot be read is a result, so that the others go on."""
     try:
-        return signals_of(source, dihedral=True)
+        return signals_of(source, dihedral=True, mode=mode)
     except UnreadableMediaError as error:
         return error
 
@@ -93,7 +96,7 @@ def listed_signals(source: ContributionSource) -> tuple[Signal, ...]:
     if isinstance(given, ImageSignals):
         return tuple(given)
     if isinstance(given, str | os.PathLike | bytes) or not isinstance(given, Iterable):
-        return tuple(signals_of(cast("Source", given)))
+        return tuple(signals_of(cast("Source", given), listing=True))
     signals = tuple(given)
     if not all(isinstance(signal, Signal) for signal in signals):
         raise InvalidRequestError("a contribution is a picture, or Signal objects", reason="FIELD_INVALID")

@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from hashpact._channel import Endpoint
 from hashpact._errors import from_rpc_error
 from hashpact._retry import pause_before_retry_s
-from hashpact._wire import AnyCall, Method, Operation, Response, Result
+from hashpact._wire import AnyCall, Method, Operation, Response, Result, Work
 from hashpact.errors import ConfigError, HashpactError
 
 
@@ -60,14 +60,14 @@ class Transport:
     def run(self, operation: Operation[Result]) -> Result:
         """Make the calls that an operation asks for, until it has its result."""
         try:
-            calls = next(operation)
+            step = next(operation)
             while True:
                 try:
-                    responses = self._make(calls)
+                    made = step.function() if isinstance(step, Work) else self._make(step)
                 except HashpactError as error:
-                    calls = operation.throw(error)
+                    step = operation.throw(error)
                 else:
-                    calls = operation.send(responses)
+                    step = operation.send(made)
         except StopIteration as done:
             result: Result = done.value
             return result

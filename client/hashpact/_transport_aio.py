@@ -16,7 +16,7 @@ from hashpact._channel import Endpoint
 from hashpact._errors import from_rpc_error
 from hashpact._retry import pause_before_retry_s
 from hashpact._transport import closed, require_positive
-from hashpact._wire import AnyCall, Method, Operation, Response, Result
+from hashpact._wire import AnyCall, Method, Operation, Response, Result, Work
 from hashpact.errors import HashpactError
 
 
@@ -42,14 +42,18 @@ class AsyncTransport:
     async def run(self, operation: Operation[Result]) -> Result:
         """Make the calls that an operation asks for, until it has its result."""
         try:
-            calls = next(operation)
+            step = next(operation)
             while True:
+                made: Any
                 try:
-                    responses = await self._make(calls)
+                    if isinstance(step, Work):
+                        made = await asyncio.to_thread(step.function)
+                    else:
+                        made = await self._make(step)
                 except HashpactError as error:
-                    calls = operation.throw(error)
+                    step = operation.throw(error)
                 else:
-                    calls = operation.send(responses)
+                    step = operation.send(made)
         except StopIteration as done:
             result: Result = done.value
             return result

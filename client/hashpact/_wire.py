@@ -6,7 +6,7 @@ Client and AsyncClient both read it, so that they cannot differ.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Generic, TypeVar, cast
@@ -91,11 +91,19 @@ class Call(Generic[Response]):
     wait_for: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Something to compute between two calls: the async client does it in a thread."""
+
+    function: Callable[[], Any]
+
+
 AnyCall = Call[Any]
-Operation = Generator[Sequence[AnyCall], Sequence[Message], Result]
+Step = Sequence[AnyCall] | Work
+Operation = Generator[Step, Any, Result]
 """One method of the client, without input or output: it yields calls, which are made at the same time, and is sent
-their answers in the same order; a failed call is thrown in as a :class:`hashpact.errors.HashpactError`. The sync and
-the async client run the same operations, so they answer alike."""
+their answers in the same order; or one piece of work, and is sent its result. What fails is thrown in as a
+:class:`hashpact.errors.HashpactError`. The sync and the async client run the same operations, so they answer alike."""
 
 
 def ask(call: Call[Response]) -> Operation[Response]:
@@ -110,12 +118,18 @@ def ask_all(calls: Sequence[Call[Response]]) -> Operation[list[Response]]:
     return cast("list[Response]", list(responses))
 
 
+def compute(function: Callable[[], Result]) -> Operation[Result]:
+    """Compute something that takes a while."""
+    return cast("Result", (yield Work(function)))
+
+
 LOOKUP: Final = Method("LookupService", "Lookup", lookup_pb2.LookupResponse, Repeat.READ)
 CONTRIBUTE: Final = Method("ContributionService", "Contribute", contribution_pb2.ContributeResponse, Repeat.IDEMPOTENT)
 AMEND: Final = Method("ContributionService", "Amend", contribution_pb2.AmendResponse, Repeat.IDEMPOTENT)
 WITHDRAW: Final = Method("ContributionService", "Withdraw", contribution_pb2.WithdrawResponse, Repeat.IDEMPOTENT)
 DETACH: Final = Method("ContributionService", "Detach", contribution_pb2.DetachResponse, Repeat.IDEMPOTENT)
 MERGE_ITEMS: Final = Method("ContributionService", "MergeItems", contribution_pb2.MergeItemsResponse, Repeat.IDEMPOTENT)
+CONFIRM: Final = Method("LookupService", "Confirm", lookup_pb2.ConfirmResponse, Repeat.READ)
 EXPLAIN: Final = Method("LookupService", "Explain", lookup_pb2.ExplainResponse, Repeat.READ)
 GET_MEMBER_POLICY: Final = Method("PolicyService", "GetMemberPolicy", policy_pb2.GetMemberPolicyResponse, Repeat.READ)
 SET_MEMBER_POLICY: Final = Method(
@@ -225,6 +239,7 @@ WATCH_INCIDENTS: Final = Method("IncidentService", "WatchIncidents", incident_pb
 
 METHODS: Final[tuple[Method[Any], ...]] = (
     LOOKUP,
+    CONFIRM,
     CONTRIBUTE,
     AMEND,
     WITHDRAW,

@@ -42,6 +42,7 @@ from hashpact.client import CALLS_IN_FLIGHT_MAX, CHECK_BATCH, TIMEOUT_S
 from hashpact.errors import HashpactError
 from hashpact.items import AmendResult, ContributeResult, ContributionOutcome, Item, ItemPage, WithdrawResult
 from hashpact.membership import Capabilities, IssuedToken, Member
+from hashpact.modes import CHECK_MODE, Mode, require_mode
 from hashpact.probes import ProbeSource, probes_of
 from hashpact.results import CheckResult, FailedCheck, LookupResult
 from hashpact.signals import ImageSignals
@@ -120,19 +121,22 @@ class AsyncClient(
         self,
         source: Source,
         *,
+        mode: Mode = CHECK_MODE,
         radii: Mapping[str, int] | None = None,
         matches_max: int = 0,
         use: str = "",
         at_least_as_fresh: str = "",
     ) -> CheckResult:
         """As :meth:`hashpact.Client.check`; the picture is hashed in a thread."""
-        upload = (path_of(source), await asyncio.to_thread(signals_of, source, dihedral=True))
+        signals = await asyncio.to_thread(signals_of, source, dihedral=True, mode=require_mode(mode))
+        upload = (path_of(source), signals)
         return (await self._check([upload], radii, matches_max, use, at_least_as_fresh))[0]
 
     async def check_many(
         self,
         sources: Iterable[Source],
         *,
+        mode: Mode = CHECK_MODE,
         radii: Mapping[str, int] | None = None,
         matches_max: int = 0,
         use: str = "",
@@ -140,7 +144,7 @@ class AsyncClient(
         workers: int | None = None,
     ) -> AsyncIterator[CheckResult | FailedCheck]:
         """As :meth:`hashpact.Client.check_many`: ``async for result in client.check_many(paths)``."""
-        async for batch in _hashed_batches(sources, workers or cores() + 1):
+        async for batch in _hashed_batches(sources, workers or cores() + 1, require_mode(mode)):
             uploads = [(path_of(source), got) for source, got in batch if isinstance(got, ImageSignals)]
             found = await self._check(uploads, radii, matches_max, use, at_least_as_fresh) if uploads else []
             answers = iter(found)
@@ -344,7 +348,7 @@ class AsyncClient(
 
 
 async def _hashed_batches(
-    sources: Iterable[Source], workers: int
+    sources: Iterable[Source], workers: int, mode: Mode
 ) -> AsyncIterator[list[tuple[Source, ImageSignals | HashpactError]]]:
     """Hash in threads, a little ahead of what is taken; batches in input order."""
     loop = asyncio.get_running_loop()
@@ -355,7 +359,7 @@ async def _hashed_batches(
 
     def start(count: int) -> None:
         for source in islice(source_iter, count):
-            pending.append((source, loop.run_in_executor(pool, try_signals, source)))
+            pending.append((source, loop.run_in_executor(pool, try_signals, source, mode)))
 
     try:
         start(2 * workers)

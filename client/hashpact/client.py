@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -27,6 +28,7 @@ from hashpact._uploads import UploadCalls
 from hashpact._watch import WatchCalls
 from hashpact.items import AmendResult, ContributeResult, ContributionOutcome, WithdrawResult
 from hashpact.membership import Capabilities
+from hashpact.modes import CHECK_MODE, Mode, require_mode
 from hashpact.probes import ProbeSource, probes_of
 from hashpact.results import CheckResult, FailedCheck, LookupResult
 from hashpact.signals import ImageSignals
@@ -145,6 +147,7 @@ class Client(
         self,
         source: Source,
         *,
+        mode: Mode = CHECK_MODE,
         radii: Mapping[str, int] | None = None,
         matches_max: int = 0,
         use: str = "",
@@ -152,8 +155,11 @@ class Client(
     ) -> CheckResult:
         """Hash one upload, turned and mirrored variants included, and look it up. The media stays here.
 
+        What local points find is measured here and confirmed by the service, with a second call.
+
         Args:
             source: a path, a file's bytes, a Pillow image, or what :func:`hashpact.hash_image` gave.
+            mode: how far to look into pictures: ``fast``, ``standard`` or ``deep`` (:mod:`hashpact.modes`).
             radii: see :meth:`lookup`.
             matches_max: see :meth:`lookup`.
             use: see :meth:`lookup`.
@@ -161,16 +167,18 @@ class Client(
 
         Raises:
             UnreadableMediaError: not a picture that can be read.
+            InvalidRequestError: there is no such mode.
             MissingExtraError: the media extra is not installed.
             ServiceError: the service refused, or could not be asked and ``on_unavailable`` is ``"raise"``.
         """
-        upload = (path_of(source), signals_of(source, dihedral=True))
+        upload = (path_of(source), signals_of(source, dihedral=True, mode=require_mode(mode)))
         return self._check([upload], radii, matches_max, use, at_least_as_fresh)[0]
 
     def check_many(
         self,
         sources: Iterable[Source],
         *,
+        mode: Mode = CHECK_MODE,
         radii: Mapping[str, int] | None = None,
         matches_max: int = 0,
         use: str = "",
@@ -181,6 +189,7 @@ class Client(
 
         Args:
             sources: see :meth:`check`; taken as they are needed.
+            mode: see :meth:`check`.
             radii: see :meth:`lookup`.
             matches_max: see :meth:`lookup`.
             use: see :meth:`lookup`.
@@ -193,7 +202,7 @@ class Client(
         Raises:
             ServiceError: as :meth:`check`.
         """
-        hashed = OrderedMap(try_signals, sources, workers=workers)
+        hashed = OrderedMap(partial(try_signals, mode=require_mode(mode)), sources, workers=workers)
         for batch in batches(hashed, CHECK_BATCH):
             uploads = [(path_of(source), got) for source, got in batch if isinstance(got, ImageSignals)]
             answers = iter(self._check(uploads, radii, matches_max, use, at_least_as_fresh) if uploads else ())

@@ -16,16 +16,21 @@ class Probe:
     Attributes:
         signal_sets: (signal type, values) pairs; the values of a type are concatenated. Not in the repr.
         values: number of values in all sets, as the server's limits count them.
+        points: local points, as ``docs/signatures.md`` lays them out; b"" for none. Not in the repr.
+        wide: whether PDQ may be compared beyond its radius; such a match is ``near``.
     """
 
     signal_sets: tuple[tuple[str, bytes], ...] = field(repr=False)
     values: int
+    points: bytes = field(default=b"", repr=False)
+    wide: bool = False
 
     @classmethod
     def of(cls, signals: ProbeSource) -> Probe:
         """Pack what :func:`hashpact.hash_image` gave, or any signals.
 
-        The 8 rotated and mirrored PDQ values take the place of the single one where they were computed.
+        The 8 rotated and mirrored PDQ values take the place of the single one where they were computed; after them come
+        those of the pictures inside it, eight of each. A local signature describes what is listed, and is left out.
 
         Raises:
             InvalidSignalError: no signals, or two values of one type that differ in length.
@@ -36,6 +41,8 @@ class Probe:
         by_type: dict[str, list[bytes]] = {}
         for signal in _every_signal(signals):
             by_type.setdefault(signal.signal_type, []).append(signal.value)
+        by_type.pop("local_sift", None)
+        points, wide = (signals.points, signals.wide) if isinstance(signals, ImageSignals) else (b"", False)
         if not by_type:
             raise InvalidSignalError("a probe has at least one signal, this one has none")
         for signal_type, values in by_type.items():
@@ -44,6 +51,8 @@ class Probe:
         return cls(
             tuple((name, b"".join(values)) for name, values in by_type.items()),
             sum(len(values) for values in by_type.values()),
+            points,
+            wide,
         )
 
 
@@ -57,6 +66,7 @@ def _every_signal(source: object) -> Iterator[Signal]:
         # Quality 0 is a blank or tiny picture: its PDQ says nothing, and would be near to other nothings.
         if source.pdq.quality != 0:
             yield from source.pdq_dihedral or (source.pdq,)
+        yield from source.pdq_regions
         return
     if isinstance(source, Signal):
         raise InvalidRequestError(

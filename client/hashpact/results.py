@@ -31,6 +31,51 @@ def strongest_advice(matches: Sequence[Match]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What local points say.
+
+    Attributes:
+        points: points of the listed picture that were found again where they belong.
+        points_visible: of those that would be visible there.
+        visible_percent: part of the listed picture that is in view.
+        thumbnail_percent: how far the coarse shades agree where both are in view.
+        aligned_distance: bits between PDQ of the listed picture and of the upload laid over it; None when it is not
+            wholly in view, or the caller may not see distances.
+    """
+
+    points: int
+    points_visible: int
+    visible_percent: int
+    thumbnail_percent: int
+    aligned_distance: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An item that may match by local points: :meth:`hashpact.Client.check` measures and confirms it.
+
+    Attributes:
+        item: its id.
+        signal: id of the listed local signature.
+        votes: points that agree on where the listed picture lies in the upload.
+        placement: where it lies (:class:`hashpact.local_signature.Placement`).
+        mirrored: whether it is mirrored there.
+        width_px: of the listed picture's frame.
+        height_px: of it.
+        places: of the listed points (:class:`hashpact.local_signature.Places`), as bytes. Not in the repr.
+    """
+
+    item: int
+    signal: int
+    votes: int
+    placement: tuple[float, ...] = field(repr=False)
+    mirrored: bool
+    width_px: int
+    height_px: int
+    places: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Agreement:
     """One signal type that agreed.
 
@@ -41,6 +86,7 @@ class Agreement:
         distance_is_bound: True when the caller may not see the exact distance, which is then at most ``distance``.
         sequence: number of the ledger entry that listed the signal that agreed.
         vouching_groups: corporate groups that vouch for that signal.
+        confirmation: for ``local_sift``, what was confirmed; None where nothing was, or the caller may not see it.
     """
 
     signal_type: str
@@ -49,12 +95,13 @@ class Agreement:
     distance_is_bound: bool
     sequence: int = 0
     vouching_groups: int = 0
+    confirmation: Confirmation | None = None
 
     @property
     def identifies(self) -> bool:
-        """Whether this signal type says "the same item", as opposed to "looks alike"."""
+        """Whether it says "the same item", as opposed to "looks alike": never beyond the type's default radius."""
         kind = SIGNAL_TYPES.get(self.signal_type)
-        return kind is not None and kind.identifies
+        return kind is not None and kind.identifies and self.distance <= kind.radius_default
 
     @property
     def rank(self) -> tuple[bool, bool, int, str]:
@@ -179,11 +226,13 @@ class ProbeResult:
         matches: the items, best first.
         truncated: True when more items matched than asked for.
         problems: signal sets of this probe that could not be looked up.
+        candidates: items that may match by local points, once they are confirmed. They count for no verdict.
     """
 
     matches: tuple[Match, ...] = ()
     truncated: bool = False
     problems: tuple[Problem, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
 
     @property
     def verdict(self) -> Verdict:

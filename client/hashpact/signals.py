@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -306,6 +306,13 @@ class ImageSignals:
         frames: frames in the file; only the first is hashed.
         notes: what a person should know, e.g. that an animation was hashed by its first frame.
         added: signals of types that other packages add.
+        pdq_regions: PDQ of the pictures inside this one, 8 values of each as in ``pdq_dihedral``; for look-ups.
+        wide: whether it is so detailed that PDQ may be compared beyond its radius; for look-ups.
+        points: local points (:class:`hashpact.local_signature.ProbePoints`) as bytes; b"" for none; for look-ups.
+        canvas: a small grey copy (:class:`hashpact.hashing.local.LocalCanvas`), in which candidates are measured; None
+            where there are no points. It is a picture: it stays in memory, and a check lets go of it.
+        listing: signals that are listed beside the others: PDQ of the picture without its frame, and its local
+            signature.
     """
 
     sha256: Signal | None
@@ -319,6 +326,11 @@ class ImageSignals:
     frames: int = 1
     notes: tuple[str, ...] = ()
     added: tuple[Signal, ...] = ()
+    pdq_regions: tuple[Signal, ...] = ()
+    wide: bool = False
+    points: bytes = field(default=b"", repr=False)
+    canvas: object | None = field(default=None, repr=False, compare=False)
+    listing: tuple[Signal, ...] = ()
 
     def __iter__(self) -> Iterator[Signal]:
         everything: Iterable[Signal | None] = (
@@ -328,5 +340,6 @@ class ImageSignals:
             self.phash,
             self.phash256,
             *self.added,
+            *self.listing,
         )
         return (signal for signal in everything if signal is not None)

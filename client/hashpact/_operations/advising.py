@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from hashpact import _convert as convert
+from hashpact import _convert_matches as matches
 from hashpact import _wire as wire
 from hashpact._operations.reading import fresh
 from hashpact._operations.session import Session, new_request_id, require_id
@@ -34,7 +35,7 @@ def explain(
 ) -> Operation[Explanation]:
     """Ask why a probe matches an item, or why not."""
     require_id("item", item)
-    message, radius_messages = convert.probe_message(probe), convert.radius_messages(radii)
+    message, radius_messages = matches.probe_message(probe), matches.radius_messages(radii)
 
     def read(token: str, wait_for: frozenset[str]) -> Operation[Explanation]:
         request = lookup_pb2.ExplainRequest(
@@ -52,7 +53,7 @@ def _explanation(item: int, response: lookup_pb2.ExplainResponse) -> Explanation
         item,
         convert.STATUSES.word(response.status),
         convert.ADVICE.word(response.advice),
-        convert.match_of(response.match) if matched else None,
+        matches.match_of(response.match) if matched else None,
         tuple(
             SignalExplanation(
                 one.signal_type,
@@ -104,7 +105,7 @@ def _policy_message(policy: MemberPolicy) -> policy_pb2.MemberPolicy:
         message.labels.add(label=label, mode=convert.ADVICE.number(mode, "mode"))
     for name, use in policy.uses.items():
         own_mode = convert.ADVICE.number(use.mode, "mode") if use.mode else None
-        message.uses.add(name=name, radii=convert.radius_messages(use.radii), mode=own_mode)
+        message.uses.add(name=name, radii=matches.radius_messages(use.radii), mode=own_mode)
     return message
 
 

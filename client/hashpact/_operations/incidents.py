@@ -8,6 +8,7 @@ from typing import Any, Final
 from google.protobuf.duration_pb2 import Duration
 
 from hashpact import _convert as convert
+from hashpact import _convert_matches as matches
 from hashpact import _wire as wire
 from hashpact._operations.returning import OnAway, Returning
 from hashpact._operations.session import BUSY, Session, new_request_id, require_count, require_id
@@ -61,7 +62,7 @@ def plan_of(
         plan.rules.CopyFrom(
             incident_pb2.IncidentRules(
                 groups_min=rules.groups_min,
-                radii=convert.radius_messages(rules.radii),
+                radii=matches.radius_messages(rules.radii),
                 trial_items_per_day=rules.trial_items_per_day,
             )
         )

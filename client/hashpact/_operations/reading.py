@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from hashpact import _convert as convert
+from hashpact import _convert_matches as matches
 from hashpact import _wire as wire
 from hashpact._operations.chunks import cut
+from hashpact._operations.confirming import confirmed
 from hashpact._operations.session import BUSY, Session, limits_may_be_old, limits_of, require_count, require_id
 from hashpact._wire import Operation, Result, ask, ask_all
 from hashpact.errors import ConflictError, HashpactError, ServiceError, UnavailableError
@@ -55,9 +57,9 @@ def lookup(
     """Look up a batch, split by the server's limits."""
     if not probes:
         return LookupResult((), at_least_as_fresh)
-    radius_messages = convert.radius_messages(radii)
+    radius_messages = matches.radius_messages(radii)
     require_count("matches_max", matches_max)
-    messages = [convert.probe_message(probe) for probe in probes]
+    messages = [matches.probe_message(probe) for probe in probes]
     chunks = [messages]
     if len(probes) > 1:
         limits = yield from limits_of(session)
@@ -82,7 +84,7 @@ def lookup(
         rest = yield from _ask_rest([call(chunk, first.as_of) for chunk in chunks[1:]])
         results: list[ProbeResult] = []
         for chunk, response in zip(chunks, [first, *rest], strict=True):
-            results += convert.probe_results(response, len(chunk))
+            results += matches.probe_results(response, len(chunk))
         return LookupResult(tuple(results), first.as_of)
 
     with limits_may_be_old(session):
@@ -107,11 +109,14 @@ def check(
     at_least_as_fresh: str,
 ) -> Operation[list[CheckResult]]:
     """Look up hashed uploads; answers as ``on_unavailable`` says when the service cannot be asked."""
-    probes = [Probe.of(signals) for _, signals in uploads]
+    probes, canvases = [Probe.of(signals) for _, signals in uploads], [signals.canvas for _, signals in uploads]
+    # What is told to the caller holds no picture.
+    uploads = [(path, replace(signals, canvas=None)) for path, signals in uploads]
     try:
         found = yield from lookup(
             session, probes, radii=radii, matches_max=matches_max, use=use, at_least_as_fresh=at_least_as_fresh
         )
+        results = yield from confirmed(probes, canvases, found.results, use=use, as_of=found.as_of)
     except ServiceError as error:
         if session.on_unavailable == "raise" or not cannot_be_asked(error):
             raise
@@ -119,7 +124,7 @@ def check(
         return [CheckResult(path, "none", advice, signals=signals, unavailable=error) for path, signals in uploads]
     return [
         CheckResult.of(path, signals, result, found.as_of)
-        for (path, signals), result in zip(uploads, found, strict=True)
+        for (path, signals), result in zip(uploads, results, strict=True)
     ]
 
 

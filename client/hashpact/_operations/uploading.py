@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from hashpact import _convert as convert
+from hashpact import _convert_matches as matches
 from hashpact import _wire as wire
 from hashpact._operations.chunks import cut
 from hashpact._operations.returning import Returning
@@ -46,7 +48,9 @@ def remember(session: Session, uploads: Iterable[tuple[str, ProbeSource]], as_of
     if not probes:
         return ()
     messages = [
-        upload_service_pb2.RememberedUpload(reference=reference, probe=convert.probe_message(probe))
+        upload_service_pb2.RememberedUpload(
+            reference=reference, probe=matches.probe_message(replace(probe, points=b""))
+        )
         for reference, probe in probes
     ]
     limits = yield from limits_of(session)
@@ -207,7 +211,7 @@ def retro_matches(message: upload_service_pb2.WatchRetroMatchesResponse) -> Retr
         tuple(
             RetroMatch(
                 each.reference,
-                convert.match_of(each.match),
+                matches.match_of(each.match),
                 each.sequence,
                 convert.time_of(each, "remember_time"),
                 each.event,

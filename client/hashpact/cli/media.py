@@ -10,6 +10,7 @@ from hashpact._media import signals_of
 from hashpact._parallel import OrderedMap
 from hashpact.cli.paths import Input
 from hashpact.errors import HashpactError, UnreadableMediaError
+from hashpact.modes import Mode
 from hashpact.signals import ImageSignals
 
 if TYPE_CHECKING:
@@ -33,11 +34,18 @@ def require_hashing() -> None:
     _ = hashpact.hash_image
 
 
-def hash_inputs(inputs: Iterable[Input], *, dihedral: bool, workers: int | None) -> OrderedMap[Input, Hashed]:
-    """(input, signals or error) pairs in order."""
+def hash_inputs(
+    inputs: Iterable[Input],
+    *,
+    workers: int | None,
+    dihedral: bool = False,
+    mode: Mode = "fast",
+    listing: bool = False,
+) -> OrderedMap[Input, Hashed]:
+    """(input, signals or error) pairs in order; what to compute as in :func:`hashpact.hash_image`."""
     require_hashing()
     return OrderedMap(
-        partial(_hash, dihedral=dihedral),
+        partial(_hash, dihedral=dihedral, mode=mode, listing=listing),
         inputs,
         workers=workers,
         processes_from=PROCESSES_FROM if workers != 1 else None,
@@ -77,11 +85,12 @@ def _hash_any(one: Input, *, dihedral: bool) -> HashedMedia:
         return error
 
 
-def _hash(one: Input, *, dihedral: bool) -> Hashed:
+def _hash(one: Input, *, dihedral: bool, mode: Mode, listing: bool) -> Hashed:
     if one.error is not None:
         return one.error
     try:
-        return signals_of(one.path if one.data is None else one.data, dihedral=dihedral)
+        media = one.path if one.data is None else one.data
+        return signals_of(media, dihedral=dihedral, mode=mode, listing=listing)
     except UnreadableMediaError as error:
         return _without_name(one, error)
     except HashpactError as error:

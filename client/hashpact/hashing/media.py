@@ -12,13 +12,16 @@ from hashpact.hashing.formats import HEAD_BYTES, describe_unknown, is_document, 
 from hashpact.hashing.image import hash_image
 from hashpact.hashing.limits import DEFAULT_VIDEO_LIMITS
 from hashpact.hashing.source import display_name, open_file
+from hashpact.modes import Mode
 from hashpact.signals import ImageSignals
 from hashpact.video_signals import VideoSignals
 
 MediaSignals: TypeAlias = ImageSignals | VideoSignals | DocumentSignals
 
 
-def hash_media(source: str | os.PathLike[str] | bytes, *, dihedral: bool = False) -> MediaSignals:
+def hash_media(
+    source: str | os.PathLike[str] | bytes, *, dihedral: bool = False, mode: Mode = "fast", listing: bool = False
+) -> MediaSignals:
     """The signals of a picture, a video or a PDF, whichever it is, within the default limits of its kind.
 
     Plain text is not recognised, since nothing at its beginning says that it is one: :func:`hashpact.hash_text` takes
@@ -27,6 +30,8 @@ def hash_media(source: str | os.PathLike[str] | bytes, *, dihedral: bool = False
     Args:
         source: a path, or the bytes of a file.
         dihedral: for a picture, also PDQ of the 7 turned and mirrored variants.
+        mode: for a picture, as in :func:`hashpact.hash_image`.
+        listing: for a picture, as in :func:`hashpact.hash_image`.
 
     Returns:
         What ``hash_image``, ``hash_video`` or ``hash_document`` gives.
@@ -45,7 +50,7 @@ def hash_media(source: str | os.PathLike[str] | bytes, *, dihedral: bool = False
         raise TypeError(f"a media file is a path or bytes, not {type(source).__name__}")
     start = head[:HEAD_BYTES]
     if is_image(start):
-        return hash_image(source, dihedral=dihedral)
+        return hash_image(source, dihedral=dihedral, mode=mode, listing=listing)
     if container_format(head) is not None:
         from hashpact import hash_video  # noqa: PLC0415  # a library that folders of pictures do without
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,9 @@ from hashpact.cli.output import Complaints, Rows, error_dict, json_line, say
 from hashpact.cli.paths import expand
 from hashpact.cli.progress import progress
 from hashpact.cli.settings import Settings
+from hashpact.cli.words import completing, one_of
 from hashpact.errors import ConfigError, HashpactError
+from hashpact.modes import CHECK_MODE, MODES, require_mode
 from hashpact.results import CheckResult
 from hashpact.signals import SIGNAL_TYPES
 
@@ -34,6 +37,16 @@ Radius = Annotated[
 Use = Annotated[
     str, typer.Option("--use", metavar="NAME", help="A use of your member's policy: its radii and mode hold.")
 ]
+Mode = Annotated[
+    str,
+    typer.Option(
+        "--mode",
+        parser=one_of(MODES),
+        autocompletion=completing(MODES),
+        metavar="MODE",
+        help="How far to look into pictures: fast, standard or deep.",
+    ),
+]
 
 
 @service
@@ -46,6 +59,7 @@ def check_command(
     ] = 0,
     radius: Radius = None,
     use: Use = "",
+    mode: Mode = CHECK_MODE,
     hidden: Hidden = False,
     workers: Workers = None,
     as_json: AsJson = False,
@@ -58,16 +72,15 @@ def check_command(
     with settings.client() as client:
 
         def ask(uploads: Sequence[Upload]) -> list[CheckResult]:
-            found = client.lookup([signals for _, signals in uploads], radii=radii, matches_max=matches_max, use=use)
-            return [
-                CheckResult.of(Path(one.path), signals, result, found.as_of)
-                for (one, signals), result in zip(uploads, found, strict=True)
-            ]
+            hashed = (signals for _, signals in uploads)
+            found = client.check_many(hashed, radii=radii, matches_max=matches_max, use=use, workers=1)
+            answers = [answer for answer in found if isinstance(answer, CheckResult)]  # hashed already: none fails
+            return [replace(answer, path=Path(one.path)) for (one, _), answer in zip(uploads, answers, strict=True)]
 
         inputs = expand(paths, hidden=hidden, on_empty=say_empty)
         view = _View(as_json=as_json)
         with progress("checking", count_of(paths, hidden=hidden, as_json=as_json)) as advance:
-            hashed = hash_inputs(inputs, dihedral=True, workers=workers)
+            hashed = hash_inputs(inputs, dihedral=True, mode=require_mode(mode), workers=workers)
             for one, answer in ask_in_batches(hashed, ask, size=BATCH):
                 advance(1)
                 view.add(one.path, answer)

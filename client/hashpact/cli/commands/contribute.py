@@ -72,7 +72,7 @@ def contribute_command(
 
         inputs = expand(paths, hidden=hidden, on_empty=say_empty)
         with progress("contributing", count_of(paths, hidden=hidden, as_json=as_json)) as advance:
-            hashed = hash_inputs(inputs, dihedral=False, workers=workers)
+            hashed = hash_inputs(inputs, listing=True, workers=workers)
             for one, answer in ask_in_batches(hashed, ask, size=BATCH):
                 advance(1)
                 view.add(one.path, answer)
