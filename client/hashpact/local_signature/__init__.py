@@ -15,7 +15,7 @@ from hashpact.local_signature.measurement import MEASUREMENT_BYTES, Measurement
 from hashpact.local_signature.placement import Placement
 from hashpact.local_signature.places import PLACE_BYTES, SIDE_MAX_PX, Places
 from hashpact.local_signature.probe_points import PROBE_POINT_BYTES, PROBE_POINTS_MAX, ProbePoints
-from hashpact.local_signature.signature import POINTS_MAX, POINTS_MIN, LocalSignature
+from hashpact.local_signature.signature import POINTS_MAX, POINTS_MIN, LocalSignature, mirrored
 
 __all__ = [
     "CONFIRMED_DISTANCE",
@@ -33,4 +33,5 @@ __all__ = [
     "Places",
     "ProbePoints",
     "compare",
+    "mirrored",
 ]

@@ -11,32 +11,37 @@ from numpy.typing import NDArray
 
 from hashpact.errors import InvalidSignalError
 from hashpact.local_signature.places import PLACE_BYTES, Places, check_frame, check_within
-from hashpact.local_signature.signature import DESCRIPTOR_BYTES
+from hashpact.local_signature.signature import DESCRIPTOR_BYTES, mirrored
 
-PROBE_POINTS_MAX: Final = 460
-PROBE_POINT_BYTES: Final = PLACE_BYTES + 2 * DESCRIPTOR_BYTES
+PROBE_POINTS_MAX: Final = 800
+PROBE_POINT_BYTES: Final = PLACE_BYTES + DESCRIPTOR_BYTES
 _VERSION: Final = 1
 _HEAD: Final = struct.Struct(">BxHHH")  # version, zero, points, width, height
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProbePoints:
-    """The points of an upload, each described as it is and as it would be in the mirrored picture.
+    """The points of an upload.
 
     Attributes:
         width_px: of the frame: the upload, brought to the size at which its points were taken.
         height_px: of the frame.
         places: at most ``PROBE_POINTS_MAX`` points, in the frame as it is.
-        descriptors: uint8[n, 32], as they are.
-        mirrored: uint8[n, 32], of the same points in the frame mirrored left to right, where they lie at
-            ``places.mirrored(width_px)``.
+        descriptors: uint8[n, 32], one per place.
     """
 
     width_px: int
     height_px: int
     places: Places
     descriptors: NDArray[np.uint8]
-    mirrored: NDArray[np.uint8]
+
+    @property
+    def mirrored(self) -> NDArray[np.uint8]:
+        """uint8[n, 32], of the same points in the frame mirrored left to right.
+
+        There they lie at ``places.mirrored(width_px)``.
+        """
+        return mirrored(self.descriptors)
 
     def __len__(self) -> int:
         return len(self.places)
@@ -45,13 +50,12 @@ class ProbePoints:
         return f"ProbePoints({self.width_px} x {self.height_px}, <{len(self)} points>)"
 
     def encode(self) -> bytes:
-        """8 bytes and ``PROBE_POINT_BYTES`` per point: all places, all descriptors, all mirrored descriptors."""
+        """8 bytes and ``PROBE_POINT_BYTES`` per point: all places, then all descriptors."""
         return b"".join(
             (
                 _HEAD.pack(_VERSION, len(self), self.width_px, self.height_px),
                 self.places.encode(),
                 self.descriptors.tobytes(),
-                self.mirrored.tobytes(),
             )
         )
 
@@ -76,5 +80,5 @@ class ProbePoints:
         places_end = _HEAD.size + count * PLACE_BYTES
         places = Places.decode(data[_HEAD.size : places_end])
         check_within(places, width, height)
-        bits = np.frombuffer(data, dtype=np.uint8)[places_end:].reshape(2, count, DESCRIPTOR_BYTES)
-        return cls(width, height, places, bits[0], bits[1])
+        bits = np.frombuffer(data, dtype=np.uint8)[places_end:]
+        return cls(width, height, places, bits.reshape(count, DESCRIPTOR_BYTES))

@@ -29,6 +29,11 @@ _DESCRIPTORS: Final = _PLACES + POINTS_MAX * PLACE_BYTES
 _END: Final = _DESCRIPTORS + POINTS_MAX * DESCRIPTOR_BYTES
 
 
+def mirrored(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """uint8[n, 32]: the descriptors of the same points in the mirrored picture: the halves trade places."""
+    return np.roll(descriptors, DESCRIPTOR_BYTES // 2, axis=1)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LocalSignature:
     """The points of a listed picture, and what it takes to confirm that an upload shows it.

@@ -27,7 +27,7 @@ def signature(rng: np.random.Generator, count: int = 60, quality: int = 90) -> L
 
 
 def probe_points(rng: np.random.Generator, count: int = 200) -> ProbePoints:
-    return ProbePoints(WIDTH, HEIGHT, places(rng, count), bits(rng, count, 32), bits(rng, count, 32))
+    return ProbePoints(WIDTH, HEIGHT, places(rng, count), bits(rng, count, 32))
 
 
 def seen(of: LocalSignature, visible: NDArray[np.bool_] | None = None) -> Measurement:

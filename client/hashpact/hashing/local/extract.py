@@ -12,8 +12,11 @@ from hashpact.hashing.local.canvas import LocalCanvas
 from hashpact.local_signature import POINTS_MAX, POINTS_MIN, PROBE_POINTS_MAX, LocalSignature, Places, ProbePoints
 
 PROBE_POINTS: Final = 420
-_LISTED_FROM: Final = 600
+_LISTED_FROM: Final = 800
 """Of so many of the most marked points, those that are listed are chosen."""
+
+_LARGE_PX: Final = 4.5
+"""Points of this size are still seen where the picture is shown at a third: half of those listed are so large."""
 
 _GRID: Final = 6
 _VOTES_MIN: Final = 3
@@ -33,13 +36,13 @@ def local_signature(canvas: LocalCanvas, pdq: bytes, quality: int) -> bytes | No
     """
     frame = canvas.frame()
     places, histograms, _ = sift.detect(frame, _LISTED_FROM)
-    chosen = spread(places, canvas.width_px, canvas.height_px, POINTS_MAX)
+    chosen = _listed(places, canvas.width_px, canvas.height_px)
     if len(chosen) < POINTS_MIN:
         return None
     return LocalSignature(
         canvas.width_px,
         canvas.height_px,
-        Places(places.xy[chosen], places.size[chosen], places.direction[chosen]),
+        _some(places, chosen),
         projection.bits(histograms[chosen]),
         thumbnail.signs(thumbnail.cells(frame)),
         pdq,
@@ -62,8 +65,20 @@ def probe_points(canvas: LocalCanvas, most: int = PROBE_POINTS) -> bytes:
         canvas.height_px,
         places,
         projection.bits(histograms),
-        projection.bits(projection.mirrored(histograms)),
     ).encode()
+
+
+def _listed(places: Places, width: int, height: int) -> NDArray[np.int64]:
+    """Which points to list: half of them large, all of them spread over the picture."""
+    large = np.nonzero(places.size >= _LARGE_PX)[0]
+    chosen = large[spread(_some(places, large), width, height, POINTS_MAX // 2)]
+    others = np.setdiff1d(np.arange(len(places)), chosen)
+    more = others[spread(_some(places, others), width, height, POINTS_MAX - len(chosen))]
+    return np.sort(np.concatenate([chosen, more]))
+
+
+def _some(places: Places, rows: NDArray[np.int64]) -> Places:
+    return Places(places.xy[rows], places.size[rows], places.direction[rows])
 
 
 def spread(places: Places, width: int, height: int, most: int) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hashpact.hashing.local import projection, sift, thumbnail
 from hashpact.hashing.local.canvas import LocalCanvas, shrunk
 from hashpact.hashing.pdq import pdq
-from hashpact.local_signature import POINTS_MAX, Measurement, Placement, Places
+from hashpact.local_signature import POINTS_MAX, Measurement, Placement, Places, mirrored
 
 _GRID: Final = 4 * thumbnail.CELLS
 """Side of the square in which the listed frame is looked at: 4 x 4 samples a cell."""
@@ -128,7 +128,8 @@ class _View:
         visible = np.zeros(POINTS_MAX, np.bool_)
         visible[: len(self.visible)] = self.visible
         descriptors = np.zeros((POINTS_MAX, 32), np.uint8)
-        descriptors[visible] = projection.bits(projection.mirrored(histograms) if self._mirrored else histograms)
+        found = projection.bits(histograms)
+        descriptors[visible] = mirrored(found) if self._mirrored else found
         means, seen, share = self._cells()
         value, quality = self._pdq()
         return Measurement(
