@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hashpact._media import Contribution
     from hashpact.aio import AsyncClient
     from hashpact.client import Client
-    from hashpact.document_signals import DocumentPage, DocumentSignals, TextSignals
+    from hashpact.document_signals import DocumentPage, DocumentSignals, TextSignals, Url, UrlSignals
     from hashpact.hashing import hash_image
     from hashpact.hashing.document import hash_document
     from hashpact.hashing.media import MediaSignals, hash_media
@@ -48,6 +48,8 @@ _HOME = {
     "Probe": "hashpact.probes",
     "Signal": "hashpact.signals",
     "TextSignals": "hashpact.document_signals",
+    "Url": "hashpact.document_signals",
+    "UrlSignals": "hashpact.document_signals",
     "VideoFrame": "hashpact.video_signals",
     "VideoSignals": "hashpact.video_signals",
     "errors": "hashpact.errors",
@@ -74,6 +76,8 @@ __all__ = [
     "Probe",
     "Signal",
     "TextSignals",
+    "Url",
+    "UrlSignals",
     "VideoFrame",
     "VideoSignals",
     "errors",

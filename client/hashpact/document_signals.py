@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from hashpact.signals import PDQ_QUALITY_MIN, Signal
+
+PAGE_FILLED_PERCENT_MIN: Final = 60
+"""Pages with less on them look like others of their template: two letters of ten lines on one letterhead are within
+31 bits in one of four pairs; full pages of one layout in none of 2,500 (docs/documents.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,38 @@ class TextSignals:
     notes: tuple[str, ...] = ()
     added: tuple[Signal, ...] = ()
 
+    def listed(self) -> tuple[Signal, ...]:
+        """The signals to contribute, and to look up."""
+        return (self.sha256, self.md5, *(() if self.tlsh is None else (self.tlsh,)), *self.added)
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """A web address, to be checked or contributed: ``client.check(Url("https://example.org/page"))``.
+
+    Attributes:
+        address: in any spelling. Not in the repr: it may lead to what is listed.
+    """
+
+    address: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UrlSignals:
+    """What hashing a :class:`Url` gives.
+
+    Attributes:
+        url_sha256: digest of the one form of all its spellings.
+        notes: what a person should know.
+    """
+
+    url_sha256: Signal
+    notes: tuple[str, ...] = ()
+
+    def listed(self) -> tuple[Signal, ...]:
+        """The signals to contribute, and to look up."""
+        return (self.url_sha256,)
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentPage:
@@ -36,11 +73,18 @@ class DocumentPage:
         number: from 1.
         pdq: PDQ with quality, of the page's picture.
         letters: letters and digits of its text.
+        filled_percent: in how many of 8 x 8 cells of the page there is anything.
     """
 
     number: int
     pdq: Signal
     letters: int
+    filled_percent: int = 100
+
+    @property
+    def telling(self) -> bool:
+        """Whether there is enough on it to be told from others: PDQ quality of at least 50, and filled for 60 %."""
+        return (self.pdq.quality or 0) >= PDQ_QUALITY_MIN and self.filled_percent >= PAGE_FILLED_PERCENT_MIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,5 +117,11 @@ class DocumentSignals:
 
     @property
     def telling(self) -> tuple[DocumentPage, ...]:
-        """The pages with enough on them to be compared: PDQ quality of at least 50."""
-        return tuple(page for page in self.pages if (page.pdq.quality or 0) >= PDQ_QUALITY_MIN)
+        """The pages with enough on them to be compared: see :attr:`DocumentPage.telling`."""
+        return tuple(page for page in self.pages if page.telling)
+
+    def listed(self) -> tuple[Signal, ...]:
+        """The signals to contribute, and to look up: digests, the text, and the pages that tell something."""
+        pages = (Signal("pdq_page", page.pdq.value, page.pdq.quality) for page in self.telling)
+        text = () if self.tlsh is None else (self.tlsh,)
+        return (self.sha256, self.md5, *text, *pages, *self.added)

@@ -1,4 +1,4 @@
-"""What ``hashpact hash`` shows of a picture, a video and a document: as JSON for programs, as lines for people."""
+"""What ``hashpact hash`` shows of each kind of media: as JSON for programs, as lines for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from hashpact.cli.output import say
-from hashpact.document_signals import DocumentSignals
+from hashpact.document_signals import DocumentSignals, TextSignals
 from hashpact.signals import ImageSignals, Signal
 from hashpact.video_signals import VideoSignals
 
@@ -23,6 +23,8 @@ def as_dict(path: str, signals: MediaSignals) -> dict[str, Any]:
         return _video_dict(path, signals)
     if isinstance(signals, DocumentSignals):
         return _document_dict(path, signals)
+    if isinstance(signals, TextSignals):
+        return _text_dict(path, signals)
     return _image_dict(path, signals)
 
 
@@ -32,6 +34,8 @@ def show(path: str, signals: MediaSignals) -> None:
         _show_video(path, signals)
     elif isinstance(signals, DocumentSignals):
         _show_document(path, signals)
+    elif isinstance(signals, TextSignals):
+        _show_text(path, signals)
     else:
         _show_image(path, signals)
     for remark in signals.notes:
@@ -90,9 +94,25 @@ def _document_dict(path: str, signals: DocumentSignals) -> dict[str, Any]:
         "complete": signals.complete,
         "pages": signals.page_count,
         "page_signals": [
-            {"page": page.number, "letters": page.letters, "pdq": page.pdq.hex, "pdq_quality": page.pdq.quality}
+            {
+                "page": page.number,
+                "letters": page.letters,
+                "pdq": page.pdq.hex,
+                "pdq_quality": page.pdq.quality,
+                "filled_percent": page.filled_percent,
+            }
             for page in signals.pages
         ],
+        "notes": list(signals.notes),
+    }
+
+
+def _text_dict(path: str, signals: TextSignals) -> dict[str, Any]:
+    return {
+        "path": path,
+        "kind": "text",
+        "signals": {signal.signal_type: signal.hex for signal in signals.listed()},
+        "letters": signals.letters,
         "notes": list(signals.notes),
     }
 
@@ -131,6 +151,12 @@ def _show_document(path: str, signals: DocumentSignals) -> None:
     for page in signals.pages[:_ROWS_MAX]:
         say(f"  page {page.number:<5}{page.pdq.hex}  quality {page.pdq.quality}")
     _show_rest(len(signals.pages), "pages")
+
+
+def _show_text(path: str, signals: TextSignals) -> None:
+    say(f"{path}  text of {signals.letters:,} letters")
+    for signal in signals.listed():
+        _show_signal(signal)
 
 
 def _show_signal(signal: Signal) -> None:

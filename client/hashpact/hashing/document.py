@@ -90,8 +90,9 @@ def _understood(told: dict[str, Any]) -> tuple[int, list[DocumentPage], str]:
     try:
         for number, page in enumerate(told["pages"], 1):
             if page is not None:
-                value, quality, letters = page
-                pages.append(DocumentPage(number, Signal.from_hex("pdq", value, int(quality)), len(letters)))
+                value, quality, filled, letters = page
+                picture = Signal.from_hex("pdq", value, int(quality))
+                pages.append(DocumentPage(number, picture, len(letters), int(filled)))
                 plain.append(letters)
         return int(told["page_count"]), pages, "".join(plain)
     except (KeyError, TypeError, ValueError, HashpactError) as error:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TypeAlias
 
-from hashpact.document_signals import DocumentSignals
+from hashpact.document_signals import DocumentSignals, TextSignals
 from hashpact.errors import UnreadableMediaError
 from hashpact.hashing.containers import CONTAINER_HEAD_BYTES, container_format
 from hashpact.hashing.formats import HEAD_BYTES, describe_unknown, is_document, is_heif, is_image
 from hashpact.hashing.image import hash_image
 from hashpact.hashing.limits import DEFAULT_VIDEO_LIMITS
 from hashpact.hashing.source import display_name, open_file
+from hashpact.hashing.text import LETTERS_MIN, hash_text, is_text
 from hashpact.modes import Mode
 from hashpact.signals import ImageSignals
 from hashpact.video_signals import VideoSignals
 
-MediaSignals: TypeAlias = ImageSignals | VideoSignals | DocumentSignals
+MediaSignals: TypeAlias = ImageSignals | VideoSignals | DocumentSignals | TextSignals
 
 
 def hash_media(
     source: str | os.PathLike[str] | bytes, *, dihedral: bool = False, mode: Mode = "fast", listing: bool = False
 ) -> MediaSignals:
-    """The signals of a picture, a video or a PDF, whichever it is, within the default limits of its kind.
+    """The signals of a picture, a video, a PDF or a plain text, whichever it is, within the default limits of its kind.
 
-    Plain text is not recognised, since nothing at its beginning says that it is one: :func:`hashpact.hash_text` takes
-    it.
+    Text is what can be read as such (UTF-8, or UTF-16 with its mark) and is long enough to be told from others: of
+    256 letters and digits. :func:`hashpact.hash_text` takes shorter ones.
 
     Args:
         source: a path, or the bytes of a file.
@@ -34,7 +36,7 @@ def hash_media(
         listing: for a picture, as in :func:`hashpact.hash_image`.
 
     Returns:
-        What ``hash_image``, ``hash_video`` or ``hash_document`` gives.
+        What ``hash_image``, ``hash_video``, ``hash_document`` or ``hash_text`` gives.
 
     Raises:
         UnreadableMediaError: the file is missing, of another kind, broken, or over a limit.
@@ -61,9 +63,21 @@ def hash_media(
         return hash_document(source)
     if not head or is_heif(start):
         raise UnreadableMediaError(f"{name}: {describe_unknown(start)}")
+    if is_text(head):
+        return _text(source if isinstance(source, bytes) else Path(source), name)
     raise UnreadableMediaError(
-        f"{name}: not a picture, a video or a PDF that is read here: save it as JPEG, PNG, MP4 or PDF"
+        f"{name}: not a picture, a video, a PDF or a text that is read here: save it as JPEG, PNG, MP4 or PDF"
     )
+
+
+def _text(source: bytes | Path, name: str) -> TextSignals:
+    signals = hash_text(source)
+    if signals.letters < LETTERS_MIN:
+        raise UnreadableMediaError(
+            f"{name}: a text of {signals.letters} letters and digits is too short to be found again: it takes "
+            f"{LETTERS_MIN}"
+        )
+    return signals
 
 
 def _head(path: str | os.PathLike[str]) -> bytes:

@@ -21,14 +21,18 @@ from hashpact.hashing.text import plain_letters
 LONG_SIDE_PX: Final = 1024
 """Pages are drawn with this many pixels along their longer side. Part of the contract: docs/documents.md."""
 _PAGE_CHARACTERS_MAX: Final = 200_000
+_CELLS: Final = 8
+_CELL_DEVIATION_MIN: Final = 8.0
+"""Standard deviation of the shades in a cell from which on there is something in it: one short word is enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its PDQ (32 bytes), the PDQ's quality, and the letters and digits of its text."""
+    """One page: its PDQ (32 bytes), the PDQ's quality, how much of it is filled, and the letters of its text."""
 
     pdq: bytes
     quality: int
+    filled: int
     letters: str
 
 
@@ -68,7 +72,7 @@ def _page(document: Any, index: int) -> Page | None:
         if luma is None:
             return None
         result = pdq(luma)
-        return Page(result.values[0], result.quality, plain_letters(_text(page)))
+        return Page(result.values[0], result.quality, filled_percent(luma), plain_letters(_text(page)))
     except pypdfium2.PdfiumError:
         return None
     finally:
@@ -93,6 +97,18 @@ def _luma(page: Any) -> NDArray[np.uint8] | None:
     weighted = drawn[:, :, 2] * np.uint32(19595) + drawn[:, :, 1] * np.uint32(38470) + drawn[:, :, 0] * np.uint32(7471)
     luma: NDArray[np.uint8] = ((weighted + 0x8000) >> 16).astype(np.uint8)
     return luma
+
+
+def filled_percent(luma: NDArray[np.uint8]) -> int:
+    """In how many of 8 x 8 cells of a page there is anything, in percent: uint8 [rows, columns].
+
+    Pages with little on them, such as a letterhead with ten lines, look like every other one of their template.
+    """
+    rows, columns = (side // _CELLS for side in luma.shape)
+    if not rows or not columns:
+        return 0
+    cells = luma[: rows * _CELLS, : columns * _CELLS].reshape(_CELLS, rows, _CELLS, columns).astype(np.float32)
+    return round(100 * int((cells.std(axis=(1, 3)) > _CELL_DEVIATION_MIN).sum()) / _CELLS**2)
 
 
 def _text(page: Any) -> str:

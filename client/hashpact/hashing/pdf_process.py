@@ -2,7 +2,7 @@
 
 ::
 
-    {"size", "pages_max", "seconds"} + the bytes  -->  {"page_count", "pages": [[pdq, quality, letters] | null]}
+    {"size", "pages_max", "seconds"} + the bytes  -->  {"page_count", "pages": [[pdq, quality, filled, letters] | null]}
                                                        or {"error": message}
 
 It is started when the first document comes and stays; one that hangs or dies is replaced. PDFium is not made for
@@ -147,7 +147,7 @@ def main() -> None:
             count, pages = read_pages(data, asked["pages_max"])
             told = {
                 "page_count": count,
-                "pages": [page and [page.pdq.hex(), page.quality, page.letters] for page in pages],
+                "pages": [page and [page.pdq.hex(), page.quality, page.filled, page.letters] for page in pages],
             }
         except HashpactError as error:
             told = {"error": error.message}

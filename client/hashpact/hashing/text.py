@@ -32,6 +32,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_NO_TEXT: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _NOT_A_LETTER: Final = re.compile(r"[\W_]+")
 
 
@@ -83,6 +84,16 @@ def plain_letters(text: str) -> str:
     apart = unicodedata.normalize("NFKD", text).casefold()
     # Accents stand apart now, and are no letters to the pattern: "e" stays of an accented one.
     return _NOT_A_LETTER.sub("", "".join(character for character in apart if not unicodedata.combining(character)))
+
+
+def is_text(head: bytes) -> bool:
+    """Whether a file that begins with these bytes may be plain text: UTF-8, or UTF-16 and UTF-32 with their mark."""
+    coding = next((coding for mark, coding in _MARKS if head.startswith(mark)), "utf-8")
+    try:
+        text = codecs.getincrementaldecoder(coding)().decode(head)  # its last character may be cut in two
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and not _NO_TEXT.search(text)
 
 
 def decoded_text(data: bytes, name: str) -> str:

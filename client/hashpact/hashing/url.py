@@ -13,6 +13,7 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from hashpact.document_signals import Url, UrlSignals
 from hashpact.errors import UnreadableMediaError
 from hashpact.signals import Signal
 
@@ -49,7 +50,16 @@ def hash_url(url: str) -> Signal:
     Raises:
         UnreadableMediaError: it is no web address.
     """
-    return Signal("sha256", hashlib.sha256(normal_url(url).encode("ascii")).digest())
+    return Signal("url_sha256", hashlib.sha256(normal_url(url).encode("ascii")).digest())
+
+
+def hash_address(url: Url) -> UrlSignals:
+    """The signals of a web address.
+
+    Raises:
+        UnreadableMediaError: it is none.
+    """
+    return UrlSignals(hash_url(url.address))
 
 
 def normal_url(url: str) -> str:

@@ -7,22 +7,24 @@ import sys
 from pathlib import Path
 
 import pytest
-from hashpact import hash_document, hash_image, hash_media, hash_video
+from hashpact import TextSignals, hash_document, hash_image, hash_media, hash_text, hash_video
 from hashpact.errors import UnreadableMediaError
 
 from tests.documents import scanned, typeset
 from tests.pictures import encoded, photo
+from tests.repository import ROOT
 from tests.videos import one_scene, sound_only, video
 
 PICTURE = encoded(photo("coffee.png"), "PNG")
 VIDEO = video(pictures=one_scene(1))
 DOCUMENT = typeset("Some words. " * 40)
+TEXT = (ROOT / "LICENSE").read_bytes()
 
 
 @pytest.mark.parametrize(
     ("data", "hasher"),
-    [(PICTURE, hash_image), (VIDEO, hash_video), (DOCUMENT, hash_document)],
-    ids=["png", "mp4", "pdf"],
+    [(PICTURE, hash_image), (VIDEO, hash_video), (DOCUMENT, hash_document), (TEXT, hash_text)],
+    ids=["png", "mp4", "pdf", "text"],
 )
 def test_the_name_does_not_matter(data: bytes, hasher: object, tmp_path: Path) -> None:
     assert callable(hasher)
@@ -38,6 +40,16 @@ def test_a_pdf_may_begin_with_something_else() -> None:
     assert hash_media(b"\r\n junk \r\n" + scanned([photo("coffee.png")])).notes == ()
 
 
+@pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_text_is_read_in_every_form_that_says_what_it_is(coding: str) -> None:
+    # Beyond the head, which ends inside of a character.
+    words = "\u0430\U0001f600\u05d0\n\t" * 2_000 + TEXT.decode()
+    for cut in range(4):
+        signals = hash_media(words[cut:].encode(coding))
+        assert isinstance(signals, TextSignals)
+        assert signals.listed() == (signals.sha256, signals.md5, signals.tlsh)
+
+
 def test_pictures_take_their_option() -> None:
     signals = hash_media(PICTURE, dihedral=True)
     assert signals == hash_image(PICTURE, dihedral=True)
@@ -47,7 +59,10 @@ def test_pictures_take_their_option() -> None:
     ("data", "said"),
     [
         (b"", "empty"),
-        (b"plain words", "not a picture, a video or a PDF"),
+        (b"plain words", "too short to be found again"),
+        (b"\xff\xfew\x00o\x00r\x00d\x00", "too short to be found again"),
+        (TEXT + b"\xe4", "not text in UTF-8"),
+        (b"bytes \x00\x01" * 300, "not a picture, a video, a PDF or a text"),
         (b"\x00\x00\x00\x18ftypheic" + bytes(40), "HEIC"),
         (sound_only(), "no moving picture"),
         (PICTURE[:20], "cannot be decoded"),

@@ -42,7 +42,7 @@ SPELLINGS = (
 def test_spellings_have_one_form(form: str, spelling: str) -> None:
     assert normal_url(spelling) == form
     assert hash_url(spelling).value == hashlib.sha256(form.encode()).digest()
-    assert hash_url(spelling).signal_type == "sha256"
+    assert hash_url(spelling).signal_type == "url_sha256"
 
 
 def test_different_pages_stay_different() -> None:
