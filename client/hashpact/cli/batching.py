@@ -7,36 +7,38 @@ nor sent. An outage may pass, so the next batches are tried, until three in a ro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from hashpact._parallel import OrderedMap, batches
+from hashpact._parallel import batches
 from hashpact.cli.exits import Exit, exit_of
-from hashpact.cli.media import Hashed
+from hashpact.cli.media import Work
 from hashpact.cli.paths import Input
+from hashpact.cli.resuming import Answered
 from hashpact.errors import HashpactError, ServiceError
-from hashpact.signals import ImageSignals
 
 OUTAGES_MAX: Final = 3
 
-Answer = TypeVar("Answer")
-Upload = tuple[Input, ImageSignals]
+Got = TypeVar("Got")
 
 
 def ask_in_batches(
-    hashed: OrderedMap[Input, Hashed], ask: Callable[[Sequence[Upload]], Sequence[Answer]], *, size: int
-) -> Iterator[tuple[Input, Answer | HashpactError]]:
-    """(input, answer or error) pairs.
+    hashed: Work[Any],
+    ask: Callable[[Sequence[tuple[Input, Got]]], Sequence[Answered]],
+    *,
+    size: int,
+) -> Iterator[tuple[Input, Answered | HashpactError]]:
+    """(input, answer or error) pairs; what was answered in an earlier run is not asked again.
 
     Args:
-        hashed: the inputs.
+        hashed: the inputs, each with what was hashed (Got), an answer, or an error.
         ask: sends a batch and gives one answer per upload.
         size: uploads in a batch.
     """
     outages = 0
     for batch in batches(hashed, size):
-        uploads = [(one, got) for one, got in batch if isinstance(got, ImageSignals)]
+        uploads = [(one, got) for one, got in batch if not isinstance(got, HashpactError | Answered)]
         refusal: ServiceError | None = None
-        answers: Sequence[Answer] = ()
+        answers: Sequence[Answered] = ()
         if uploads:
             try:
                 answers = ask(uploads)
@@ -46,11 +48,11 @@ def ask_in_batches(
                 outages += exit_of(error) is Exit.UNREACHABLE
         ordered = iter(answers)
         for one, got in batch:
-            if isinstance(got, HashpactError):
+            if isinstance(got, HashpactError | Answered):
                 yield one, got
             else:
                 yield one, refusal if refusal is not None else next(ordered)
         if refusal is not None and (exit_of(refusal) is Exit.NOT_ALLOWED or outages >= OUTAGES_MAX):
             for one in hashed.abandon():
-                yield one, one.error or refusal
+                yield one, one.answered or one.error or refusal
             return

@@ -1,26 +1,60 @@
-"""Hashing what the command line named: many inputs at a time, in order, a file that fails never stops the others."""
+"""Hashing what the command line named: many inputs at a time, in order, a file that fails never stops the others.
+
+::
+
+    a few named files ------------> threads of this process
+    a folder, or many files ------> processes, one of which is all that a file can crash or keep busy
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeAlias
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from hashpact._media import signals_of
+from hashpact._isolated import IsolatedMap, Loss
+from hashpact._media import listed_signals, signals_of
 from hashpact._parallel import OrderedMap
 from hashpact.cli.paths import Input
+from hashpact.cli.resuming import Answered
+from hashpact.document_signals import DocumentSignals, TextSignals
 from hashpact.errors import HashpactError, UnreadableMediaError
 from hashpact.modes import Mode
-from hashpact.signals import ImageSignals
+from hashpact.signals import ImageSignals, Signal
+from hashpact.video_signals import VideoSignals
 
 if TYPE_CHECKING:
     from hashpact.hashing.media import MediaSignals
 
-PROCESSES_FROM: Final = 64
-"""Inputs from which processes pay: starting them takes about a second, then every core is used in full."""
+PROCESSES_FROM: Final = 8
+"""Named files from which processes pay, as they do for every folder: starting them takes about a second."""
+SECONDS_MAX: Final = 900.0
+"""Of one file, when it is hashed in a process: hours of video take minutes."""
 
-Hashed = ImageSignals | HashpactError
-HashedMedia: TypeAlias = "MediaSignals | HashpactError"
+KINDS: Final = ("picture", "video", "document", "text")
+
+Shown: TypeAlias = "MediaSignals | HashpactError"
+Checked: TypeAlias = "ImageSignals | Answered | HashpactError"
+Out = TypeVar("Out")
+Work: TypeAlias = OrderedMap[Input, Out] | IsolatedMap[Input, Out]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedMedia:
+    """What is contributed of one file.
+
+    Attributes:
+        kind: one of :data:`KINDS`.
+        signals: all of them.
+    """
+
+    kind: str
+    signals: tuple[Signal, ...]
+
+
+Listed: TypeAlias = "ListedMedia | Answered | HashpactError"
 
 
 def require_hashing() -> None:
@@ -34,73 +68,103 @@ def require_hashing() -> None:
     _ = hashpact.hash_image
 
 
-def hash_inputs(
+def shown_inputs(inputs: Iterable[Input], *, dihedral: bool, workers: int | None, seconds_max: float) -> Work[Shown]:
+    """(input, signals or error) pairs in order, as ``hash`` shows them."""
+    return _work(partial(_shown, dihedral=dihedral), inputs, workers, seconds_max)
+
+
+def checked_inputs(inputs: Iterable[Input], *, mode: Mode, workers: int | None, seconds_max: float) -> Work[Checked]:
+    """(input, signals or error) pairs in order, as they are looked up."""
+    return _work(partial(_checked, mode=mode), inputs, workers, seconds_max)
+
+
+def listed_inputs(inputs: Iterable[Input], *, workers: int | None, seconds_max: float) -> Work[Listed]:
+    """(input, signals or error) pairs in order, as they are contributed."""
+    return _work(_listed, inputs, workers, seconds_max)
+
+
+def kind_of(signals: object) -> str:
+    """One of :data:`KINDS`."""
+    if isinstance(signals, VideoSignals):
+        return "video"
+    if isinstance(signals, DocumentSignals):
+        return "document"
+    return "text" if isinstance(signals, TextSignals) else "picture"
+
+
+def _work(
+    function: Callable[[Input], Out],
     inputs: Iterable[Input],
-    *,
     workers: int | None,
-    dihedral: bool = False,
-    mode: Mode = "fast",
-    listing: bool = False,
-) -> OrderedMap[Input, Hashed]:
-    """(input, signals or error) pairs in order; what to compute as in :func:`hashpact.hash_image`."""
+    seconds_max: float,
+) -> Work[Out]:
     require_hashing()
-    return OrderedMap(
-        partial(_hash, dihedral=dihedral, mode=mode, listing=listing),
-        inputs,
-        workers=workers,
-        processes_from=PROCESSES_FROM if workers != 1 else None,
-        on_crash=_crashed,
-    )
+    source = iter(inputs)
+    head = list(islice(source, PROCESSES_FROM))
+    everything = chain(head, source)
+    if len(head) < PROCESSES_FROM and not any(one.in_folder for one in head):
+        return OrderedMap(function, everything, workers=workers)
+    lost: Any = partial(_lost, seconds_max=seconds_max)  # an error is a result of every kind of work
+    return IsolatedMap(function, everything, seconds_max=seconds_max, on_loss=lost, workers=workers)
 
 
-def hash_any_inputs(inputs: Iterable[Input], *, dihedral: bool, workers: int | None) -> OrderedMap[Input, HashedMedia]:
-    """(input, signals or error) pairs in order, of pictures, videos and documents."""
-    require_hashing()
-    return OrderedMap(
-        partial(_hash_any, dihedral=dihedral),
-        inputs,
-        workers=workers,
-        processes_from=PROCESSES_FROM if workers != 1 else None,
-        on_crash=_crashed,
-    )
-
-
-def _crashed(_: Input) -> UnreadableMediaError:
+def _lost(_: Input, loss: Loss, *, seconds_max: float) -> UnreadableMediaError:
+    if loss is Loss.TOO_SLOW:
+        return UnreadableMediaError(f"takes longer than {seconds_max:g} s: give it more with --file-seconds")
     return UnreadableMediaError("the decoder crashed on it, or it needs more memory than there is")
 
 
-def _hash_any(one: Input, *, dihedral: bool) -> HashedMedia:
+def _shown(one: Input, *, dihedral: bool) -> Shown:
     from hashpact import hash_media  # noqa: PLC0415  # needs the media extra
+
+    return _tried(one, lambda source: hash_media(source, dihedral=dihedral))
+
+
+def _checked(one: Input, *, mode: Mode) -> Checked:
+    if one.answered is not None:
+        return one.answered
+    return _tried(one, lambda source: signals_of(source, dihedral=True, mode=mode))
+
+
+def _listed(one: Input) -> Listed:
+    return _tried(one, _listed_media) if one.answered is None else one.answered
+
+
+def _listed_media(source: str | bytes) -> ListedMedia:
+    signals = signals_of(source, listing=True)
+    return ListedMedia(kind_of(signals), listed_signals(signals))
+
+
+def _tried(one: Input, hashing: Callable[[str | bytes], Out]) -> Out | HashpactError:
+    try:
+        source = _source(one)
+    except HashpactError as error:
+        return error
+    try:
+        return hashing(source)
+    except HashpactError as error:
+        return _without_name(one, error)
+
+
+def _source(one: Input) -> str | bytes:
+    """What there is to hash; raises why it cannot be read, when that is known already."""
     from hashpact.hashing import DEFAULT_LIMITS  # noqa: PLC0415  # as above
 
     if one.error is not None:
-        return one.error
-    if one.data is not None and len(one.data) > DEFAULT_LIMITS.bytes_max:  # the rest was not read
-        return UnreadableMediaError(f"has more than {DEFAULT_LIMITS.bytes_max:,} bytes: name the file instead")
-    try:
-        return hash_media(one.path if one.data is None else one.data, dihedral=dihedral)
-    except UnreadableMediaError as error:
-        return _without_name(one, error)
-    except HashpactError as error:
-        return error
+        raise one.error
+    if one.data is None:
+        return one.path
+    if len(one.data) > DEFAULT_LIMITS.bytes_max:  # the rest was not read
+        raise UnreadableMediaError(f"has more than {DEFAULT_LIMITS.bytes_max:,} bytes: name the file instead")
+    return one.data
 
 
-def _hash(one: Input, *, dihedral: bool, mode: Mode, listing: bool) -> Hashed:
-    if one.error is not None:
-        return one.error
-    try:
-        media = one.path if one.data is None else one.data
-        return signals_of(media, dihedral=dihedral, mode=mode, listing=listing)
-    except UnreadableMediaError as error:
-        return _without_name(one, error)
-    except HashpactError as error:
-        return error
-
-
-def _without_name(one: Input, error: UnreadableMediaError) -> UnreadableMediaError:
+def _without_name(one: Input, error: HashpactError) -> HashpactError:
     """The error without the file's name in front: the whole path stands beside it wherever it is shown."""
-    from hashpact.hashing.source import display_name  # noqa: PLC0415  # needs the media extra
+    from hashpact.hashing.source import display_name  # noqa: PLC0415  # as above
 
+    if not isinstance(error, UnreadableMediaError):
+        return error
     if one.data is not None:  # "picture: ", "video: ": there was no name
         return UnreadableMediaError(error.message.partition(": ")[2] or error.message, reason=error.reason)
     return UnreadableMediaError(error.message.removeprefix(f"{display_name(one.path)}: "), reason=error.reason)

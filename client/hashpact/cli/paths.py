@@ -7,9 +7,12 @@ import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hashpact.errors import UnreadableMediaError
+
+if TYPE_CHECKING:
+    from hashpact.cli.resuming import Answered
 
 STDIN: Final = "-"
 
@@ -22,11 +25,17 @@ class Input:
         path: as given, or the folder as given and what is below it; undecodable bytes as surrogates (PEP 383).
         data: the bytes, for standard input.
         error: why it cannot be read, when that is known already.
+        in_folder: whether it was found in a folder, and not named.
+        answered: what was answered when it was met in an earlier run.
+        facts: what tells whether it is the same file again, where that is asked: path, size, time of change.
     """
 
     path: str
     data: bytes | None = field(default=None, repr=False)
     error: UnreadableMediaError | None = None
+    in_folder: bool = False
+    answered: Answered | None = None
+    facts: tuple[bytes, int, int] | None = field(default=None, repr=False)
 
 
 def expand(
@@ -72,13 +81,13 @@ def _walk(folder: str, *, hidden: bool) -> Iterator[Input]:
         path = waiting.pop()
         kind = _kind(path, follow=path == folder)
         if kind == "file":
-            yield Input(path)
+            yield Input(path, in_folder=True)
         elif kind == "folder":
             try:
                 names = os.listdir(path)  # noqa: PTH208  # names as text with surrogates, never normalised
             except OSError as error:
                 reason = UnreadableMediaError(f"the folder cannot be read: {error.strerror}")
-                yield Input(path, error=reason)
+                yield Input(path, error=reason, in_folder=True)
                 continue
             kept = sorted((name for name in names if hidden or not name.startswith(".")), key=os.fsencode)
             waiting.extend(os.path.join(path, name) for name in reversed(kept))  # noqa: PTH118  # as above

@@ -9,26 +9,26 @@ from typing import Annotated
 
 import typer
 
-from hashpact.cli.batching import Upload, ask_in_batches
+from hashpact.cli.answers import Answers
+from hashpact.cli.batching import ask_in_batches
 from hashpact.cli.command import AsJson, service
-from hashpact.cli.commands.hashing import Hidden, Paths, Workers, count_of, say_empty
-from hashpact.cli.exits import Exit, exit_of, strongest
-from hashpact.cli.media import hash_inputs
-from hashpact.cli.output import Complaints, Rows, error_dict, json_line, say
-from hashpact.cli.paths import expand
+from hashpact.cli.commands.hashing import FileSeconds, Hidden, Paths, Workers, count_of, say_empty
+from hashpact.cli.exits import Exit
+from hashpact.cli.media import SECONDS_MAX, checked_inputs, kind_of
+from hashpact.cli.paths import Input, expand
 from hashpact.cli.progress import progress
+from hashpact.cli.resuming import Answered, Resumed
 from hashpact.cli.settings import Settings
 from hashpact.cli.words import completing, one_of
-from hashpact.errors import ConfigError, HashpactError
+from hashpact.errors import ConfigError
 from hashpact.modes import CHECK_MODE, MODES, require_mode
-from hashpact.results import CheckResult
-from hashpact.signals import SIGNAL_TYPES
+from hashpact.results import CheckResult, FailedCheck
+from hashpact.signals import SIGNAL_TYPES, ImageSignals
 
 BATCH = 32
 """Inputs in one look-up: answers keep flowing while the next ones are hashed."""
-SHOW_ALL_MAX = 20
-"""With so few inputs, those without a match have a row too."""
 _WITH_DISTANCE = tuple(kind.name for kind in SIGNAL_TYPES.values() if kind.ranged)
+_COLUMNS = ("path", "verdict", "advice", "item#", "by", "distance#", "status", "labels")
 
 Radius = Annotated[
     list[str] | None,
@@ -47,6 +47,10 @@ Mode = Annotated[
         help="How far to look into pictures: fast, standard or deep.",
     ),
 ]
+Resume = Annotated[
+    Path | None,
+    typer.Option("--resume", metavar="FILE", help="Remember answers here, so that a run that was stopped goes on."),
+]
 
 
 @service
@@ -60,31 +64,68 @@ def check_command(
     radius: Radius = None,
     use: Use = "",
     mode: Mode = CHECK_MODE,
+    resume: Resume = None,
     hidden: Hidden = False,
     workers: Workers = None,
+    file_seconds: FileSeconds = SECONDS_MAX,
     as_json: AsJson = False,
 ) -> Exit:
-    """Check pictures against the list. They are hashed here; only hashes are sent.
+    """Check pictures, videos, PDFs and texts against the list. They are hashed here; only hashes are sent.
 
     Exit code 10 when something matched, 0 when nothing did.
     """
     radii = parse_radii(radius or [])
-    with settings.client() as client:
+    choices = ["check", settings.target, matches_max, radii, use, mode]
+    with Resumed(resume, choices) as resumed, settings.client() as client:
 
-        def ask(uploads: Sequence[Upload]) -> list[CheckResult]:
-            hashed = (signals for _, signals in uploads)
-            found = client.check_many(hashed, radii=radii, matches_max=matches_max, use=use, workers=1)
-            answers = [answer for answer in found if isinstance(answer, CheckResult)]  # hashed already: none fails
-            return [replace(answer, path=Path(one.path)) for (one, _), answer in zip(uploads, answers, strict=True)]
+        def ask(uploads: Sequence[tuple[Input, ImageSignals]]) -> list[Answered]:
+            found = client.check_many(
+                [signals for _, signals in uploads], radii=radii, matches_max=matches_max, use=use, workers=1
+            )
+            return [_answered(one, signals, answer) for (one, signals), answer in zip(uploads, found, strict=True)]
 
-        inputs = expand(paths, hidden=hidden, on_empty=say_empty)
-        view = _View(as_json=as_json)
-        with progress("checking", count_of(paths, hidden=hidden, as_json=as_json)) as advance:
-            hashed = hash_inputs(inputs, dihedral=True, mode=require_mode(mode), workers=workers)
+        inputs = resumed.known(expand(paths, hidden=hidden, on_empty=say_empty))
+        with (
+            Answers(_COLUMNS, resumed, as_json=as_json) as answers,
+            progress("checking", count_of(paths, hidden=hidden, as_json=as_json)) as advance,
+        ):
+            hashed = checked_inputs(inputs, mode=require_mode(mode), workers=workers, seconds_max=file_seconds)
             for one, answer in ask_in_batches(hashed, ask, size=BATCH):
                 advance(1)
-                view.add(one.path, answer)
-    return view.finish()
+                answers.add(one, answer)
+        counts = {word: answers.words.get(word, 0) for word in ("match", "near", "none", "failed")}
+        return answers.finish(
+            f"{sum(counts.values()):,} checked{answers.of_kinds and f' ({answers.of_kinds})'}: "
+            f"{counts['match']:,} matched, {counts['near']:,} near, "
+            f"{counts['none']:,} not on the list, {counts['failed']:,} failed"
+        )
+
+
+def _answered(one: Input, signals: object, answer: CheckResult | FailedCheck) -> Answered:
+    if isinstance(answer, FailedCheck):
+        raise answer.error
+    rows = [
+        (
+            one.path,
+            answer.verdict,
+            match.advice,
+            str(match.item),
+            match.signal_type,
+            f"{'<= ' if match.distance_is_bound and match.distance else ''}{match.distance}",
+            match.status,
+            ", ".join(match.labels),
+        )
+        for match in answer.matches
+    ]
+    kind = kind_of(signals)
+    return Answered(
+        line={**replace(answer, path=Path(one.path)).to_dict(), "path": one.path, "kind": kind},
+        rows=rows,
+        plain=(one.path, "none", "none", "", "", "", "", ""),
+        word=answer.verdict,
+        kind=kind,
+        code=Exit.OK if answer.verdict == "none" else Exit.MATCHED,
+    )
 
 
 def parse_radii(texts: Sequence[str], option: str = "--radius") -> dict[str, int]:
@@ -102,61 +143,3 @@ def parse_radii(texts: Sequence[str], option: str = "--radius") -> dict[str, int
             raise ConfigError(f"{option} {text}: the signal types with a distance are {', '.join(_WITH_DISTANCE)}")
         radii[name] = int(bits)
     return radii
-
-
-class _View:
-    """Shows the answers, and keeps what the exit code and the summary need."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
-        self._code = Exit.OK
-        self._matched = Rows()
-        self._unmatched: list[str] = []
-        self._counts = {"match": 0, "near": 0, "none": 0, "failed": 0}
-        self._complaints = Complaints()
-
-    def add(self, path: str, answer: CheckResult | HashpactError) -> None:
-        if isinstance(answer, HashpactError):
-            self._counts["failed"] += 1
-            self._code = strongest(self._code, exit_of(answer))
-        else:
-            self._counts[answer.verdict] += 1
-            self._code = strongest(self._code, Exit.OK if answer.verdict == "none" else Exit.MATCHED)
-        if self._as_json:
-            line = {"error": error_dict(answer)} if isinstance(answer, HashpactError) else answer.to_dict()
-            json_line({**line, "path": path} if "error" not in line else {"path": path, **line})
-        else:
-            self._keep(path, answer)
-
-    def _keep(self, path: str, answer: CheckResult | HashpactError) -> None:
-        if isinstance(answer, HashpactError):
-            self._complaints.tell(path, answer)
-        elif not answer.matches:
-            if len(self._unmatched) <= SHOW_ALL_MAX:
-                self._unmatched.append(path)
-        else:
-            for match in answer.matches:
-                about = "<= " if match.distance_is_bound and match.distance else ""
-                self._matched.add(
-                    path,
-                    answer.verdict,
-                    match.advice,
-                    match.item,
-                    match.signal_type,
-                    f"{about}{match.distance}",
-                    match.status,
-                    ", ".join(match.labels),
-                )
-
-    def finish(self) -> Exit:
-        if not self._as_json:
-            if len(self._unmatched) <= SHOW_ALL_MAX:
-                for path in self._unmatched:
-                    self._matched.add(path, "none", "none", "", "", "", "", "")
-            self._matched.show(("path", "verdict", "advice", "item#", "by", "distance#", "status", "labels"))
-            counts = self._counts
-            say(
-                f"{sum(counts.values()):,} checked: {counts['match']:,} matched, {counts['near']:,} near, "
-                f"{counts['none']:,} not on the list, {counts['failed']:,} failed"
-            )
-        return self._code

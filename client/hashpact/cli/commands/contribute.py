@@ -1,21 +1,24 @@
-"""``hashpact contribute`` and ``hashpact withdraw``: putting pictures on the list, and taking items off."""
+"""``hashpact contribute`` and ``hashpact withdraw``: putting media on the list, and taking items off."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
-from hashpact.cli.batching import Upload, ask_in_batches
+from hashpact.cli.answers import Answers
+from hashpact.cli.batching import ask_in_batches
 from hashpact.cli.command import AsJson, report, service
-from hashpact.cli.commands.hashing import Hidden, Paths, Workers, count_of, say_empty
+from hashpact.cli.commands.check import Resume
+from hashpact.cli.commands.hashing import FileSeconds, Hidden, Paths, Workers, count_of, say_empty
 from hashpact.cli.exits import Exit, exit_of, strongest
-from hashpact.cli.media import hash_inputs
-from hashpact.cli.output import Complaints, Rows, error_dict, json_line, say
-from hashpact.cli.paths import expand
+from hashpact.cli.media import SECONDS_MAX, ListedMedia, listed_inputs
+from hashpact.cli.output import json_line, say
+from hashpact.cli.paths import Input, expand
 from hashpact.cli.progress import progress
+from hashpact.cli.resuming import Answered, Resumed
 from hashpact.cli.settings import Settings
 from hashpact.cli.words import BASES, WITHDRAWAL_REASONS, completing, one_of
 from hashpact.errors import HashpactError
@@ -23,6 +26,7 @@ from hashpact.items import ContributionOutcome
 
 BATCH = 32
 """Contributions in one call: each call is one durable write."""
+_COLUMNS = ("path", "outcome", "item#", "status", "remark")
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")]
 Items = Annotated[list[int], typer.Argument(metavar="ITEM...", min=1, help="Ids of items.")]
@@ -54,67 +58,54 @@ def contribute_command(
         int, typer.Option("--attach-to", min=0, metavar="ITEM", help="Attach to this item.", show_default="by identity")
     ] = 0,
     dry_run: DryRun = False,
+    resume: Resume = None,
     hidden: Hidden = False,
     workers: Workers = None,
+    file_seconds: FileSeconds = SECONDS_MAX,
     as_json: AsJson = False,
 ) -> Exit:
-    """Put pictures on the list. They are hashed here; only hashes are sent."""
+    """Put pictures, videos, PDFs and texts on the list. They are hashed here; only hashes are sent."""
     from hashpact._media import Contribution  # noqa: PLC0415  # the service's modules are loaded when needed
 
-    view = _View(as_json=as_json, dry_run=dry_run)
-    with settings.client() as client:
+    choices = ["contribute", settings.target, label, basis, observer_role, attach_to, dry_run]
+    with Resumed(resume, choices) as resumed, settings.client() as client:
 
-        def ask(uploads: Sequence[Upload]) -> Sequence[ContributionOutcome]:
-            return client.contribute_many(
-                [Contribution(signals, label, basis, observer_role, None, attach_to) for _, signals in uploads],
+        def ask(uploads: Sequence[tuple[Input, ListedMedia]]) -> list[Answered]:
+            outcomes = client.contribute_many(
+                [Contribution(got.signals, label, basis, observer_role, None, attach_to) for _, got in uploads],
                 validate_only=dry_run,
             )
+            return [
+                _answered(one, got.kind, outcome, dry_run=dry_run)
+                for (one, got), outcome in zip(uploads, outcomes, strict=True)
+            ]
 
-        inputs = expand(paths, hidden=hidden, on_empty=say_empty)
-        with progress("contributing", count_of(paths, hidden=hidden, as_json=as_json)) as advance:
-            hashed = hash_inputs(inputs, listing=True, workers=workers)
+        inputs = resumed.known(expand(paths, hidden=hidden, on_empty=say_empty))
+        with (
+            Answers(_COLUMNS, resumed, as_json=as_json) as answers,
+            progress("contributing", count_of(paths, hidden=hidden, as_json=as_json)) as advance,
+        ):
+            hashed = listed_inputs(inputs, workers=workers, seconds_max=file_seconds)
             for one, answer in ask_in_batches(hashed, ask, size=BATCH):
                 advance(1)
-                view.add(one.path, answer)
-    return view.finish()
+                answers.add(one, answer)
+        counts = ", ".join(f"{count:,} {outcome}" for outcome, count in answers.words.items())
+        ending = " (dry run: nothing was written)" if dry_run else ""
+        return answers.finish(
+            f"{counts or 'nothing to contribute'}{answers.of_kinds and f' ({answers.of_kinds})'}{ending}"
+        )
 
 
-class _View:
-    """Shows the outcomes, and keeps what the exit code and the summary need."""
-
-    def __init__(self, *, as_json: bool, dry_run: bool) -> None:
-        self._as_json = as_json
-        self._dry_run = dry_run
-        self._code = Exit.OK
-        self._rows = Rows()
-        self._counts: dict[str, int] = {}
-        self._complaints = Complaints()
-
-    def add(self, path: str, answer: ContributionOutcome | HashpactError) -> None:
-        if isinstance(answer, HashpactError):
-            code, outcome = exit_of(answer), "failed"
-            line: dict[str, Any] = {"path": path, "error": error_dict(answer)}
-        else:
-            code, outcome = Exit.OK if answer.taken else Exit.INPUT_FAILED, answer.outcome
-            line = {"path": path, **answer.to_dict()}
-        self._code = strongest(self._code, code)
-        self._counts[outcome] = self._counts.get(outcome, 0) + 1
-        if self._as_json:
-            json_line(line)
-        elif isinstance(answer, HashpactError):
-            self._complaints.tell(path, answer)
-        else:
-            self._rows.add(
-                path, answer.outcome, answer.item or "", answer.status, remark(answer, dry_run=self._dry_run)
-            )
-
-    def finish(self) -> Exit:
-        if not self._as_json:
-            self._rows.show(("path", "outcome", "item#", "status", "remark"))
-            counts = ", ".join(f"{count:,} {outcome}" for outcome, count in self._counts.items())
-            ending = " (dry run: nothing was written)" if self._dry_run else ""
-            say(f"{counts or 'nothing to contribute'}{ending}")
-        return self._code
+def _answered(one: Input, kind: str, outcome: ContributionOutcome, *, dry_run: bool) -> Answered:
+    row = (one.path, outcome.outcome, str(outcome.item or ""), outcome.status, remark(outcome, dry_run=dry_run))
+    return Answered(
+        line={"path": one.path, **outcome.to_dict(), "kind": kind},
+        rows=[row],
+        plain=row,
+        word=outcome.outcome,
+        kind=kind,
+        code=Exit.OK if outcome.taken else Exit.INPUT_FAILED,
+    )
 
 
 def remark(outcome: ContributionOutcome, *, dry_run: bool = False) -> str:

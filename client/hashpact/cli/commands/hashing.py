@@ -9,7 +9,7 @@ import typer
 
 from hashpact.cli.command import AsJson, local
 from hashpact.cli.exits import Exit
-from hashpact.cli.media import hash_any_inputs
+from hashpact.cli.media import SECONDS_MAX, shown_inputs
 from hashpact.cli.media_views import as_dict, show
 from hashpact.cli.output import error_dict, json_line, note
 from hashpact.cli.paths import expand
@@ -25,6 +25,10 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, metavar="N", help="Files hashed at a time.", show_default="as many as cores"),
 ]
+FileSeconds = Annotated[
+    float,
+    typer.Option("--file-seconds", metavar="SECONDS", min=1, help="Longest that one file of many may take to hash."),
+]
 
 
 @local
@@ -36,6 +40,7 @@ def hash_command(
     ] = False,
     hidden: Hidden = False,
     workers: Workers = None,
+    file_seconds: FileSeconds = SECONDS_MAX,
     as_json: AsJson = False,
 ) -> Exit:
     """Print the signals of pictures, videos and PDFs. Nothing leaves this machine."""
@@ -44,7 +49,7 @@ def hash_command(
     # What is found is printed at once: on a terminal that is progress enough.
     count = None if sys.stdout.isatty() else count_of(paths, hidden=hidden, as_json=as_json)
     with progress("hashing", count) as advance:
-        for one, got in hash_any_inputs(inputs, dihedral=dihedral, workers=workers):
+        for one, got in shown_inputs(inputs, dihedral=dihedral, workers=workers, seconds_max=file_seconds):
             advance(1)
             if isinstance(got, HashpactError):
                 code = Exit.INPUT_FAILED
