@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from hashpact._media import ContributionSource, Source, listed_signals, signals_of
+from hashpact._media import ContributionSource, Source, checked_signals, listed_signals
 from hashpact._operations import advising
 from hashpact._operations.session import Session
 from hashpact._transport import Transport
@@ -30,20 +30,20 @@ class AdviceCalls:
         use: str = "",
         at_least_as_fresh: str = "",
     ) -> Explanation:
-        """Say why a picture matches an item, or why not. The media stays here.
+        """Say why a picture or video matches an item, or why not. The media stays here.
 
         Args:
-            source: a path, a file's bytes, a Pillow image, or what :func:`hashpact.hash_image` gave.
+            source: as :meth:`check` takes it.
             item: id of the item.
             radii: see :meth:`lookup`.
             use: see :meth:`lookup`.
             at_least_as_fresh: see :meth:`lookup`.
 
         Raises:
-            UnreadableMediaError: not a picture that can be read.
+            UnreadableMediaError: no media that can be read.
             NotFoundError: no such item.
         """
-        probe = Probe.of(signals_of(source, dihedral=True))
+        probe = Probe.of(checked_signals(source, "fast"))
         return self._transport.run(
             advising.explain(self._session, probe, item, radii=radii, use=use, at_least_as_fresh=at_least_as_fresh)
         )
@@ -141,8 +141,8 @@ class AsyncAdviceCalls:
         use: str = "",
         at_least_as_fresh: str = "",
     ) -> Explanation:
-        """Say why a picture matches an item, or why not. The media stays here."""
-        probe = Probe.of(await asyncio.to_thread(signals_of, source, dihedral=True))
+        """Say why a picture or video matches an item, or why not. The media stays here."""
+        probe = Probe.of(await asyncio.to_thread(checked_signals, source, "fast"))
         return await self._transport.run(
             advising.explain(self._session, probe, item, radii=radii, use=use, at_least_as_fresh=at_least_as_fresh)
         )

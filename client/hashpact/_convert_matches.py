@@ -7,8 +7,17 @@ from collections.abc import Mapping
 from hashpact import _convert as convert
 from hashpact._convert import Words
 from hashpact.errors import InvalidRequestError
-from hashpact.probes import Probe
-from hashpact.results import Agreement, Candidate, Confirmation, Match, ProbeResult, Problem
+from hashpact.probes import FRAME, Probe
+from hashpact.results import (
+    Agreement,
+    Candidate,
+    Confirmation,
+    Match,
+    MatchedStretch,
+    Overlap,
+    ProbeResult,
+    Problem,
+)
 from hashpact.v1 import lookup_service_pb2, signal_pb2
 
 LEVELS = Words(lookup_service_pb2.MatchLevel, "MATCH_LEVEL_")
@@ -17,7 +26,10 @@ LEVELS = Words(lookup_service_pb2.MatchLevel, "MATCH_LEVEL_")
 def probe_message(probe: Probe) -> lookup_service_pb2.Probe:
     """A probe."""
     return lookup_service_pb2.Probe(
-        signal_sets=[signal_pb2.SignalSet(signal_type=name, values=values) for name, values in probe.signal_sets],
+        signal_sets=[
+            signal_pb2.SignalSet(signal_type=name, values=values, times_ms=probe.times_ms if name == FRAME else None)
+            for name, values in probe.signal_sets
+        ],
         points=probe.points,
         wide=probe.wide,
     )
@@ -44,6 +56,7 @@ def match_of(message: lookup_service_pb2.Match) -> Match:
             one.sequence,
             one.vouching_groups,
             _confirmation_of(one.confirmation) if one.HasField("confirmation") else None,
+            _overlap_of(one.overlap) if one.HasField("overlap") else None,
         )
         for one in message.agreements
     ]
@@ -66,6 +79,19 @@ def _confirmation_of(message: lookup_service_pb2.Confirmation) -> Confirmation:
     distance = message.aligned_distance if message.HasField("aligned_distance") else None
     return Confirmation(
         message.points, message.points_visible, message.visible_percent, message.thumbnail_percent, distance
+    )
+
+
+def _overlap_of(message: lookup_service_pb2.Overlap) -> Overlap:
+    return Overlap(
+        message.query_percent,
+        message.item_percent,
+        tuple(
+            MatchedStretch((one.query.start_ms, one.query.end_ms), (one.item.start_ms, one.item.end_ms))
+            for one in message.stretches
+        ),
+        message.offset_ms,
+        message.speed,
     )
 
 

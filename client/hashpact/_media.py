@@ -9,9 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
+from hashpact.document_signals import DocumentSignals
 from hashpact.errors import HashpactError, InvalidRequestError, UnreadableMediaError
 from hashpact.modes import Mode
+from hashpact.results import MediaSignals
 from hashpact.signals import ImageSignals, Signal
+from hashpact.video_signals import VideoSignals
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
 Media: TypeAlias = "str | os.PathLike[str] | bytes | Image"
 """A picture: a path, a file's bytes, or a decoded Pillow image."""
 
-Source: TypeAlias = "Media | ImageSignals"
-"""A picture, or what hashing it gave."""
+Source: TypeAlias = "Media | MediaSignals"
+"""A picture, a video or a document, or what hashing it gave."""
 
 ContributionSource: TypeAlias = "Source | Iterable[Signal]"
 """What can be contributed."""
@@ -52,11 +55,13 @@ def path_of(source: object) -> Path | None:
     return Path(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else None
 
 
-def signals_of(source: Source, *, dihedral: bool = False, mode: Mode = "fast", listing: bool = False) -> ImageSignals:
+def signals_of(
+    source: Media | ImageSignals, *, dihedral: bool = False, mode: Mode = "fast", listing: bool = False
+) -> ImageSignals:
     """Hash a picture, or hand back what hashing gave.
 
     Args:
-        source: see :data:`Source`.
+        source: a picture, or what hashing it gave.
         dihedral: whether to compute PDQ for all 8 rotated and mirrored variants too.
         mode: how far to look into it for a look-up.
         listing: whether to compute what is listed of it.
@@ -76,27 +81,46 @@ def signals_of(source: Source, *, dihedral: bool = False, mode: Mode = "fast", l
         raise InvalidRequestError(str(error), reason="FIELD_INVALID") from error
 
 
-def try_signals(source: Source, mode: Mode) -> ImageSignals | HashpactError:
-    """Hash with all variants; an input that cannot be read is a result, so that the others go on."""
+def checked_signals(source: Source, mode: Mode) -> MediaSignals:
+    """The signals of any media, as they are looked up: with all variants. Raises as :func:`signals_of`."""
+    return _any_signals(source, mode=mode, listing=False)
+
+
+def try_signals(source: Source, mode: Mode) -> MediaSignals | HashpactError:
+    """The same; an input that cannot be read is a result, so that the others go on."""
     try:
-        return signals_of(source, dihedral=True, mode=mode)
+        return checked_signals(source, mode)
     except UnreadableMediaError as error:
         return error
+
+
+def _any_signals(source: Source, *, mode: Mode, listing: bool) -> MediaSignals:
+    if isinstance(source, ImageSignals | VideoSignals | DocumentSignals):
+        return source
+    if not isinstance(source, str | os.PathLike | bytes):
+        return signals_of(source, dihedral=not listing, mode=mode, listing=listing)
+    from hashpact import hash_media  # noqa: PLC0415  # a thin installation has no Pillow; this says what to install
+
+    return hash_media(source, dihedral=not listing, mode=mode, listing=listing)
 
 
 def listed_signals(source: ContributionSource) -> tuple[Signal, ...]:
     """The signals to contribute.
 
     Raises:
-        UnreadableMediaError: not a picture that can be read.
+        UnreadableMediaError: no media that can be read.
         MissingExtraError: the media extra is not installed.
-        InvalidRequestError: something that is neither a picture nor signals.
+        InvalidRequestError: something that is neither media nor signals.
     """
     given: object = source
+    if isinstance(given, str | os.PathLike | bytes) or not isinstance(given, Iterable):
+        given = _any_signals(cast("Source", given), mode="fast", listing=True)
     if isinstance(given, ImageSignals):
         return tuple(given)
-    if isinstance(given, str | os.PathLike | bytes) or not isinstance(given, Iterable):
-        return tuple(signals_of(cast("Source", given), listing=True))
+    if isinstance(given, VideoSignals):
+        return given.listed()
+    if isinstance(given, DocumentSignals):
+        return given.sha256, given.md5
     signals = tuple(given)
     if not all(isinstance(signal, Signal) for signal in signals):
         raise InvalidRequestError("a contribution is a picture, or Signal objects", reason="FIELD_INVALID")

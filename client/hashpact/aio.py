@@ -23,9 +23,9 @@ from hashpact._media import (
     Contribution,
     ContributionSource,
     Source,
+    checked_signals,
     listed_signals,
     path_of,
-    signals_of,
     try_signals,
 )
 from hashpact._member_motions import AsyncMemberMotionCalls
@@ -44,8 +44,7 @@ from hashpact.items import AmendResult, ContributeResult, ContributionOutcome, I
 from hashpact.membership import Capabilities, IssuedToken, Member
 from hashpact.modes import CHECK_MODE, Mode, require_mode
 from hashpact.probes import ProbeSource, probes_of
-from hashpact.results import CheckResult, FailedCheck, LookupResult
-from hashpact.signals import ImageSignals
+from hashpact.results import CheckResult, FailedCheck, LookupResult, MediaSignals
 
 
 class AsyncClient(
@@ -128,8 +127,7 @@ class AsyncClient(
         at_least_as_fresh: str = "",
     ) -> CheckResult:
         """As :meth:`hashpact.Client.check`; the picture is hashed in a thread."""
-        signals = await asyncio.to_thread(signals_of, source, dihedral=True, mode=require_mode(mode))
-        upload = (path_of(source), signals)
+        upload = (path_of(source), await asyncio.to_thread(checked_signals, source, require_mode(mode)))
         return (await self._check([upload], radii, matches_max, use, at_least_as_fresh))[0]
 
     async def check_many(
@@ -145,15 +143,15 @@ class AsyncClient(
     ) -> AsyncIterator[CheckResult | FailedCheck]:
         """As :meth:`hashpact.Client.check_many`: ``async for result in client.check_many(paths)``."""
         async for batch in _hashed_batches(sources, workers or cores() + 1, require_mode(mode)):
-            uploads = [(path_of(source), got) for source, got in batch if isinstance(got, ImageSignals)]
+            uploads = [(path_of(source), got) for source, got in batch if not isinstance(got, HashpactError)]
             found = await self._check(uploads, radii, matches_max, use, at_least_as_fresh) if uploads else []
             answers = iter(found)
             for source, got in batch:
-                yield next(answers) if isinstance(got, ImageSignals) else FailedCheck(path_of(source), got)
+                yield FailedCheck(path_of(source), got) if isinstance(got, HashpactError) else next(answers)
 
     async def _check(
         self,
-        uploads: Sequence[tuple[Any, ImageSignals]],
+        uploads: Sequence[tuple[Any, MediaSignals]],
         radii: Mapping[str, int] | None,
         matches_max: int,
         use: str,
@@ -349,13 +347,13 @@ class AsyncClient(
 
 async def _hashed_batches(
     sources: Iterable[Source], workers: int, mode: Mode
-) -> AsyncIterator[list[tuple[Source, ImageSignals | HashpactError]]]:
+) -> AsyncIterator[list[tuple[Source, MediaSignals | HashpactError]]]:
     """Hash in threads, a little ahead of what is taken; batches in input order."""
     loop = asyncio.get_running_loop()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="hashpact-media")
-    pending: deque[tuple[Source, asyncio.Future[ImageSignals | HashpactError]]] = deque()
+    pending: deque[tuple[Source, asyncio.Future[MediaSignals | HashpactError]]] = deque()
     source_iter = iter(sources)
-    batch: list[tuple[Source, ImageSignals | HashpactError]] = []
+    batch: list[tuple[Source, MediaSignals | HashpactError]] = []
 
     def start(count: int) -> None:
         for source in islice(source_iter, count):

@@ -14,7 +14,15 @@ from hashpact._channel import endpoint
 from hashpact._governing import GovernCalls
 from hashpact._incidents import IncidentCalls
 from hashpact._items import ItemCalls
-from hashpact._media import Contribution, ContributionSource, Source, listed_signals, path_of, signals_of, try_signals
+from hashpact._media import (
+    Contribution,
+    ContributionSource,
+    Source,
+    checked_signals,
+    listed_signals,
+    path_of,
+    try_signals,
+)
 from hashpact._member_motions import MemberMotionCalls
 from hashpact._operations import reading, writing
 from hashpact._operations.session import OnUnavailable, Session, capabilities
@@ -26,12 +34,12 @@ from hashpact._steward import MemberCalls
 from hashpact._transport import Transport
 from hashpact._uploads import UploadCalls
 from hashpact._watch import WatchCalls
+from hashpact.errors import HashpactError
 from hashpact.items import AmendResult, ContributeResult, ContributionOutcome, WithdrawResult
 from hashpact.membership import Capabilities
 from hashpact.modes import CHECK_MODE, Mode, require_mode
 from hashpact.probes import ProbeSource, probes_of
-from hashpact.results import CheckResult, FailedCheck, LookupResult
-from hashpact.signals import ImageSignals
+from hashpact.results import CheckResult, FailedCheck, LookupResult, MediaSignals
 
 TIMEOUT_S = 10.0
 CALLS_IN_FLIGHT_MAX = 4
@@ -158,7 +166,7 @@ class Client(
         What local points find is measured here and confirmed by the service, with a second call.
 
         Args:
-            source: a path, a file's bytes, a Pillow image, or what :func:`hashpact.hash_image` gave.
+            source: a path or a file's bytes, of a picture or a video; a Pillow image; or what hashing it gave.
             mode: how far to look into pictures: ``fast``, ``standard`` or ``deep`` (:mod:`hashpact.modes`).
             radii: see :meth:`lookup`.
             matches_max: see :meth:`lookup`.
@@ -166,12 +174,12 @@ class Client(
             at_least_as_fresh: see :meth:`lookup`.
 
         Raises:
-            UnreadableMediaError: not a picture that can be read.
+            UnreadableMediaError: no media that can be read.
             InvalidRequestError: there is no such mode.
             MissingExtraError: the media extra is not installed.
             ServiceError: the service refused, or could not be asked and ``on_unavailable`` is ``"raise"``.
         """
-        upload = (path_of(source), signals_of(source, dihedral=True, mode=require_mode(mode)))
+        upload = (path_of(source), checked_signals(source, require_mode(mode)))
         return self._check([upload], radii, matches_max, use, at_least_as_fresh)[0]
 
     def check_many(
@@ -204,14 +212,14 @@ class Client(
         """
         hashed = OrderedMap(partial(try_signals, mode=require_mode(mode)), sources, workers=workers)
         for batch in batches(hashed, CHECK_BATCH):
-            uploads = [(path_of(source), got) for source, got in batch if isinstance(got, ImageSignals)]
+            uploads = [(path_of(source), got) for source, got in batch if not isinstance(got, HashpactError)]
             answers = iter(self._check(uploads, radii, matches_max, use, at_least_as_fresh) if uploads else ())
             for source, got in batch:
-                yield next(answers) if isinstance(got, ImageSignals) else FailedCheck(path_of(source), got)
+                yield FailedCheck(path_of(source), got) if isinstance(got, HashpactError) else next(answers)
 
     def _check(
         self,
-        uploads: Sequence[tuple[Any, ImageSignals]],
+        uploads: Sequence[tuple[Any, MediaSignals]],
         radii: Mapping[str, int] | None,
         matches_max: int,
         use: str,
@@ -240,12 +248,12 @@ class Client(
         request_id: str | None = None,
         validate_only: bool = False,
     ) -> ContributionOutcome:
-        """Put one picture's signals on the list.
+        """Put the signals of one picture or video on the list. Of a video every frame is hashed, which takes longer.
 
         A refusal is an outcome (``refused``, ``ambiguous``), not an exception.
 
         Args:
-            source: a path, a file's bytes, a Pillow image, its signals, or any signals.
+            source: a path or a file's bytes, of a picture or a video; a Pillow image; its signals, or any signals.
             labels: what it is; at least one.
             basis: how the member knows: ``person_looked``, ``automatic``, ``found_through_list``, ``import``.
             observer_role: function of the person who looked, e.g. ``reviewer``; never a name.

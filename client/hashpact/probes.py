@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
+from hashpact.document_signals import DocumentSignals
 from hashpact.errors import InvalidRequestError, InvalidSignalError
-from hashpact.signals import ImageSignals, Signal
+from hashpact.results import MediaSignals
+from hashpact.signals import SIGNAL_TYPES, ImageSignals, Signal
+from hashpact.video_signals import VideoSignals, evenly
+
+FRAME: Final = "pdq_frame"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +24,14 @@ class Probe:
         values: number of values in all sets, as the server's limits count them.
         points: local points, as ``docs/signatures.md`` lays them out; b"" for none. Not in the repr.
         wide: whether PDQ may be compared beyond its radius; such a match is ``near``.
+        times_ms: when each frame of a video is shown, in ms from the first; ``()`` where nobody said.
     """
 
     signal_sets: tuple[tuple[str, bytes], ...] = field(repr=False)
     values: int
     points: bytes = field(default=b"", repr=False)
     wide: bool = False
+    times_ms: tuple[int, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, signals: ProbeSource) -> Probe:
@@ -39,8 +47,11 @@ class Probe:
         if isinstance(signals, Probe):
             return signals
         by_type: dict[str, list[bytes]] = {}
+        times_ms: list[int] = []
         for signal in _every_signal(signals):
             by_type.setdefault(signal.signal_type, []).append(signal.value)
+            if signal.signal_type == FRAME and signal.stretch_ms is not None:
+                times_ms.append(signal.stretch_ms[0])
         by_type.pop("local_sift", None)
         points, wide = (signals.points, signals.wide) if isinstance(signals, ImageSignals) else (b"", False)
         if not by_type:
@@ -53,10 +64,30 @@ class Probe:
             sum(len(values) for values in by_type.values()),
             points,
             wide,
+            tuple(times_ms) if len(times_ms) == len(by_type.get(FRAME, ())) else (),
         )
 
+    def within(self, values_max: int) -> Probe:
+        """The same with at most so many values, where that takes away frames of a video: evenly chosen moments stay."""
+        moments = sorted(set(self.times_ms))
+        if self.values <= values_max or len(moments) < 2:
+            return self
+        size = SIGNAL_TYPES[FRAME].size_bytes
+        packed = dict(self.signal_sets)[FRAME]
+        room = max(1, values_max - self.values + len(self.times_ms))
+        kept = {moments[at] for at in evenly(len(moments), max(1, len(moments) * room // len(self.times_ms)))}
+        while (count := sum(time in kept for time in self.times_ms)) > room and len(kept) > 1:
+            # Moments differ in how many values they have: a picture without borders has half as many.
+            kept = {time for at, time in enumerate(sorted(kept)) if at % 8}
+        frames = b"".join(
+            packed[place * size : (place + 1) * size] for place, time in enumerate(self.times_ms) if time in kept
+        )
+        sets = tuple((name, frames if name == FRAME else values) for name, values in self.signal_sets)
+        times_ms = tuple(time for time in self.times_ms if time in kept)
+        return replace(self, signal_sets=sets, values=self.values - len(self.times_ms) + count, times_ms=times_ms)
 
-ProbeSource = ImageSignals | Probe | Sequence[Signal] | Iterable[Signal]
+
+ProbeSource = MediaSignals | Probe | Sequence[Signal] | Iterable[Signal]
 """What a probe can be given as: the signals of one upload."""
 
 
@@ -67,6 +98,14 @@ def _every_signal(source: object) -> Iterator[Signal]:
         if source.pdq.quality != 0:
             yield from source.pdq_dihedral or (source.pdq,)
         yield from source.pdq_regions
+        return
+    if isinstance(source, VideoSignals):
+        yield from (source.sha256, source.md5, *source.added)
+        for frame in source.frames:
+            yield from frame.probed()
+        return
+    if isinstance(source, DocumentSignals):
+        yield from (source.sha256, source.md5)
         return
     if isinstance(source, Signal):
         raise InvalidRequestError(
@@ -92,7 +131,8 @@ def probes_of(sources: Iterable[ProbeSource]) -> list[Probe]:
     Raises:
         InvalidRequestError: the signals of one upload were given where a batch of probes belongs.
     """
-    if isinstance(sources, (ImageSignals, Probe, Signal, str, bytes)) or not isinstance(sources, Iterable):
+    whole = (ImageSignals, VideoSignals, DocumentSignals, Probe, Signal, str, bytes)
+    if isinstance(sources, whole) or not isinstance(sources, Iterable):
         raise InvalidRequestError(
             "lookup() takes a batch, one entry per upload: write lookup([signals])", reason="FIELD_INVALID"
         )

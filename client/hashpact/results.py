@@ -10,9 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 
+from hashpact.document_signals import DocumentSignals
 from hashpact.signals import SIGNAL_TYPES, ImageSignals
+from hashpact.video_signals import VideoSignals
+
+MediaSignals: TypeAlias = ImageSignals | VideoSignals | DocumentSignals
+"""What hashing a media file gives."""
 
 if TYPE_CHECKING:
     from hashpact.errors import HashpactError
@@ -76,6 +81,58 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class MatchedStretch:
+    """The same in an upload and in an item: (start, end) in ms from the first frame of each."""
+
+    query_ms: tuple[int, int]
+    item_ms: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """How much of an uploaded and a listed video is the same.
+
+    Attributes:
+        query_percent: part of the upload that shows the item, in percent of its time.
+        item_percent: part of the item that the upload shows, in percent of its time.
+        stretches: what is the same, in the order of the upload.
+        offset_ms: how much later than in the item it is seen in the upload.
+        speed: how much faster the upload runs than the item.
+    """
+
+    query_percent: float
+    item_percent: float
+    stretches: tuple[MatchedStretch, ...]
+    offset_ms: int
+    speed: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As in the command line's ``--json``."""
+        return {
+            "query_percent": self.query_percent,
+            "item_percent": self.item_percent,
+            "stretches": [{"query_ms": list(one.query_ms), "item_ms": list(one.item_ms)} for one in self.stretches],
+            "offset_ms": self.offset_ms,
+            "speed": self.speed,
+        }
+
+    @property
+    def sentence(self) -> str:
+        """For people, e.g. ``80 % of the item from 0:12 to 1:30, 100 % of the upload``."""
+        if not self.stretches:
+            return ""
+        start, end = self.stretches[0].query_ms[0], self.stretches[-1].query_ms[1]
+        return (
+            f"{self.item_percent:.0f} % of the item, in {self.query_percent:.0f} % of the upload, from {_clock(start)} "
+            f"to {_clock(end)}"
+        )
+
+
+def _clock(time_ms: int) -> str:
+    return f"{time_ms // 60_000}:{time_ms // 1000 % 60:02}"
+
+
+@dataclass(frozen=True, slots=True)
 class Agreement:
     """One signal type that agreed.
 
@@ -87,6 +144,7 @@ class Agreement:
         sequence: number of the ledger entry that listed the signal that agreed.
         vouching_groups: corporate groups that vouch for that signal.
         confirmation: for ``local_sift``, what was confirmed; None where nothing was, or the caller may not see it.
+        overlap: of a video's frames, how much of the two videos is the same; else None.
     """
 
     signal_type: str
@@ -96,6 +154,7 @@ class Agreement:
     sequence: int = 0
     vouching_groups: int = 0
     confirmation: Confirmation | None = None
+    overlap: Overlap | None = None
 
     @property
     def identifies(self) -> bool:
@@ -149,6 +208,11 @@ class Match:
         return self.agreements[0]
 
     @property
+    def overlap(self) -> Overlap | None:
+        """Of a video, how much of it is the same."""
+        return next((each.overlap for each in self.agreements if each.overlap is not None), None)
+
+    @property
     def signal_type(self) -> str:
         """Signal type of the best agreement."""
         return self.best.signal_type
@@ -187,6 +251,7 @@ class Match:
                     "distance_is_bound": agreement.distance_is_bound,
                     "sequence": agreement.sequence,
                     "vouching_groups": agreement.vouching_groups,
+                    **({} if agreement.overlap is None else {"overlap": agreement.overlap.to_dict()}),
                 }
                 for agreement in self.agreements
             ],
@@ -293,12 +358,12 @@ class CheckResult:
     matches: tuple[Match, ...] = ()
     truncated: bool = False
     problems: tuple[Problem, ...] = ()
-    signals: ImageSignals | None = field(default=None, repr=False)
+    signals: MediaSignals | None = field(default=None, repr=False)
     as_of: str = field(default="", repr=False)
     unavailable: HashpactError | None = None
 
     @classmethod
-    def of(cls, path: Path | None, signals: ImageSignals, found: ProbeResult, as_of: str) -> CheckResult:
+    def of(cls, path: Path | None, signals: MediaSignals, found: ProbeResult, as_of: str) -> CheckResult:
         """What a look-up says about an upload."""
         return cls(path, found.verdict, found.advice, found.matches, found.truncated, found.problems, signals, as_of)
 

@@ -48,6 +48,7 @@ from hashpact_server.rules.advice import COARSE
 from hashpact_server.rules.benign import softened
 from hashpact_server.rules.grounds import Ground
 from hashpact_server.state.view import View
+from hashpact_server.videos import FRAME
 
 SEARCH_VALUES_MAX: Final = 1024
 """Values in one search of an index; between two the deadline is looked at."""
@@ -67,6 +68,9 @@ _SPARE_ITEMS: Final = 32
 _DIGEST: Final = -1
 """Rank of a digest that agrees: before distance 0."""
 
+_FRAME_RANK: Final = 1 << 17
+"""Rank of frames that agree, before their number is taken off: after all other types."""
+
 _CODE_RANKS: Final[Numbers] = np.array(
     [(1 << 16) * (code in SIGNAL_TYPES_BY_CODE and SIGNAL_TYPES_BY_CODE[code].name in COARSE) for code in range(256)]
 )
@@ -74,7 +78,10 @@ _CODE_RANKS: Final[Numbers] = np.array(
 
 
 class _Hits(NamedTuple):
-    """Columns of hits; row i: value ``values[i]`` of probe ``probes[i]`` agrees with ``signals[i]`` of ``items[i]``."""
+    """Columns of hits; row i: value ``values[i]`` of probe ``probes[i]`` agrees with ``signals[i]`` of ``items[i]``.
+
+    ``votes``: of frames, how many values of the probe agree with the item; else 1.
+    """
 
     probes: Numbers
     items: NDArray[np.uint64]
@@ -82,6 +89,7 @@ class _Hits(NamedTuple):
     values: Numbers
     distances: Numbers
     signals: NDArray[np.uint64]
+    votes: Numbers
 
     def take(self, rows: NDArray[np.intp]) -> _Hits:
         """Some of the rows."""
@@ -216,11 +224,24 @@ def _hits(
     """The closest pair per (probe, item); of several that are equally close, the first."""
     sets = np.searchsorted(batch.starts, rows, side="right") - 1
     probes, values = batch.probes[sets], rows - batch.starts[sets]
-    hits = _Hits(probes, items, np.full(len(rows), batch.kind.code), values, distances, signals)
+    votes = np.ones(len(rows), np.int64)
+    hits = _Hits(probes, items, np.full(len(rows), batch.kind.code), values, distances, signals, votes)
     if len(rows) == 1:
         return hits
+    if batch.kind is FRAME:
+        return _voted(hits)
     hits = hits.take(np.lexsort((signals, values, distances, items, probes)))
     return hits.take(_group_starts(hits))
+
+
+def _voted(hits: _Hits) -> _Hits:
+    """The closest pair per (probe, item), with the number of the probe's values that agree with the item."""
+    hits = hits.take(np.lexsort((hits.signals, hits.distances, hits.values, hits.items, hits.probes)))
+    once = hits.take(_group_starts(hits, hits.values))  # a value may agree with many frames, and votes once
+    starts = _group_starts(once)
+    votes = np.add.reduceat(once.votes, starts)
+    best = once.take(np.lexsort((once.signals, once.values, once.distances, once.items, once.probes)))
+    return best.take(_group_starts(best))._replace(votes=votes)
 
 
 def _closest(hits: _Hits, items_max: int) -> tuple[_Hits, list[int]]:
@@ -234,7 +255,7 @@ def _closest(hits: _Hits, items_max: int) -> tuple[_Hits, list[int]]:
     counts = np.diff(np.append(starts, len(hits.probes)))
     if counts.max() <= items_max:
         return hits, []
-    order = np.lexsort((hits.items, hits.distances, hits.probes))
+    order = np.lexsort((hits.items, hits.distances, -hits.votes, hits.probes))
     ranks = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
     return hits.take(np.sort(order[ranks < items_max])), hits.probes[starts[counts > items_max]].tolist()
 
@@ -248,7 +269,8 @@ def _joined(hits: Sequence[_Hits]) -> _Hits:
     together = together.take(
         np.lexsort((together.values, together.distances, together.codes, together.items, together.probes))
     )
-    return together.take(_group_starts(together, together.codes))
+    starts = _group_starts(together, together.codes)
+    return together.take(starts)._replace(votes=np.add.reduceat(together.votes, starts))
 
 
 def _group_starts(hits: _Hits, codes: Numbers | None = None) -> NDArray[np.intp]:
@@ -315,7 +337,8 @@ def _answer(answering: _Answering, hits: _Hits, matches_max: int, deadline: floa
     starts = _group_starts(hits)
     ends = np.append(starts[1:], len(hits.probes))
     probes, items = hits.probes[starts], hits.items[starts]
-    ranks = hits.distances + _CODE_RANKS[hits.codes]
+    # Videos that share a title card are as close as one that shares all: the one with the most frames comes first.
+    ranks = np.where(hits.codes == FRAME.code, _FRAME_RANK - hits.votes, hits.distances + _CODE_RANKS[hits.codes])
     order = np.lexsort((items, np.minimum.reduceat(ranks, starts), probes))
     of_probe = probes[order]
     bounds = [*np.flatnonzero(np.append(True, of_probe[1:] != of_probe[:-1])).tolist(), len(order)]

@@ -12,17 +12,21 @@ from numpy.typing import NDArray
 from hashpact_server.rules.acting import may_act, types_of
 from hashpact_server.rules.advice import Advice, advise
 from hashpact_server.rules.grounds import Ground, ground_of
-from hashpact_server.rules.levels import Level, level_of
+from hashpact_server.rules.levels import Level, evidence_of, frames_say, level_of
 from hashpact_server.rules.member_policy import member_policy
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS, Role, Status
 from hashpact_server.state.view import View
 from hashpact_server.state.vouches import Vouched
+from hashpact_server.videos import FRAME, Frames, Overlap, frames_of, overlap_of
 
 SEES_DISTANCES: Final = (Role.REVIEW, Role.CONTRIBUTE, Role.REPLICATE)
 """Roles, any of which lets a caller see exact distances."""
 
 _PAIRS_FEW: Final = 32
 """Pairs of values that are sooner compared one by one."""
+
+_PAIRS_MANY: Final = 1 << 20
+"""Pairs of values whose distances are not held in memory all at once: two videos have more."""
 
 Numbers = NDArray[np.int64]
 
@@ -35,12 +39,14 @@ class Batch(NamedTuple):
         values: the values, one after the other.
         probes: int64 [sets], the probe that each signal set belongs to.
         starts: int64 [sets], the position of each set's first value.
+        times_ms: int64 [values], of frames of videos when each is shown; -1 where nobody said. None: nobody did at all.
     """
 
     kind: SignalType
     values: bytes
     probes: Numbers
     starts: Numbers
+    times_ms: Numbers | None = None
 
     def __repr__(self) -> str:
         return f"Batch(kind={self.kind.name!r}, sets={len(self.probes)})"
@@ -54,6 +60,15 @@ class Batch(NamedTuple):
         end = int(self.starts[at + 1]) * size if at + 1 < len(self.starts) else len(self.values)
         return [self.values[place : place + size] for place in range(int(self.starts[at]) * size, end, size)]
 
+    def times_of(self, probe: int) -> list[int]:
+        """When the frames of a probe that has values are shown, in ms; none when that was not said."""
+        if self.times_ms is None:
+            return []
+        at = int(self.probes.searchsorted(probe))
+        end = int(self.starts[at + 1]) if at + 1 < len(self.starts) else len(self.times_ms)
+        times: list[int] = self.times_ms[int(self.starts[at]) : end].tolist()
+        return [] if -1 in times else times
+
     def value_of(self, probe: int, index: int) -> bytes:
         """One value of a probe that has it."""
         size = self.kind.size_bytes
@@ -64,7 +79,8 @@ class Batch(NamedTuple):
 class Agreement(NamedTuple):
     """One signal type that agreed. ``distance`` in units of the type; an upper bound where ``is_bound``.
 
-    ``signal`` is the id of the listed signal that agreed; of several equally close, the first.
+    ``signal`` is the id of the listed signal that agreed; of several equally close, the first. ``overlap``: of frames,
+    how much of the two videos is the same.
     """
 
     signal_type: str
@@ -72,6 +88,7 @@ class Agreement(NamedTuple):
     distance: int
     is_bound: bool
     signal: int = 0
+    overlap: Overlap | None = None
 
     @property
     def sequence(self) -> int:
@@ -141,13 +158,17 @@ class Probe:
 
         A member may look as far as it likes; what it is advised to act upon is no farther than chance excludes.
         """
-        found = set()
+        found: set[str] = set()
         by_code: dict[int, list[bytes]] = {}
         for each in signals:
             by_code.setdefault(each.signal.code, []).append(each.signal.value)
         for code, listed in by_code.items():
             kind = SIGNAL_TYPES_BY_CODE.get(code)
             if kind is None or not (kind.exact or kind.ranged) or not (mine := self.values(code)):
+                continue
+            if kind is FRAME:
+                if (overlap := self.overlap(frames_of(signals))) is not None:
+                    found.add(frames_say(overlap))
                 continue
             if kind.exact:
                 agrees = not set(mine).isdisjoint(listed)
@@ -157,6 +178,14 @@ class Probe:
             if agrees:
                 found.add(kind.name)
         return frozenset(found)
+
+    def overlap(self, frames: Frames) -> Overlap | None:
+        """How much of a video it has in common with the frames of an item; None: nothing, or nobody said when."""
+        batch = next((each for each in self._batches if each.kind is FRAME), None)
+        if batch is None or not (times := batch.times_of(self._index)):
+            return None
+        radius = min(self._radii.get(FRAME.code, FRAME.radius_default), FRAME.radius_default)
+        return overlap_of(batch.values_of(self._index), times, frames, radius)
 
 
 class Advisor:
@@ -203,12 +232,13 @@ class Advisor:
             probe: what was looked up; None: it is not at hand. Then nobody is advised to act: neither what is vouched
                 for nor what is benign can be compared with it.
         """
-        agreements = tuple(agreements)
+        agreements = tuple(_with_overlap(each, ground, probe) for each in agreements)
+        evidence = evidence_of((each.signal_type, each.overlap) for each in agreements if _within_default(each))
         vouching, needed = ground.vouching_of(each.signal for each in agreements), ground.needed
         agreed = probe.agreed if probe is not None else _none
         advice = advise(
             ground.status,
-            [each.signal_type for each in agreements],
+            evidence_of((each.signal_type, each.overlap) for each in agreements),
             may_act=may_act(ground, self.wish, self.use, agreed),
             ceiling=self.wish.mode_for(ground.labels, self.use),
             canary=ground.canary,
@@ -225,8 +255,15 @@ class Advisor:
             ground.members,
             ground.incidents,
             ground.sequence,
-            level_of([each.signal_type for each in agreements if _within_default(each)]),
+            level_of(evidence),
         )
+
+
+def _with_overlap(agreement: Agreement, ground: Ground, probe: Probe | None) -> Agreement:
+    """Of frames, how much of the two videos is the same."""
+    if agreement.signal_type != FRAME.name or probe is None or agreement.overlap is not None:
+        return agreement
+    return agreement._replace(overlap=probe.overlap(ground.frames))
 
 
 def _within_default(agreement: Agreement) -> bool:
@@ -256,13 +293,28 @@ def agreement_of(
     """How values of a perceptual type agree with (signal id, value) pairs: the closest pair, of several the first."""
     if not mine or not listed:
         return None
-    distances = distances_of(kind, mine, [value for _, value in listed])
+    values = [value for _, value in listed]
+    if kind.hamming and len(mine) * len(listed) > _PAIRS_MANY:
+        first = closest_row(mine, values, radius, exact_distances)
+        found = agreement_of(kind, mine[first : first + 1], listed, radius, exact_distances)
+        return found and found._replace(value_index=first)
+    distances = distances_of(kind, mine, values)
     shown = distances if exact_distances else shown_distances(distances, radius)
     shown = np.where(distances <= radius, shown, np.iinfo(np.int64).max)
     best, at = divmod(int(np.argmin(shown)), len(listed))
     if distances[best, at] > radius:
         return None
     return Agreement(kind.name, best, int(shown[best, at]), not exact_distances, listed[at][0])
+
+
+def closest_row(mine: Sequence[bytes], listed: Sequence[bytes], radius: int, exact_distances: bool) -> int:
+    """Which of some values is closest to one of others, as the caller sees distances; of several the first."""
+    right = np.frombuffer(b"".join(listed), np.uint64).reshape(len(listed), -1)
+    least = np.empty(len(mine), np.int64)
+    for place, value in enumerate(mine):
+        least[place] = np.bitwise_count(np.frombuffer(value, np.uint64) ^ right).sum(axis=1, dtype=np.int64).min()
+    shown = least if exact_distances else shown_distances(least, radius)
+    return int(np.where(least <= radius, shown, np.iinfo(np.int64).max).argmin())
 
 
 def distances_of(kind: SignalType, mine: Sequence[bytes], listed: Sequence[bytes]) -> Numbers:

@@ -14,7 +14,7 @@ from typing import Any
 
 import av
 from hashpact.hashing import video as video_module
-from hashpact.hashing.frame import frame_pdq
+from hashpact.hashing.frame import FrameHasher
 from hashpact.hashing.video import hash_video
 
 from tests.data import shared_data
@@ -42,6 +42,7 @@ def all_decoded(path: Path) -> Any:
 
 def sought(path: Path, duration_s: float) -> None:
     """A frame per second by seeking to each: decodes from the key frame before it, every time."""
+    hasher = FrameHasher(mirrored=False)
     with av.open(path) as container:
         stream: Any = container.streams.video[0]
         stream.codec_context.thread_count = 1
@@ -49,17 +50,18 @@ def sought(path: Path, duration_s: float) -> None:
             container.seek(int(second / stream.time_base), stream=stream)
             for frame in container.decode(stream):
                 if frame.time is None or frame.time >= second - 1e-4:
-                    frame_pdq(frame)
+                    hasher.hash(frame)
                     break
 
 
 def pdq_seconds(path: Path) -> float:
     """Processor seconds of PDQ for one frame of this size, luma and downscaling included."""
+    hasher = FrameHasher(mirrored=False)
     with av.open(path) as container:
         stream: Any = container.streams.video[0]
         stream.codec_context.thread_count = 1
         frame = next(iter(container.decode(stream)))
-        return seconds(lambda: [frame_pdq(frame) for _ in range(20)])[0] / 20
+        return seconds(lambda: [hasher.hash(frame) for _ in range(20)])[0] / 20
 
 
 def main() -> None:

@@ -17,12 +17,15 @@ from hashpact._wire import Operation, Result, ask, ask_all
 from hashpact.errors import ConflictError, HashpactError, ServiceError, UnavailableError
 from hashpact.items import Item, ItemPage
 from hashpact.probes import Probe
-from hashpact.results import CheckResult, LookupResult, ProbeResult
+from hashpact.results import CheckResult, LookupResult, MediaSignals, ProbeResult
 from hashpact.signals import ImageSignals
 from hashpact.v1 import contribution_service_pb2, item_pb2, lookup_service_pb2
 
 PROBES_PER_CALL_MAX: Final = 256
 """Large enough to hide what a call costs, small enough that several in flight keep their deadline on any index."""
+
+VALUES_FEW: Final = 1024
+"""Values in one probe that every service takes; of longer videos its limits are asked for."""
 
 _BUSY_OR_BEHIND: Final = BUSY | {"TOKEN_FROM_FUTURE"}
 
@@ -59,10 +62,13 @@ def lookup(
         return LookupResult((), at_least_as_fresh)
     radius_messages = matches.radius_messages(radii)
     require_count("matches_max", matches_max)
+    limits = None
+    if len(probes) > 1 or probes[0].values > VALUES_FEW:
+        limits = yield from limits_of(session)
+        probes = [probe.within(limits.probe_values_max or probe.values) for probe in probes]
     messages = [matches.probe_message(probe) for probe in probes]
     chunks = [messages]
-    if len(probes) > 1:
-        limits = yield from limits_of(session)
+    if limits is not None:
         sizes = [(probe.values, message.ByteSize()) for probe, message in zip(probes, messages, strict=True)]
         chunks = cut(
             messages,
@@ -101,7 +107,7 @@ def _ask_rest(
 
 def check(
     session: Session,
-    uploads: Sequence[tuple[Path | None, ImageSignals]],
+    uploads: Sequence[tuple[Path | None, MediaSignals]],
     *,
     radii: Mapping[str, int] | None,
     matches_max: int,
@@ -109,9 +115,13 @@ def check(
     at_least_as_fresh: str,
 ) -> Operation[list[CheckResult]]:
     """Look up hashed uploads; answers as ``on_unavailable`` says when the service cannot be asked."""
-    probes, canvases = [Probe.of(signals) for _, signals in uploads], [signals.canvas for _, signals in uploads]
+    probes = [Probe.of(signals) for _, signals in uploads]
+    canvases = [signals.canvas if isinstance(signals, ImageSignals) else None for _, signals in uploads]
     # What is told to the caller holds no picture.
-    uploads = [(path, replace(signals, canvas=None)) for path, signals in uploads]
+    uploads = [
+        (path, replace(signals, canvas=None) if isinstance(signals, ImageSignals) else signals)
+        for path, signals in uploads
+    ]
     try:
         found = yield from lookup(
             session, probes, radii=radii, matches_max=matches_max, use=use, at_least_as_fresh=at_least_as_fresh

@@ -8,16 +8,17 @@ and not millions of pixels. Formats without a luma plane (RGB, palettes) go thro
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 from PIL import Image
 
+from hashpact.hashing.borders import Borders
 from hashpact.hashing.downscale import LUMA_BITS, downscale
 from hashpact.hashing.luma import to_luma
-from hashpact.hashing.pdq import SIDE_MIN_PX, PdqResult, pdq_of_cells
+from hashpact.hashing.pdq import SIDE_MIN_PX, PdqResult, mirrored_pdq_of_cells, pdq_of_cells
 
 _LUMA_PLANE: Final = re.compile(
     r"yuva?(j?)4[0-4][0-4]p(?:(9|10|12|14|16)le)?|nv1[26]|nv2[14]|gray(?:(9|10|12|14|16)le)?"
@@ -29,14 +30,37 @@ _UNIT: Final = 1 << 16
 """Fixed point of a display matrix (ISO 14496-12, 8.3.2: 16.16)."""
 
 
-def frame_pdq(frame: VideoFrame) -> PdqResult:
-    """PDQ of a frame as displayed."""
-    plane, limited = _luma(frame)
-    plane = upright(plane, display_matrix(frame))
-    if min(plane.shape) < SIDE_MIN_PX:
-        return PdqResult((bytes(32),), 0)
-    cells = downscale(plane)
-    return pdq_of_cells(_widened(cells) if limited else cells)
+class FramePdq(NamedTuple):
+    """PDQ of a frame as displayed, and of it without uniform borders; None where it has none."""
+
+    whole: PdqResult
+    trimmed: PdqResult | None
+
+
+class FrameHasher:
+    """Hashes the frames of one video, in their order.
+
+    Args:
+        mirrored: whether to hash what a mirror shows, too.
+    """
+
+    def __init__(self, *, mirrored: bool) -> None:
+        self._pdq = mirrored_pdq_of_cells if mirrored else pdq_of_cells
+        self._count = 2 if mirrored else 1
+        self._borders = Borders()
+
+    def hash(self, frame: VideoFrame) -> FramePdq:
+        """PDQ of the next frame."""
+        plane, limited = _luma(frame)
+        plane = upright(plane, display_matrix(frame))
+        if min(plane.shape) < SIDE_MIN_PX:
+            return FramePdq(PdqResult((bytes(32),) * self._count, 0), None)
+        box = self._borders.inside(plane)
+        return FramePdq(self._hash(plane, limited), None if box is None else self._hash(plane[box], limited))
+
+    def _hash(self, plane: NDArray[np.uint8], limited: bool) -> PdqResult:
+        cells = downscale(plane)
+        return self._pdq(_widened(cells) if limited else cells)
 
 
 def _luma(frame: VideoFrame) -> tuple[NDArray[np.uint8], bool]:

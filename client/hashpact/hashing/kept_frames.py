@@ -12,6 +12,7 @@ from hashpact.video_signals import VideoFrame
 @dataclass(slots=True)
 class _Kept:
     result: PdqResult
+    trimmed: PdqResult | None
     time_s: float
     samples: int = 1
 
@@ -33,13 +34,13 @@ class KeptFrames:
         self._kept: list[_Kept] = []
         self.samples = 0
 
-    def add(self, result: PdqResult, time_s: float) -> None:
-        """The next sampled frame."""
+    def add(self, result: PdqResult, time_s: float, trimmed: PdqResult | None = None) -> None:
+        """The next sampled frame; values beside the first are those of the frame in a mirror."""
         self.samples += 1
         if self._kept and self._near(self._kept[-1].result, result):
             self._kept[-1].samples += 1
         else:
-            self._kept.append(_Kept(result, time_s))
+            self._kept.append(_Kept(result, trimmed, time_s))
 
     def _near(self, last: PdqResult, new: PdqResult) -> bool:
         if self._prune_bits is None:
@@ -58,6 +59,13 @@ class KeptFrames:
                 time_s=round(one.time_s, 3),
                 until_s=round(end, 3),
                 samples=one.samples,
+                trimmed=None if one.trimmed is None else Signal("pdq", one.trimmed.values[0], one.trimmed.quality),
+                mirrored=tuple(
+                    Signal("pdq", value, result.quality)
+                    for result in (one.result, one.trimmed)
+                    if result is not None
+                    for value in result.values[1:]
+                ),
             )
             for one, end in zip(self._kept, ends, strict=True)
         )

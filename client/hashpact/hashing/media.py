@@ -33,7 +33,8 @@ def hash_media(
         source: a path, or the bytes of a file.
         dihedral: for a picture, also PDQ of the 7 turned and mirrored variants.
         mode: for a picture, as in :func:`hashpact.hash_image`.
-        listing: for a picture, as in :func:`hashpact.hash_image`.
+        listing: for a picture, as in :func:`hashpact.hash_image`. A video that is listed has all of its frames, and one
+            that is looked up (``dihedral``) has them as a mirror shows them, too: ``docs/video.md``.
 
     Returns:
         What ``hash_image``, ``hash_video``, ``hash_document`` or ``hash_text`` gives.
@@ -54,9 +55,13 @@ def hash_media(
     if is_image(start):
         return hash_image(source, dihedral=dihedral, mode=mode, listing=listing)
     if container_format(head) is not None:
-        from hashpact import hash_video  # noqa: PLC0415  # a library that folders of pictures do without
+        # A library that folders of pictures do without; its absence is told by the name that everybody imports.
+        from hashpact import hash_video  # noqa: PLC0415
+        from hashpact.hashing.video import CHECK, LISTING, hash_video_as  # noqa: PLC0415
 
-        return hash_video(source)
+        if not (listing or dihedral):
+            return hash_video(source)
+        return hash_video_as(source, LISTING if listing else CHECK)
     if is_document(head):
         from hashpact import hash_document  # noqa: PLC0415  # as above
 

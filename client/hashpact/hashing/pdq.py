@@ -83,6 +83,17 @@ def pdq_of_cells(cells: NDArray[np.int64], *, dihedral: bool = False) -> PdqResu
     return PdqResult(tuple(_bits(variant) for variant in variants), quality_of(cells))
 
 
+def mirrored_pdq_of_cells(cells: NDArray[np.int64]) -> PdqResult:
+    """PDQ of a picture that is downscaled already, and of what a mirror shows of it (``flip_y``).
+
+    Args:
+        cells: int64[64, 64] in units of 2^-10 grey level.
+    """
+    coefficients = _cosine_transform(cells)
+    sign = np.where(np.arange(_FREQUENCIES) % 2 == 0, -1, 1)
+    return PdqResult((_bits(coefficients), _bits(coefficients * sign[None, :])), quality_of(cells))
+
+
 def quality_of(cells: NDArray[np.int64]) -> int:
     """How much there is to see: 0 (flat) to 100.
 

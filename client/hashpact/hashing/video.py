@@ -17,11 +17,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
 from hashpact.errors import UnreadableMediaError
 from hashpact.hashing.added import with_added
 from hashpact.hashing.containers import CONTAINER_HEAD_BYTES, container_format
 from hashpact.hashing.formats import HEAD_BYTES, is_image
-from hashpact.hashing.frame import display_matrix, frame_pdq
+from hashpact.hashing.frame import FrameHasher, display_matrix
 from hashpact.hashing.kept_frames import KeptFrames
 from hashpact.hashing.limits import DEFAULT_VIDEO_LIMITS, VideoLimits
 from hashpact.hashing.sampling import FalseKeyFrames, Sampler
@@ -57,6 +61,45 @@ def hash_video(
     """
     if not 0 <= interval_s < float("inf"):
         raise ValueError(f"interval_s is a number of seconds, 0 or more, not {interval_s}")
+    return _hash_source(source, Plan(interval_s, prune_bits), limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which frames of a video are hashed, and how.
+
+    Attributes:
+        interval_s: see :func:`hash_video`.
+        prune_bits: see :func:`hash_video`.
+        samples_min: shorter videos are sampled more often, so that there are about so many samples.
+        spread: of a video with more frames than may be sampled, evenly chosen ones are, instead of the first.
+        mirrored: whether to hash what a mirror shows, too.
+    """
+
+    interval_s: float
+    prune_bits: int | None
+    samples_min: int = 0
+    spread: bool = False
+    mirrored: bool = False
+
+
+CHECK: Final = Plan(INTERVAL_S, PRUNE_BITS, samples_min=40, mirrored=True)
+"""How an upload is hashed to be looked up."""
+
+LISTING: Final = Plan(0.0, PRUNE_BITS, spread=True)
+"""How a video is hashed to be contributed: densely, see ``docs/video.md``."""
+
+_INTERVAL_S_MIN: Final = 0.1
+
+
+def hash_video_as(
+    source: str | os.PathLike[str] | bytes, plan: Plan, *, limits: VideoLimits = DEFAULT_VIDEO_LIMITS
+) -> VideoSignals:
+    """As :func:`hash_video`, for a purpose: :data:`CHECK` or :data:`LISTING`."""
+    return _hash_source(source, plan, limits)
+
+
+def _hash_source(source: object, plan: Plan, limits: VideoLimits) -> VideoSignals:
     with ExitStack() as stack:
         opened: BinaryIO
         if isinstance(source, bytes | bytearray | memoryview):
@@ -70,7 +113,7 @@ def hash_video(
             raise TypeError(f"a video is a path or bytes, not {type(source).__name__}")
         file = VideoFile(opened, name, limits)
         try:
-            found = _hash(file, interval_s, prune_bits)
+            found = _hash(file, plan)
         except UnreadableMediaError:
             raise
         except Exception as error:  # a decoder of untrusted bytes may raise anything: see tests of broken files
@@ -92,16 +135,16 @@ class _Found:
     notes: tuple[str, ...]
 
 
-def _hash(file: VideoFile, interval_s: float, prune_bits: int | None) -> VideoSignals:
+def _hash(file: VideoFile, plan: Plan) -> VideoSignals:
     name, version = file.display_name, file.version()
     head = file.read(CONTAINER_HEAD_BYTES)
     kind = container_format(head)
     if kind is None:
         raise UnreadableMediaError(f"{name}: {_describe_unknown(head)}")
     try:
-        found = _look(file, kind, interval_s, prune_bits, leap=True)
+        found = _look(file, kind, plan, leap=True)
     except FalseKeyFrames:
-        found = _look(file, kind, interval_s, prune_bits, leap=False)
+        found = _look(file, kind, plan, leap=False)
     if not found.kept.samples:
         raise UnreadableMediaError(f"{name}: no frame of it can be decoded: it is damaged or in an unknown coding")
     # Digests last: a file that is refused costs no time for them.
@@ -123,11 +166,29 @@ def _hash(file: VideoFile, interval_s: float, prune_bits: int | None) -> VideoSi
     )
 
 
-def _look(file: VideoFile, kind: str, interval_s: float, prune_bits: int | None, *, leap: bool) -> _Found:
+def _interval_s(plan: Plan, container: InputContainer, stream: VideoStream, samples_max: int) -> float:
+    """Seconds between samples. A file that lies about its length is sampled too often or too rarely, within limits."""
+    length_s = (container.duration or 0) / av.time_base
+    interval_s = plan.interval_s
+    if length_s <= 0:
+        return interval_s
+    if plan.samples_min:
+        interval_s = min(interval_s, max(_INTERVAL_S_MIN, length_s / plan.samples_min))
+    if plan.spread:
+        rate = float(stream.average_rate or stream.guessed_rate or 0)
+        samples = length_s / interval_s if interval_s else length_s * rate
+        if samples > samples_max:
+            interval_s = 1.01 * length_s / samples_max
+    return interval_s
+
+
+def _look(file: VideoFile, kind: str, plan: Plan, *, leap: bool) -> _Found:
     """Go through the frames once."""
-    kept, size, complete = KeptFrames(prune_bits), (0, 0), True
+    kept, size, complete = KeptFrames(plan.prune_bits), (0, 0), True
+    hasher = FrameHasher(mirrored=plan.mirrored)
     with file.container(kind) as container:
         stream = file.moving_picture(container)
+        interval_s = _interval_s(plan, container, stream, file.limits.frames_max)
         sampler = Sampler(container, stream, interval_s=interval_s, check=file.check_time, leap=leap)
         for sample in sampler:
             if kept.samples == file.limits.frames_max:
@@ -138,7 +199,8 @@ def _look(file: VideoFile, kind: str, interval_s: float, prune_bits: int | None,
             if not kept.samples:
                 turned = display_matrix(frame)[0] == 0
                 size = (frame.height, frame.width) if turned else (frame.width, frame.height)
-            kept.add(frame_pdq(frame), sample.time_s)
+            hashed = hasher.hash(frame)
+            kept.add(hashed.whole, sample.time_s, hashed.trimmed)
         several = len(moving_pictures(container)) > 1
         codec, end_s = stream.codec_context.name, sampler.times.end_s
     notes = []

@@ -214,7 +214,8 @@ class ProbeMatches(_message.Message):
     @_builtins.property
     def matches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Match]:
         """Matched items: digests first, then by growing distance, then by item id. Distances of the 64-bit `phash` count only for
-        items on which nothing else agrees; these come last, since many flat pictures share its values.
+        items on which nothing else agrees; these come last, since many flat pictures share its values. Of videos that agree by
+        their frames, those come first of which most are found.
         """
 
     @_builtins.property

@@ -8,8 +8,11 @@ from typing import Final
 
 from hashpact_server.state.rows import Status
 
-COARSE: Final = frozenset({"phash"})
-"""Signal types that tell too little for a person to be asked: see :func:`advise`."""
+LONE_FRAME: Final = "a single frame"
+"""Evidence beside the names of signal types: one frame of an upload is near one of an item, and nothing else is."""
+
+COARSE: Final = frozenset({"phash", LONE_FRAME})
+"""Evidence that tells too little for a person to be asked: see :func:`advise`."""
 
 
 class Advice(IntEnum):
@@ -39,6 +42,7 @@ def advise(
       million values. Known terrorist media are a hundred times rarer, so nearly every alert would be false, and
       people who are shown false alerts stop looking. (At the default of 4 bits chance is 5,000 times smaller, but
       advice does not know who asked for what; a real copy agrees by its 256-bit pHash too.)
+    * One frame of a video alone: OBSERVE. Title cards, logos and clips of others are in many videos.
     * Everything else: REVIEW. A digest, PDQ (chance odds 3e-38 at 31 bits) or the 256-bit pHash (3e-26 at 47) does
       not agree by chance. Where it agrees wrongly, it is on a look-alike (a text card, a logo, the same news still),
       and a person can tell.
@@ -49,7 +53,8 @@ def advise(
 
     Args:
         status: where the item stands.
-        agreed: names of the signal types that agreed; None when no match is at hand, for what a full match would mean.
+        agreed: what agreed: names of signal types, and what frames say (``rules.levels``); None when no match is at
+            hand, for what a full match would mean.
         may_act: whether all conditions of acting hold.
         ceiling: the strongest advice that the asking member wants.
         canary: whether the item is a canary (:func:`hashpact_server.rules.canaries.is_canary`).

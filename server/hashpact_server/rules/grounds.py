@@ -16,6 +16,7 @@ from hashpact_server.state.judgement_rows import OpinionCode, OpinionRow
 from hashpact_server.state.rows import Basis, ContributionRow, ItemRow, Status
 from hashpact_server.state.view import View
 from hashpact_server.state.vouches import Vouched, stated_signals
+from hashpact_server.videos import Frames, frames_of
 
 INCIDENT_PREFIX: Final = "incident:"
 
@@ -76,6 +77,11 @@ class Ground:
         """Its signals, by signal id."""
         stated = self._stated.values()
         return {each.identity: each for each in stated if self._view.lists_signal(each.identity, each.signal)}
+
+    @property
+    def frames(self) -> Frames:
+        """The frames that it has, of a video."""
+        return self._view.once(_frames, self.item)
 
     @property
     def judging(self) -> int:
@@ -147,6 +153,11 @@ def _judges(view: View, item: int) -> frozenset[bytes]:
 
 def _stated(view: View, item: int) -> Mapping[int, Vouched]:
     return {each.identity: each for each in stated_signals(view, item, view.once(_contributions, item))}
+
+
+def _frames(view: View, item: int) -> Frames:
+    stated = view.once(_stated, item).values()
+    return frames_of(each for each in stated if view.lists_signal(each.identity, each.signal))
 
 
 def _vouching(view: View, item: int) -> Mapping[int, int]:

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashpact.signals import SIGNAL_TYPES, SignalType
 from hashpact.v1 import lookup_service_pb2 as pb
 
-from hashpact_server.matches import Advisor, Agreement, Batch, Match, Probe, distances_of, shown_distances
+from hashpact_server.matches import Advisor, Agreement, Batch, Match, Probe, closest_row, distances_of, shown_distances
 from hashpact_server.rules.acting import Condition, Finding, findings
 from hashpact_server.rules.grounds import Ground
+from hashpact_server.rules.levels import FRAME_WORDS
 from hashpact_server.state.vouches import Vouched
+from hashpact_server.videos import FRAME
 
 
 def withhold(signals: Iterable[pb.SignalExplanation]) -> None:
@@ -63,7 +65,7 @@ class Explaining:
             listed = [each for each in self._ground.signals.values() if each.signal.code == kind.code]
             if mine and listed and (kind.exact or kind.ranged):
                 explained = self._signal(kind, mine, listed)
-                explained.counts_for_act = kind.name in counted
+                explained.counts_for_act = not counted.isdisjoint(FRAME_WORDS if kind is FRAME else {kind.name})
                 told.append(explained)
         return told
 
@@ -79,18 +81,22 @@ class Explaining:
                 self._found(told, equal)
             return told
         told.radius = self._radii.get(kind.code, kind.radius_default)
+        first = 0
+        if kind is FRAME:  # of which two videos have too many to hold all distances
+            first = closest_row(mine, values, kind.bits, exact_distances=True)
+            mine = mine[first : first + 1]
         distances = distances_of(kind, mine, values)
         value, place = divmod(int(distances.argmin()), len(listed))
         distance = int(distances[value, place])
         told.agrees = distance <= told.radius
         found = distance <= max(kind.radius_max, told.radius)
         if found:
-            self._near.append(Agreement(kind.name, value, distance, False, listed[place].identity))
+            self._near.append(Agreement(kind.name, first + value, distance, False, listed[place].identity))
         shown = distances if self._exact_distances else shown_distances(distances, told.radius)
         if told.agrees or (self._exact_distances and (found or self._sees_values)):
             told.distance = int(shown[value, place])
             told.distance_is_bound = not self._exact_distances
-            nearest = Agreement(kind.name, value, told.distance, told.distance_is_bound, listed[place].identity)
+            nearest = Agreement(kind.name, first + value, told.distance, told.distance_is_bound, listed[place].identity)
             self._found(told, nearest)
         return told
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE, SignalType
-from hashpact.v1 import error_reason_pb2, lookup_service_pb2, lookup_service_pb2_grpc
+from hashpact.v1 import error_reason_pb2, lookup_service_pb2, lookup_service_pb2_grpc, signal_pb2
 
 from hashpact_server.config import Limits
 from hashpact_server.engine import Engine
@@ -23,9 +23,10 @@ from hashpact_server.rules.member_policy import member_policy
 from hashpact_server.rules.statements import existing_item
 from hashpact_server.services.caller import Caller, current_caller
 from hashpact_server.services.explaining import Explaining, withhold
-from hashpact_server.services.items import encode_advice, encode_status
+from hashpact_server.services.items import encode_advice, encode_status, encode_stretch
 from hashpact_server.services.reading import fresh_head
 from hashpact_server.state.rows import Role
+from hashpact_server.videos import FRAME, Overlap
 
 _Problems = list[lookup_service_pb2.ProbeProblem]
 
@@ -202,7 +203,7 @@ _ZERO.flags.writeable = False
 class _Column:
     """The signal sets of one type, as they come."""
 
-    __slots__ = ("count", "kind", "probes", "sets", "size", "starts")
+    __slots__ = ("count", "kind", "probes", "sets", "size", "starts", "times_ms")
 
     def __init__(self, kind: SignalType) -> None:
         self.kind = kind
@@ -210,13 +211,28 @@ class _Column:
         self.sets: list[bytes] = []
         self.probes: list[int] = []
         self.starts: list[int] = []
+        self.times_ms: list[int] = []
         self.count = 0
+
+    def take(self, probe: int, sent: signal_pb2.SignalSet) -> int:
+        """The next set, of whole values; returns how many. 0: the times of its frames are too few or too many."""
+        count = len(sent.values) // self.size
+        if self.kind is FRAME:
+            if len(sent.times_ms) not in (0, count):
+                return 0
+            self.times_ms.extend(sent.times_ms or [-1] * count)
+        self.sets.append(sent.values)
+        self.probes.append(probe)
+        self.starts.append(self.count)
+        self.count += count
+        return count
 
     def batch(self) -> Batch:
         """All of them in one block."""
+        times_ms = np.array(self.times_ms) if self.kind is FRAME else None
         if len(self.sets) == 1 and not self.probes[0]:  # one probe: what most calls ask about
-            return Batch(self.kind, self.sets[0], _ZERO, _ZERO)
-        return Batch(self.kind, b"".join(self.sets), np.array(self.probes), np.array(self.starts))
+            return Batch(self.kind, self.sets[0], _ZERO, _ZERO, times_ms)
+        return Batch(self.kind, b"".join(self.sets), np.array(self.probes), np.array(self.starts), times_ms)
 
 
 def gather(probes: Sequence[lookup_service_pb2.Probe], limits: Limits) -> tuple[list[Batch], _Problems]:
@@ -244,18 +260,25 @@ def gather(probes: Sequence[lookup_service_pb2.Probe], limits: Limits) -> tuple[
                 problems.append(_problem(probe_index, set_index, column, size))
                 in_probe += 1  # a set that cannot be read counts as a value, or problems without end would be free
                 continue
-            count = size // column.size
-            column.sets.append(values)
-            column.probes.append(probe_index)
-            column.starts.append(column.count)
-            column.count += count
-            in_probe += count
+            count = column.take(probe_index, each)
+            if not count:
+                problems.append(_times_problem(probe_index, set_index, len(each.times_ms), size // column.size))
+            in_probe += count or 1
         if in_probe > limits.probe_values_max:
             raise over_limit("probe_values_max", limits.probe_values_max, in_probe)
         in_all += in_probe
         if in_all > limits.lookup_values_max:
             raise over_limit("lookup_values_max", limits.lookup_values_max, in_all)
     return [column.batch() for column in columns.values() if column.sets], problems
+
+
+def _times_problem(probe_index: int, set_index: int, times: int, values: int) -> lookup_service_pb2.ProbeProblem:
+    return lookup_service_pb2.ProbeProblem(
+        probe_index=probe_index,
+        signal_set_index=set_index,
+        reason=error_reason_pb2.ERROR_REASON_SIGNAL_MALFORMED,
+        message=f"times_ms says when each value is shown: {values} values, {times} times",
+    )
 
 
 def _problem(probe_index: int, set_index: int, column: _Column | None, size: int) -> lookup_service_pb2.ProbeProblem:
@@ -278,6 +301,19 @@ def _encode_found(found: Found) -> lookup_service_pb2.ProbeMatches:
     )
 
 
+def _encode_overlap(overlap: Overlap) -> lookup_service_pb2.Overlap:
+    return lookup_service_pb2.Overlap(
+        query_percent=round(overlap.query_percent, 1),
+        item_percent=round(overlap.item_percent, 1),
+        stretches=[
+            lookup_service_pb2.MatchedStretch(query=encode_stretch(each.query), item=encode_stretch(each.item))
+            for each in overlap.stretches
+        ],
+        offset_ms=overlap.offset_ms,
+        speed=overlap.speed,
+    )
+
+
 def encode_match(match: Match) -> lookup_service_pb2.Match:
     """A match; every look-up that found something passes here."""
     return lookup_service_pb2.Match(
@@ -293,6 +329,7 @@ def encode_match(match: Match) -> lookup_service_pb2.Match:
                 distance_is_bound=agreement.is_bound,
                 sequence=agreement.sequence,
                 vouching_groups=groups,
+                overlap=_encode_overlap(agreement.overlap) if agreement.overlap else None,
             )
             for agreement, groups in zip(match.agreements, match.vouching, strict=True)
         ],

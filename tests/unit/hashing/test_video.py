@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,12 +13,14 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from hashpact import hash_video
-from hashpact.errors import InvalidRequestError, UnreadableMediaError
+from hashpact import Probe, Signal, hash_video
+from hashpact._media import listed_signals
+from hashpact.errors import UnreadableMediaError
 from hashpact.hashing.limits import VideoLimits
+from hashpact.hashing.video import CHECK, hash_video_as
 from hashpact.hashing.video_file import VideoFile
 from hashpact.signals import hamming
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.data import shared_data
 from tests.pictures import encoded, photo
@@ -219,13 +224,70 @@ def test_a_file_that_changes_meanwhile_is_refused(mp4: bytes, tmp_path: Path, mo
         hash_video(path)
 
 
-def test_videos_are_not_taken_for_pictures(mp4: bytes) -> None:
-    from hashpact._media import listed_signals  # noqa: PLC0415  # the gate of check and contribute
+def test_what_is_listed_of_a_video_is_no_picture(mp4: bytes) -> None:
+    """The PDQ of a frame would identify an item, and meet every photograph of the list."""
+    sha256, md5, *frames = listed_signals(mp4)
+    assert (sha256.signal_type, md5.signal_type) == ("sha256", "md5")
+    assert {frame.signal_type for frame in frames} == {"pdq_frame"}
+    stretches = [frame.stretch_ms for frame in frames if frame.stretch_ms is not None]
+    assert len(stretches) == len(frames)
+    assert stretches[0][0] == 0
+    assert stretches == sorted(stretches)
+    assert stretches[-1][1] == round(1000 * hash_video(mp4).duration_s)
+    assert len(frames) > len(hash_video(mp4).frames)
 
-    with pytest.raises(UnreadableMediaError, match="not a picture"):
-        listed_signals(mp4)
-    with pytest.raises(InvalidRequestError):
-        listed_signals(hash_video(mp4))  # type: ignore[arg-type]
+
+def test_of_a_long_video_evenly_chosen_frames_are_listed(mp4: bytes) -> None:
+    whole = hash_video(mp4, interval_s=0, prune_bits=None)
+    few = whole.listed(12)
+    assert len(few) <= 12
+    stretches = [signal.stretch_ms for signal in few if signal.stretch_ms is not None]
+    assert (stretches[0][0], stretches[-1][1]) == (0, round(1000 * whole.duration_s))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(stretches))
+    blank = replace(whole.frames[5], pdq=Signal("pdq", bytes(32), 0))
+    dark = replace(whole, frames=(*whole.frames[:5], blank, *whole.frames[6:]))
+    shown = [signal.stretch_ms for signal in dark.listed() if signal.stretch_ms is not None]
+    assert shown[4][1] == blank.time_ms < shown[5][0]
+
+
+def test_an_upload_is_looked_up_by_its_moments(mp4: bytes) -> None:
+    probe = Probe.of(hash_video_as(mp4, CHECK))
+    values = dict(probe.signal_sets)["pdq_frame"]
+    assert len(values) == 32 * len(probe.times_ms)
+    assert probe.values == 2 + len(probe.times_ms)
+    plain = hash_video(mp4, interval_s=0.1, prune_bits=12).frames
+    assert [probe.times_ms.count(time) for time in sorted(set(probe.times_ms))] == [2] * len(plain)
+    mirrored = hash_video(video(pictures=(ImageOps.mirror(each) for each in scenes())), interval_s=0, prune_bits=None)
+    mine = [values[at : at + 32] for at in range(32, len(values), 64)]
+    assert min(hamming(mine[0], frame.pdq.value) for frame in mirrored.frames) <= 12
+    few = probe.within(2 + 20)
+    assert few.values <= 22
+    assert len(few.times_ms) == few.values - 2 == len(dict(few.signal_sets)["pdq_frame"]) // 32
+    assert (few.times_ms[0], max(few.times_ms) - min(few.times_ms) > 2000) == (0, True)
+    assert probe.within(probe.values) is probe
+
+
+@pytest.mark.parametrize("border", [(0.2, 0.0), (0.0, 0.15), (0.1, 0.1)])
+def test_borders_are_taken_off(border: tuple[float, float]) -> None:
+    """Letterbox, pillarbox, and padding on all sides, after an encoder went over it."""
+    size = (320, 240)
+    wide, high = (round(part * side / 2) * 2 for part, side in zip(border, size, strict=True))
+
+    def padded() -> Iterator[Image.Image]:
+        for picture in scenes(2, size):
+            yield ImageOps.expand(picture, (wide, high), fill=(12, 12, 12))
+
+    plain = hash_video(video(pictures=scenes(2, size)), interval_s=0, prune_bits=None).frames
+    found = hash_video(video(pictures=padded()), interval_s=0, prune_bits=None).frames
+    assert all(frame.trimmed is None for frame in plain)
+    distances = [
+        hamming(there.pdq.value, here.trimmed.value)
+        for there, here in zip(plain, found, strict=True)
+        if here.trimmed is not None
+    ]
+    assert len(distances) == len(found)
+    assert sorted(distances)[len(distances) * 9 // 10] <= 20
+    assert min(hamming(there.pdq.value, here.pdq.value) for there, here in zip(plain, found, strict=True)) > 31
 
 
 def test_reprs_show_no_hash(mp4: bytes) -> None:
