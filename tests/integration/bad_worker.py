@@ -9,13 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+from hashpact.modes import Mode
 from hashpact.sidecar import worker
 from hashpact.signals import ImageSignals
 
 _REAL = worker.hash_file
 
 
-def hash_file(path: Path, *, dihedral: bool) -> ImageSignals:
+def hash_file(path: Path, *, mode: Mode, listing: bool) -> ImageSignals:
     word = path.read_bytes()[:20]
     if word == b"kill":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -34,7 +35,7 @@ def hash_file(path: Path, *, dihedral: bool) -> ImageSignals:
     if word in LINES:
         os.write(ANSWERS, LINES[word])
         time.sleep(10**6)
-    return _REAL(path, dihedral=dihedral)
+    return _REAL(path, mode=mode, listing=listing)
 
 
 LINES = {

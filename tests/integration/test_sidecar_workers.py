@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hashpact import hash_image
 from hashpact.errors import HashpactError, InvalidSignalError, UnreadableMediaError
+from hashpact.hashing.local import LocalCanvas
 from hashpact.sidecar.signals_json import signals_from_json, signals_to_json
 from hashpact.sidecar.workers import PROGRAM, WorkerLimits, Workers
 
@@ -55,15 +56,15 @@ def test_the_upload_is_told_and_the_next_one_is_fine(tmp_path: Path, word: str, 
     bad, good = tmp_path / "bad", tmp_path / "good"
     bad.write_text(word)
     good.write_bytes(encoded(photo("coffee.png"), "JPEG"))
-    expected = hash_image(good, dihedral=True)
+    expected = hash_image(good, dihedral=True, mode="standard")
 
     async def act(workers: Workers) -> None:
-        assert await workers.hash(good, dihedral=True) == expected
+        assert await workers.hash(good) == expected
         with pytest.raises(HashpactError) as caught:
-            await workers.hash(bad, dihedral=True)
+            await workers.hash(bad)
         assert caught.value.reason == reason
         assert str(tmp_path) not in caught.value.message
-        assert await workers.hash(good, dihedral=True) == expected
+        assert await workers.hash(good) == expected
 
     use(act)
 
@@ -77,8 +78,8 @@ def test_one_that_nobody_waits_for_any_more_is_ended(tmp_path: Path) -> None:
         (before,) = workers.pids
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
-                await workers.hash(bad, dihedral=True)
-        await workers.hash(good, dihedral=False)
+                await workers.hash(bad)
+        await workers.hash(good, listing=True)
         assert workers.pids != [before]
 
     assert len(use(act)) == 1
@@ -93,12 +94,12 @@ def test_hostile_files_leave_the_processes_alive() -> None:
 
         async def one(path: Path) -> None:
             try:
-                signals = await workers.hash(path, dihedral=True)
+                signals = await workers.hash(path)
             except UnreadableMediaError:
                 outcomes["refused"] += 1
             else:
                 outcomes["fine"] += 1
-                assert signals == hash_image(path, dihedral=True)
+                assert signals == hash_image(path, dihedral=True, mode="standard")
 
         await asyncio.gather(*(one(path) for path in files))
         assert sorted(workers.pids) == before
@@ -108,9 +109,15 @@ def test_hostile_files_leave_the_processes_alive() -> None:
 
 
 def test_signals_pass_whole_and_nothing_else_does() -> None:
-    signals = hash_image(encoded(photo("coffee.png"), "PNG"), dihedral=True)
+    signals = hash_image(encoded(photo("coffee.png"), "PNG"), dihedral=True, mode="deep", listing=True)
     told = signals_to_json(signals)
-    assert signals_from_json(told) == signals
+    read = signals_from_json(told)
+    assert read == signals
+    assert (read.points, len(read.listing)) == (signals.points, len(signals.listing)) != (b"", 0)
+    assert isinstance(read.canvas, LocalCanvas)
+    assert isinstance(signals.canvas, LocalCanvas)
+    assert (read.canvas.width_px, read.canvas.height_px) == (signals.canvas.width_px, signals.canvas.height_px)
+    assert (read.canvas.grey == signals.canvas.grey).all()
     for name, value in (
         ("pdq", "00"),
         ("pdq", None),
@@ -122,6 +129,15 @@ def test_signals_pass_whole_and_nothing_else_does() -> None:
         ("width_px", -1),
         ("frames", "many"),
         ("notes", 7),
+        ("pdq_regions", [["00" * 32, 100]] * 7),
+        ("pdq_regions", [["00" * 32, 100]] * 8 * 9),
+        ("points", "no base64!"),
+        ("points", "AAAA" * 20_000),
+        ("listing", [["sha256", "00" * 32, None]]),
+        ("canvas", {"grey": "AAAA", "size": [2, 2], "frame": [2, 2]}),
+        ("canvas", {"grey": "AAAA", "size": [3, 1], "frame": [3, 5000]}),
+        ("canvas", {"grey": "", "size": [0, 1], "frame": [3, 1]}),
+        ("canvas", {"grey": "AAAA", "size": [3], "frame": [3, 1]}),
     ):
         with pytest.raises(InvalidSignalError):
             signals_from_json({**told, name: value})

@@ -140,7 +140,7 @@ class _Routes:
                 raise RefusedError(400, "FIELD_INVALID", "label: say what it is, with one label or more")
             if basis not in BASES:
                 raise RefusedError(400, "FIELD_INVALID", f"basis: one of {', '.join(BASES)}")
-            signals = await self._parts.workers.hash(upload.path, dihedral=False)
+            signals = await self._parts.workers.hash(upload.path, listing=True)
             one = Contribution(
                 signals,
                 labels,

@@ -110,9 +110,10 @@ class Checker:
         hashed: list[ImageSignals] = []
         try:
             async with asyncio.timeout(self._policy.deadline_s):
-                signals = await self._workers.hash(path, dihedral=True)
-                hashed.append(signals)
-                looked = await self._look_up(Probe.of(signals), at_least_as_fresh)
+                signals = await self._workers.hash(path)
+                if signals.canvas is None:
+                    hashed.append(signals)  # else the file says more: the copy that is measured in is kept nowhere
+                looked = await self._look_up(signals, at_least_as_fresh)
         except TimeoutError:
             return await self._unanswered(DEADLINE, keep, hashed[0] if hashed else path)
         except ServiceError as error:
@@ -125,13 +126,15 @@ class Checker:
         self._metrics.seconds.observe(time.monotonic() - began)
         return {**answer, "notes": list(signals.notes)} if signals.notes else answer
 
-    async def check_hashed(self, probe: Probe, reference: str) -> Callable[[], Awaitable[dict[str, Any]]]:
+    async def check_hashed(
+        self, source: Probe | ImageSignals, reference: str
+    ) -> Callable[[], Awaitable[dict[str, Any]]]:
         """What remembers an upload that was hashed, where it is to be, and gives its answer.
 
         Raises:
             ServiceError: the replica cannot be asked, or refuses.
         """
-        return functools.partial(self._remembered, await self._look_up(probe, ""), reference)
+        return functools.partial(self._remembered, await self._look_up(source, ""), reference)
 
     async def _remembered(self, looked: _Looked, reference: str) -> dict[str, Any]:
         """The answer, once the upload is remembered where it is to be."""
@@ -139,11 +142,17 @@ class Checker:
             return looked.answer
         return {**looked.answer, "remembered": await self._remember(reference, looked.probe, looked.as_of)}
 
-    async def _look_up(self, probe: Probe, at_least_as_fresh: str) -> _Looked:
+    async def _look_up(self, source: Probe | ImageSignals, at_least_as_fresh: str) -> _Looked:
         if not self._serving():
             raise UnavailableError("the replica does not serve yet", reason="REPLICA_NOT_SERVING")
-        found = await self._client.lookup([probe], at_least_as_fresh=at_least_as_fresh)
-        return _Looked(probe, found.as_of, self._advised(dict(probe.signal_sets).get("sha256"), found[0]))
+        probe = Probe.of(source)
+        sha256 = dict(probe.signal_sets).get("sha256")
+        if isinstance(source, Probe):
+            found = await self._client.lookup([probe], at_least_as_fresh=at_least_as_fresh)
+            return _Looked(probe, found.as_of, self._advised(sha256, found[0]))
+        checked = await self._client.check(source, at_least_as_fresh=at_least_as_fresh)
+        result = ProbeResult(checked.matches, checked.truncated, checked.problems)
+        return _Looked(probe, checked.as_of, self._advised(sha256, result))
 
     def _advised(self, sha256: bytes | None, found: ProbeResult) -> dict[str, Any]:
         modes = self._policy.modes

@@ -26,6 +26,7 @@ import uvicorn
 
 from hashpact.aio import AsyncClient
 from hashpact.errors import HashpactError
+from hashpact.modes import require_mode
 from hashpact.sidecar.address import Address
 from hashpact.sidecar.afterwards import Afterwards, server_settings
 from hashpact.sidecar.app import Parts, make_app
@@ -84,6 +85,7 @@ class SidecarProcess:
         self._workers = Workers(
             settings.workers,
             WorkerLimits(settings.decode_s_max, settings.worker_memory_bytes_max),
+            mode=require_mode(settings.check_mode),
             on_end=lambda _: self._metrics.workers_ended.inc(),
         )
         self._modes = Modes(settings.mode, settings.modes, settings.trial_share)

@@ -38,14 +38,14 @@ DELAY_S_MAX: Final = 60.0
 Settle = Callable[[], Awaitable[dict[str, Any]]]
 """What gives the answer, once the upload is remembered where it is to be."""
 
-LookUp = Callable[[Probe, str], Awaitable[Settle]]
+LookUp = Callable[[Probe | ImageSignals, str], Awaitable[Settle]]
 """What turns signals into an answer, given the caller's word for the upload; nothing is remembered yet."""
 
 
 class Hashing(Protocol):
     """What turns a file into signals."""
 
-    async def hash(self, path: Path, *, dihedral: bool) -> ImageSignals:
+    async def hash(self, path: Path) -> ImageSignals:
         """The signals; raises UnreadableMediaError."""
 
 
@@ -149,10 +149,10 @@ class Rechecks:
         source = upload.source
         try:
             if isinstance(source, Path):
-                source = await self._hashing.hash(source, dihedral=True)
+                source = await self._hashing.hash(source)
             if isinstance(source, bytes):
                 raise AssertionError("what comes out of the queue is a path or a probe")
-            return await self._look_up(Probe.of(source), upload.reference)
+            return await self._look_up(source, upload.reference)
         except UnreadableMediaError as error:
             # A later try would end the same way.
             refusal = {"error": {"reason": error.reason, "message": error.message}}

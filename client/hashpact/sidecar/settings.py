@@ -13,6 +13,8 @@ from typing import Any, Final, TypeVar
 
 from hashpact._target import require_target, require_token
 from hashpact.errors import ConfigError
+from hashpact.modes import CHECK_MODE
+from hashpact.modes import MODES as CHECK_MODES
 from hashpact.sidecar.address import Address
 
 T = TypeVar("T")
@@ -52,6 +54,9 @@ class SidecarSettings:
     mode: str = setting("observe", "How far advice may go for labels without a mode of their own.", words=MODES)
     modes: Mapping[str, str] = setting(MappingProxyType({}), "Mode of a label: `[modes]` with `label = mode` lines.")
     trial_share: float = setting(1.0, "Share of contents, by their hash, for which review and act hold at all.", most=1)
+    check_mode: str = setting(
+        CHECK_MODE, 'How far uploads are looked into: docs/hashing.md, "Modes".', words=CHECK_MODES
+    )
     deadline_s: float = setting(2.0, "Time for one check once the upload has arrived, in seconds.", least=0.01, most=60)
     fail: str = setting(
         "open", "What a check that found no answer says: advice none, or 503.", words=("open", "closed")

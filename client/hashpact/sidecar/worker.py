@@ -2,7 +2,8 @@
 
 ::
 
-    {"path": ".../spool/x", "dihedral": true}  -->  {"signals": {...}}  or  {"error": {"reason", "message"}}
+    {"path": ".../spool/x", "mode": "standard", "listing": false}  -->  {"signals": {...}}
+                                                                   or  {"error": {"reason", "message"}}
 
 It is given no token, no secret and no list. A decoder that crashes or hangs takes only this process with it. One that
 was taken over is a program of the sidecar's user all the same (docs/sidecar.md says what it can); what it says is
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hashpact.errors import HashpactError
+from hashpact.modes import Mode, require_mode
 from hashpact.sidecar.signals_json import signals_to_json
 from hashpact.sidecar.tie import die_with_parent, keep_to_itself
 from hashpact.signals import ImageSignals
@@ -30,19 +32,20 @@ _FILES_MAX: Final = 64
 _MESSAGE_CHARACTERS_MAX: Final = 1000
 
 
-def hash_file(path: Path, *, dihedral: bool) -> ImageSignals:
+def hash_file(path: Path, *, mode: Mode, listing: bool) -> ImageSignals:
     """Hash one file, as bytes: a message says "picture", not the name in the spool."""
     from hashpact.hashing import DEFAULT_LIMITS, hash_image  # noqa: PLC0415  # after the limits of memory
     from hashpact.hashing.source import read_file  # noqa: PLC0415  # as above
 
-    return hash_image(read_file(path, DEFAULT_LIMITS), dihedral=dihedral)
+    return hash_image(read_file(path, DEFAULT_LIMITS), dihedral=not listing, mode=mode, listing=listing)
 
 
 def answer(line: bytes) -> dict[str, Any]:
     """The answer to one line."""
     asked = json.loads(line)
     try:
-        return {"signals": signals_to_json(hash_file(Path(asked["path"]), dihedral=asked["dihedral"]))}
+        signals = hash_file(Path(asked["path"]), mode=require_mode(asked["mode"]), listing=asked["listing"])
+        return {"signals": signals_to_json(signals)}
     except HashpactError as error:
         reason = OUT_OF_MEMORY if isinstance(error.__cause__, MemoryError) else error.reason
         message = error.message
@@ -85,7 +88,7 @@ def main() -> None:
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     limit(memory_bytes_max)
-    import_module("hashpact.hashing")  # paid once, before the first picture
+    import_module("hashpact.hashing.further")  # paid once, before the first picture
     out.write(b'{"ready": true}\n')
     for line in sys.stdin.buffer:
         more_cpu(seconds)

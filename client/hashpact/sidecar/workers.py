@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from hashpact._parallel import cores
 from hashpact.errors import HashpactError, InvalidSignalError, MissingExtraError, UnreadableMediaError
+from hashpact.modes import CHECK_MODE, Mode
 from hashpact.sidecar.signals_json import signals_from_json
 from hashpact.sidecar.worker import OUT_OF_MEMORY
 from hashpact.signals import ImageSignals
@@ -31,7 +32,8 @@ _LAST_WORDS: Final = frozenset({CRASHED, OUT_OF_MEMORY})
 """Reasons after which a process is not asked again."""
 START_S_MAX: Final = 120.0
 """Loading what decodes takes a second; much longer on a machine that is busy or cold."""
-_ANSWER_BYTES_MAX: Final = 1 << 16
+_ANSWER_BYTES_MAX: Final = 1 << 20
+"""Most of it the small grey copy of the picture."""
 _TO_WORKERS: Final = (
     "PATH",
     "PYTHONPATH",
@@ -74,7 +76,12 @@ class _Worker:
             return
         # No token, no secret: what decodes strangers' bytes is given nothing that is worth taking.
         environment = {name: os.environ[name] for name in _TO_WORKERS if name in os.environ}
-        threads = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        threads = {
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
+            "OPENCV_FOR_THREADS_NUM": "1",
+        }
         self._process = await asyncio.create_subprocess_exec(
             *self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment | threads, limit=_ANSWER_BYTES_MAX
         )
@@ -86,14 +93,14 @@ class _Worker:
             await self.end()
             raise
 
-    async def ask(self, path: Path, *, dihedral: bool) -> ImageSignals:
+    async def ask(self, path: Path, *, mode: Mode, listing: bool) -> ImageSignals:
         """Let it hash a file; it is ended when it did not answer as it should, or nobody waits any more."""
         await self.start()  # what goes wrong there is not the picture's fault
         try:
             line_to, _ = self._pipes()
             async with asyncio.timeout(self._limits.seconds):
                 with contextlib.suppress(ConnectionError):  # it died: reading says how
-                    line_to.write(json.dumps({"path": str(path), "dihedral": dihedral}).encode() + b"\n")
+                    line_to.write(json.dumps({"path": str(path), "mode": mode, "listing": listing}).encode() + b"\n")
                     await line_to.drain()
                 told = await self._read()
             if "signals" in told:
@@ -171,6 +178,7 @@ class Workers:
     Args:
         count: how many; 0: one per core.
         limits: what one picture may cost.
+        mode: how far uploads are looked into.
         program: the command that each of them is.
         on_end: called with a reason whenever one had to be ended or had died.
     """
@@ -180,11 +188,13 @@ class Workers:
         count: int,
         limits: WorkerLimits,
         *,
+        mode: Mode = CHECK_MODE,
         program: Sequence[str] = PROGRAM,
         on_end: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._all = [_Worker(program, limits) for _ in range(count or cores())]
         self._idle: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
+        self._mode: Mode = mode
         self._on_end = on_end
         self._starting: set[asyncio.Task[None]] = set()
 
@@ -209,26 +219,30 @@ class Workers:
             if outcome is not None:
                 raise outcome
 
-    async def hash(self, path: Path, *, dihedral: bool) -> ImageSignals:
+    async def hash(self, path: Path, *, listing: bool = False) -> ImageSignals:
         """Hash a file in one of the processes, when one is free; twice, when the first died over it.
 
         Others die too: of a machine that is short of memory, say, and not of the picture that they had.
+
+        Args:
+            path: the file.
+            listing: whether to compute what is listed of it; else what is looked up.
 
         Raises:
             UnreadableMediaError: it is no picture, or it killed the process, or took too much time or memory.
             OSError: no process can be started.
         """
         try:
-            return await self._hash(path, dihedral=dihedral)
+            return await self._hash(path, listing=listing)
         except UnreadableMediaError as error:
             if error.reason != CRASHED:
                 raise
-        return await self._hash(path, dihedral=dihedral)
+        return await self._hash(path, listing=listing)
 
-    async def _hash(self, path: Path, *, dihedral: bool) -> ImageSignals:
+    async def _hash(self, path: Path, *, listing: bool) -> ImageSignals:
         worker = await self._idle.get()
         try:
-            return await worker.ask(path, dihedral=dihedral)
+            return await worker.ask(path, mode="fast" if listing else self._mode, listing=listing)
         finally:
             if worker.pid is None:
                 self._on_end("ended")

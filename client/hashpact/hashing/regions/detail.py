@@ -51,7 +51,7 @@ def _has(picture: Sketch, least: _Least) -> bool:
 
 def measures(picture: Sketch) -> tuple[float, float]:
     """Part of the cells that show something, and part of the pixels that have the commonest level."""
-    step = max(1, max(picture.shape) // _SIDE_PX // 2)
+    step = max(1, min(max(picture.shape) // _SIDE_PX // 2, min(picture.shape) // _CELL_PX // 2))
     small = picture[::step, ::step]
     rows, columns = small.shape[0] // _CELL_PX, small.shape[1] // _CELL_PX
     cells = small[: rows * _CELL_PX, : columns * _CELL_PX].reshape(rows, _CELL_PX, columns, _CELL_PX)
