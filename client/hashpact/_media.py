@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from hashpact.document_signals import DocumentSignals
+from hashpact.document_signals import DocumentSignals, TextSignals
 from hashpact.errors import HashpactError, InvalidRequestError, UnreadableMediaError
 from hashpact.modes import Mode
 from hashpact.results import MediaSignals
@@ -86,6 +86,11 @@ def checked_signals(source: Source, mode: Mode) -> MediaSignals:
     return _any_signals(source, mode=mode, listing=False)
 
 
+def media_to_list(source: Source) -> MediaSignals:
+    """The signals of any media, as they are contributed: :func:`listed_signals` names them. Raises as that."""
+    return _any_signals(source, mode="fast", listing=True)
+
+
 def try_signals(source: Source, mode: Mode) -> MediaSignals | HashpactError:
     """The same; an input that cannot be read is a result, so that the others go on."""
     try:
@@ -95,7 +100,7 @@ def try_signals(source: Source, mode: Mode) -> MediaSignals | HashpactError:
 
 
 def _any_signals(source: Source, *, mode: Mode, listing: bool) -> MediaSignals:
-    if isinstance(source, ImageSignals | VideoSignals | DocumentSignals):
+    if isinstance(source, ImageSignals | VideoSignals | DocumentSignals | TextSignals):
         return source
     if not isinstance(source, str | os.PathLike | bytes):
         return signals_of(source, dihedral=not listing, mode=mode, listing=listing)
@@ -114,13 +119,11 @@ def listed_signals(source: ContributionSource) -> tuple[Signal, ...]:
     """
     given: object = source
     if isinstance(given, str | os.PathLike | bytes) or not isinstance(given, Iterable):
-        given = _any_signals(cast("Source", given), mode="fast", listing=True)
+        given = media_to_list(cast("Source", given))
     if isinstance(given, ImageSignals):
         return tuple(given)
-    if isinstance(given, VideoSignals):
+    if isinstance(given, VideoSignals | DocumentSignals | TextSignals):
         return given.listed()
-    if isinstance(given, DocumentSignals):
-        return given.sha256, given.md5
     signals = tuple(given)
     if not all(isinstance(signal, Signal) for signal in signals):
         raise InvalidRequestError("a contribution is a picture, or Signal objects", reason="FIELD_INVALID")

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 
-from hashpact.document_signals import DocumentSignals
+from hashpact.document_signals import DocumentSignals, TextSignals
 from hashpact.signals import SIGNAL_TYPES, ImageSignals
 from hashpact.video_signals import VideoSignals
 
-MediaSignals: TypeAlias = ImageSignals | VideoSignals | DocumentSignals
+MediaSignals: TypeAlias = ImageSignals | VideoSignals | DocumentSignals | TextSignals
 """What hashing a media file gives."""
 
 if TYPE_CHECKING:

@@ -15,14 +15,14 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from hashpact._isolated import IsolatedMap, Loss
-from hashpact._media import listed_signals, signals_of
+from hashpact._media import checked_signals, listed_signals, media_to_list
 from hashpact._parallel import OrderedMap
 from hashpact.cli.paths import Input
 from hashpact.cli.resuming import Answered
 from hashpact.document_signals import DocumentSignals, TextSignals
 from hashpact.errors import HashpactError, UnreadableMediaError
 from hashpact.modes import Mode
-from hashpact.signals import ImageSignals, Signal
+from hashpact.signals import Signal
 from hashpact.video_signals import VideoSignals
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ SECONDS_MAX: Final = 900.0
 KINDS: Final = ("picture", "video", "document", "text")
 
 Shown: TypeAlias = "MediaSignals | HashpactError"
-Checked: TypeAlias = "ImageSignals | Answered | HashpactError"
+Checked: TypeAlias = "MediaSignals | Answered | HashpactError"
 Out = TypeVar("Out")
 Work: TypeAlias = OrderedMap[Input, Out] | IsolatedMap[Input, Out]
 
@@ -123,7 +123,7 @@ def _shown(one: Input, *, dihedral: bool) -> Shown:
 def _checked(one: Input, *, mode: Mode) -> Checked:
     if one.answered is not None:
         return one.answered
-    return _tried(one, lambda source: signals_of(source, dihedral=True, mode=mode))
+    return _tried(one, lambda source: checked_signals(source, mode))
 
 
 def _listed(one: Input) -> Listed:
@@ -131,7 +131,7 @@ def _listed(one: Input) -> Listed:
 
 
 def _listed_media(source: str | bytes) -> ListedMedia:
-    signals = signals_of(source, listing=True)
+    signals = media_to_list(source)
     return ListedMedia(kind_of(signals), listed_signals(signals))
 
 

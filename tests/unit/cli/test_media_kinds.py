@@ -98,11 +98,11 @@ def test_in_processes(mixed: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [("check",), ("contribute", "--label", "test")])
-def test_check_and_contribute_refuse_what_the_list_does_not_take(
+def test_check_and_contribute_ask_about_every_kind(
     run: Run, mixed: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HASHPACT_TARGET", "127.0.0.1:1")  # never asked: nothing was hashed
+    monkeypatch.setenv("HASHPACT_TARGET", "127.0.0.1:1")  # where nobody listens: all were hashed, and asked about
     monkeypatch.setenv("HASHPACT_TOKEN", "x")
     ran = run(*command, "--json", mixed / "b", mixed / "c")
-    assert ran.code == 3
-    assert all("not a picture" in line["error"]["message"] for line in ran.lines)
+    assert ran.code == 5
+    assert [line["error"]["reason"] for line in ran.lines] == ["UNREACHABLE"] * 2

@@ -22,8 +22,8 @@ from hashpact.cli.settings import Settings
 from hashpact.cli.words import completing, one_of
 from hashpact.errors import ConfigError
 from hashpact.modes import CHECK_MODE, MODES, require_mode
-from hashpact.results import CheckResult, FailedCheck
-from hashpact.signals import SIGNAL_TYPES, ImageSignals
+from hashpact.results import CheckResult, FailedCheck, MediaSignals
+from hashpact.signals import SIGNAL_TYPES
 
 BATCH = 32
 """Inputs in one look-up: answers keep flowing while the next ones are hashed."""
@@ -78,7 +78,7 @@ def check_command(
     choices = ["check", settings.target, matches_max, radii, use, mode]
     with Resumed(resume, choices) as resumed, settings.client() as client:
 
-        def ask(uploads: Sequence[tuple[Input, ImageSignals]]) -> list[Answered]:
+        def ask(uploads: Sequence[tuple[Input, MediaSignals]]) -> list[Answered]:
             found = client.check_many(
                 [signals for _, signals in uploads], radii=radii, matches_max=matches_max, use=use, workers=1
             )
