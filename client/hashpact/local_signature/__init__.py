@@ -13,7 +13,7 @@ The layouts are published in ``docs/signatures.md``. Descriptors are hash values
 from hashpact.local_signature.comparing import CONFIRMED_DISTANCE, LocalComparison, compare
 from hashpact.local_signature.measurement import MEASUREMENT_BYTES, Measurement
 from hashpact.local_signature.placement import Placement
-from hashpact.local_signature.places import PLACE_BYTES, SIDE_MAX_PX, Places
+from hashpact.local_signature.places import PLACE_BYTES, SIDE_MAX_PX, Places, joined
 from hashpact.local_signature.probe_points import PROBE_POINT_BYTES, PROBE_POINTS_MAX, ProbePoints
 from hashpact.local_signature.signature import POINTS_MAX, POINTS_MIN, LocalSignature, mirrored
 
@@ -33,5 +33,6 @@ __all__ = [
     "Places",
     "ProbePoints",
     "compare",
+    "joined",
     "mirrored",
 ]

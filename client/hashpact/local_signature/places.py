@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -65,11 +66,24 @@ class Places:
         direction = rows["direction"].astype(np.float32) * np.float32(360.0 / _DIRECTIONS)
         return cls(xy, size, direction)
 
+    def some(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> Places:
+        """Those of the points that ``rows`` names, by number or by True."""
+        return Places(self.xy[rows], self.size[rows], self.direction[rows])
+
     def mirrored(self, width_px: int) -> Places:
         """The same points in the frame mirrored left to right."""
         xy = self.xy.copy()
         xy[:, 0] = width_px - xy[:, 0]
         return Places(xy, self.size, np.mod(np.float32(540.0) - self.direction, np.float32(360.0)))
+
+
+def joined(several: Sequence[Places]) -> Places:
+    """All points of at least one set, in order."""
+    return Places(
+        np.concatenate([places.xy for places in several]),
+        np.concatenate([places.size for places in several]),
+        np.concatenate([places.direction for places in several]),
+    )
 
 
 def check_frame(width_px: int, height_px: int) -> None:

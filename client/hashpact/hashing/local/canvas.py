@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hashpact.local_signature import SIDE_MAX_PX
+from hashpact.local_signature import SIDE_MAX_PX, Places
 
 FRAME_PIXELS: Final = 384 * 256
 """Area of a frame. By area and not by side: a tall screenshot keeps as much of the photograph in it as it can."""
@@ -40,6 +40,13 @@ class LocalCanvas:
     def frame(self) -> NDArray[np.uint8]:
         """uint8[height_px, width_px]: the picture in its frame."""
         return shrunk(self.grey, self.width_px, self.height_px)
+
+    def places(self, within_frame: Places) -> Places:
+        """Points of the frame, in pixels of ``grey``."""
+        height, width = self.grey.shape
+        factor = np.array([width / self.width_px, height / self.height_px], np.float32)
+        size = within_frame.size * np.sqrt(factor.prod())
+        return Places(within_frame.xy * factor, size, within_frame.direction)
 
 
 def canvas(luma: Image.Image | NDArray[np.uint8]) -> LocalCanvas:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hashpact.hashing.local import projection, sift, thumbnail
 from hashpact.hashing.local.canvas import LocalCanvas
+from hashpact.hashing.local.patches import Pyramid, describe
 from hashpact.local_signature import POINTS_MAX, POINTS_MIN, PROBE_POINTS_MAX, LocalSignature, Places, ProbePoints
 
 PROBE_POINTS: Final = 420
@@ -35,15 +36,16 @@ def local_signature(canvas: LocalCanvas, pdq: bytes, quality: int) -> bytes | No
         ever be confirmed.
     """
     frame = canvas.frame()
-    places, histograms, _ = sift.detect(frame, _LISTED_FROM)
+    places = sift.detect(frame, _LISTED_FROM)
     chosen = _listed(places, canvas.width_px, canvas.height_px)
     if len(chosen) < POINTS_MIN:
         return None
+    listed = places.some(chosen)
     return LocalSignature(
         canvas.width_px,
         canvas.height_px,
-        _some(places, chosen),
-        projection.bits(histograms[chosen]),
+        listed,
+        _descriptors(canvas, listed),
         thumbnail.signs(thumbnail.cells(frame)),
         pdq,
         quality,
@@ -57,28 +59,23 @@ def probe_points(canvas: LocalCanvas, most: int = PROBE_POINTS) -> bytes:
         canvas: of the upload.
         most: how many points at most.
     """
-    places, histograms, _ = sift.detect(canvas.frame(), min(most, PROBE_POINTS_MAX))
+    places = sift.detect(canvas.frame(), min(most, PROBE_POINTS_MAX))
     if len(places) < _VOTES_MIN:
         return b""
-    return ProbePoints(
-        canvas.width_px,
-        canvas.height_px,
-        places,
-        projection.bits(histograms),
-    ).encode()
+    return ProbePoints(canvas.width_px, canvas.height_px, places, _descriptors(canvas, places)).encode()
+
+
+def _descriptors(canvas: LocalCanvas, places: Places) -> NDArray[np.uint8]:
+    return projection.bits(describe(Pyramid(canvas.grey), canvas.places(places)))
 
 
 def _listed(places: Places, width: int, height: int) -> NDArray[np.int64]:
     """Which points to list: half of them large, all of them spread over the picture."""
     large = np.nonzero(places.size >= _LARGE_PX)[0]
-    chosen = large[spread(_some(places, large), width, height, POINTS_MAX // 2)]
+    chosen = large[spread(places.some(large), width, height, POINTS_MAX // 2)]
     others = np.setdiff1d(np.arange(len(places)), chosen)
-    more = others[spread(_some(places, others), width, height, POINTS_MAX - len(chosen))]
+    more = others[spread(places.some(others), width, height, POINTS_MAX - len(chosen))]
     return np.sort(np.concatenate([chosen, more]))
-
-
-def _some(places: Places, rows: NDArray[np.int64]) -> Places:
-    return Places(places.xy[rows], places.size[rows], places.direction[rows])
 
 
 def spread(places: Places, width: int, height: int, most: int) -> NDArray[np.int64]:

@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hashpact.hashing.local import projection, sift, thumbnail
+from hashpact.hashing.local import projection, thumbnail
 from hashpact.hashing.local.canvas import LocalCanvas, shrunk
+from hashpact.hashing.local.patches import Pyramid, describe
 from hashpact.hashing.pdq import pdq
-from hashpact.local_signature import POINTS_MAX, Measurement, Placement, Places, mirrored
+from hashpact.local_signature import POINTS_MAX, Measurement, Placement, Places, joined, mirrored
 
 _GRID: Final = 4 * thumbnail.CELLS
 """Side of the square in which the listed frame is looked at: 4 x 4 samples a cell."""
@@ -26,14 +27,8 @@ _WHOLE: Final = 0.02
 _SIZE_MIN_PX: Final = 1.0
 """Smaller points, in pixels of the canvas, are beyond what it resolves."""
 
-_SMALL: Final = 1.0
-"""Fewer pixels of the canvas than this per pixel of the listed frame are enlarged."""
-
 _MEASURED_MAX: Final = 48
 """Points that are measured of one candidate: more would say the same and cost as much again."""
-
-_SURROUNDINGS: Final = 5.5
-"""How far a point's surroundings reach, in its sizes: 3 a cell, 4 + 1 cells, and the diagonal, halved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,43 +59,12 @@ def measure(canvas: LocalCanvas, candidates: Sequence[LocalCandidate]) -> list[M
         One per candidate, in their order.
     """
     views = [_View(canvas, candidate) for candidate in candidates]
-    described = _describe(canvas, views)
-    return [view.measurement(histograms) for view, histograms in zip(views, described, strict=True)]
-
-
-def _describe(canvas: LocalCanvas, views: Sequence[_View]) -> list[NDArray[np.float32]]:
-    """The histograms at all places that are measured: candidates share a pyramid."""
-    found: list[NDArray[np.float32]] = [np.zeros((0, 128), np.float32)] * len(views)
-    for small in (False, True):
-        group = [index for index, view in enumerate(views) if view.small == small and len(view.places)]
-        if not group:
-            continue
-        together = _joined([views[index].places for index in group])
-        box = _box(canvas.grey, together)
-        moved = together.xy - np.array([box[1].start, box[0].start], np.float32)
-        # Details that the canvas hardly resolves are described in a copy of twice the size.
-        histograms = sift.describe(canvas.grey[box], Places(moved, together.size, together.direction), enlarged=small)
-        parts = np.split(histograms, np.cumsum([len(views[index].places) for index in group])[:-1])
-        for index, part in zip(group, parts, strict=True):
-            found[index] = part
-    return found
-
-
-def _joined(every: Sequence[Places]) -> Places:
-    return Places(
-        np.concatenate([places.xy for places in every]),
-        np.concatenate([places.size for places in every]),
-        np.concatenate([places.direction for places in every]),
-    )
-
-
-def _box(grey: NDArray[np.uint8], places: Places) -> tuple[slice, slice]:
-    """The rows and columns that the surroundings of all these points lie in."""
-    reach = (_SURROUNDINGS * places.size + 4.0)[:, None]
-    limits = np.array([grey.shape[1], grey.shape[0]])
-    low = np.clip(np.floor((places.xy - reach).min(axis=0)), 0, limits).astype(int)
-    high = np.clip(np.ceil((places.xy + reach).max(axis=0)), 0, limits).astype(int)
-    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+    places = [view.places for view in views]
+    if not places:
+        return []
+    descriptors = projection.bits(describe(Pyramid(canvas.grey), joined(places)))
+    parts = np.split(descriptors, np.cumsum([len(some) for some in places])[:-1])
+    return [view.measurement(part) for view, part in zip(views, parts, strict=True)]
 
 
 class _View:
@@ -115,20 +79,18 @@ class _View:
         placed = candidate.placement.places(candidate.places)
         if self._mirrored:
             placed = placed.mirrored(canvas.width_px)
-        scale = float(np.sqrt(self._factor.prod()))
-        xy, size = placed.xy * self._factor.astype(np.float32), placed.size * np.float32(scale)
-        self.small = scale * candidate.placement.scale < _SMALL
-        self.visible = ((xy >= 0) & (xy < [width, height])).all(axis=1) & (size >= _SIZE_MIN_PX)
-        self.visible &= size < min(width, height)
+        shown = canvas.places(placed)
+        within = (shown.xy >= 0) & (shown.xy < [width, height])
+        self.visible = within[:, 0] & within[:, 1]
+        self.visible &= (shown.size >= _SIZE_MIN_PX) & (shown.size < min(width, height))
         if (count := int(self.visible.sum())) > _MEASURED_MAX:
             self.visible[np.nonzero(self.visible)[0][_spared(count)]] = False
-        self.places = Places(xy[self.visible], size[self.visible], placed.direction[self.visible])
+        self.places = shown.some(self.visible)
 
-    def measurement(self, histograms: NDArray[np.float32]) -> Measurement:
+    def measurement(self, found: NDArray[np.uint8]) -> Measurement:
         visible = np.zeros(POINTS_MAX, np.bool_)
         visible[: len(self.visible)] = self.visible
         descriptors = np.zeros((POINTS_MAX, 32), np.uint8)
-        found = projection.bits(histograms)
         descriptors[visible] = mirrored(found) if self._mirrored else found
         means, seen, share = self._cells()
         value, quality = self._pdq()
