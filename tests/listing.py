@@ -30,7 +30,7 @@ from hashpact_server.scene import Scene
 from hashpact_server.state.rows import Basis, Role, Status
 from hashpact_server.writer import Act, Encode
 
-SHA256, MD5, PDQ, PHASH, PHASH256 = 1, 2, 16, 17, 18
+SHA256, MD5, URL, PDQ, PHASH, PHASH256, PDQ_FRAME, TLSH = 1, 2, 3, 16, 17, 18, 32, 34
 
 STEWARD_NAME = "steward"
 
@@ -73,7 +73,7 @@ def steward_of(engine: Engine) -> bytes:
 def digest(code: int, number: int) -> bytes:
     """The digest numbered so, of a type."""
     whole = hashlib.sha256(b"%d/%d" % (code, number)).digest()
-    return whole if code == SHA256 else whole[:16]
+    return whole[:16] if code == MD5 else whole
 
 
 def value(code: int, number: int, flipped: Sequence[int] = ()) -> bytes:

@@ -14,7 +14,7 @@ from hashpact_server.ledger.payloads import ListedSignal
 from hashpact_server.state.rows import Status
 
 from tests import listing
-from tests.listing import MD5, PDQ, PHASH, PHASH256, SHA256
+from tests.listing import MD5, PDQ, PDQ_FRAME, PHASH, PHASH256, SHA256
 
 OPERATIONS = (
     "create",
@@ -50,7 +50,7 @@ def pool_digests() -> list[tuple[int, bytes]]:
 def pool_values() -> list[tuple[int, bytes]]:
     """Every perceptual value that a run can list; some lie close together."""
     found = []
-    for code in (PDQ, PHASH, PHASH256):
+    for code in (PDQ, PHASH, PHASH256, PDQ_FRAME):
         for number in range(3):
             found += [(code, listing.value(code, number, range(bits))) for bits in (0, 3)]
     return found

@@ -51,6 +51,9 @@ def pool() -> list[OfferedSignal]:
             OfferedSignal("pdq", listing.value(listing.PDQ, number), quality=100),
             OfferedSignal("pdq", listing.value(listing.PDQ, number, (3, 4)), quality=60),
             OfferedSignal("phash", listing.value(listing.PHASH, number)),
+            OfferedSignal("url_sha256", listing.digest(listing.URL, number)),
+            OfferedSignal("pdq_frame", listing.value(listing.PDQ_FRAME, number), quality=100, stretch=(0, number)),
+            OfferedSignal("tlsh", listing.value(listing.TLSH, number) + b"abc"),
         ]
     alike = listing.digest(listing.SHA256, 0)[:16] + listing.digest(listing.SHA256, 1)[16:]
     return [*made, OfferedSignal("sha256", alike), OfferedSignal("pdq", bytes(32), quality=100), OfferedSignal("other")]
@@ -171,4 +174,4 @@ def test_rules_never_contradict_themselves(steps: list[tuple[str, ...]]) -> None
 def test_the_pool_holds_fit_signals_of_every_kind() -> None:
     fit, problems = sort_out(POOL)
     assert len(problems) == 2
-    assert {signal.kind.name for signal in fit} == set(SIGNAL_TYPES) - {"phash256"}
+    assert {signal.kind.name for signal in fit} == set(SIGNAL_TYPES) - {"phash256", "pdq_page", "local_sift"}

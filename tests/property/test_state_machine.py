@@ -26,7 +26,6 @@ from hashpact_server.ledger.embedded import LedgerReader
 from hashpact_server.ledger.entry import Draft
 from hashpact_server.refusal import Refusal
 from hashpact_server.scene import Scene
-from hashpact_server.shelf import perceptual_types
 from hashpact_server.writer import Act, Encode
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -48,7 +47,7 @@ OPERATION = st.tuples(
     st.sampled_from(OPERATIONS), st.integers(0, 8191), st.integers(0, 2**18 - 1), st.integers(0, 8191)
 )
 KEPT, REFUSED, BROKEN, REHEARSED = "kept", "refused", "broken", "rehearsed"
-RADII = {16: (0, 3, 31), 17: (0, 3, 8), 18: (0, 3, 63)}
+RADII = {16: (0, 3, 31), 17: (0, 3, 8), 18: (0, 3, 63), 32: (0, 3, 31)}
 
 
 @dataclass
@@ -263,7 +262,7 @@ class ListMachine(RuleBasedStateMachine):
                 listed = {value for of, value in model.values.values() if of == item}
                 listed |= {digest for (_, digest), (_, of) in model.digests.items() if of == item}
                 assert {signal.value for _, signal in view.item_signals(item) if signal.code} == listed
-            for code in [kind.code for kind in perceptual_types()]:
+            for code, radii in RADII.items():
                 stored = {
                     (code, signal): (item, bytes(value))
                     for ids, items, values in view.value_blocks(code)
@@ -283,12 +282,12 @@ class ListMachine(RuleBasedStateMachine):
 
     def matcher_finds_what_a_plain_loop_finds(self) -> None:
         sizes = {kind.code: kind.size_bytes for kind in SIGNAL_TYPES.values()}
-        for code in [kind.code for kind in perceptual_types()]:
+        for code, radii in RADII.items():
             listed = {key[1]: row for key, row in self.model.values.items() if key[0] == code}
             assert self.engine.matcher.counts()[code] == len(listed)
             queries = [value for of, value in pool_values() if of == code]
             packed = np.frombuffer(b"".join(queries), np.uint8).reshape(len(queries), sizes[code])
-            for radius in RADII[code]:
+            for radius in radii:
                 lims, distances, ids = self.engine.matcher.search(code, packed, radius)
                 items = self.engine.matcher.items_of(ids)
                 for at, query in enumerate(queries):
