@@ -262,7 +262,7 @@ class ListMachine(RuleBasedStateMachine):
                 listed = {value for of, value in model.values.values() if of == item}
                 listed |= {digest for (_, digest), (_, of) in model.digests.items() if of == item}
                 assert {signal.value for _, signal in view.item_signals(item) if signal.code} == listed
-            for code, radii in RADII.items():
+            for code in RADII:
                 stored = {
                     (code, signal): (item, bytes(value))
                     for ids, items, values in view.value_blocks(code)
