@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hashpact_server import digests
-from hashpact_server.index import DigestFilter, Index
+from hashpact_server import digests, local_points
+from hashpact_server.index import Asked, DigestFilter, Index, PointIndex, Sighting
 from hashpact_server.index.base import RangeResult
 from hashpact_server.shelf import Shelf
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS
@@ -59,11 +59,15 @@ class Indexes:
         item_of_entry: items of the entries that added signals to an item made earlier. Most signals stand in the entry
             that created their item, so the item is part of their id; only the others are remembered.
         listed: which digests may be listed.
+        points: local points.
     """
 
-    def __init__(self, by_code: Mapping[int, Index], item_of_entry: dict[int, int], listed: DigestFilter) -> None:
+    def __init__(
+        self, by_code: Mapping[int, Index], item_of_entry: dict[int, int], listed: DigestFilter, points: PointIndex
+    ) -> None:
         self._by_code = by_code
         self.listed = listed
+        self.points = points
         self._item_of_entry = item_of_entry
 
     def add(self, added: Iterable[tuple[int, int, int, bytes]]) -> None:
@@ -152,7 +156,7 @@ class Matcher:
         self.sequence = view.head.sequence
 
     def _opened(self, view: View, by_code: Mapping[int, Index]) -> Indexes:
-        return Indexes(by_code, dict(view.later_entries()), self._shelf.digests)
+        return Indexes(by_code, dict(view.later_entries()), self._shelf.digests, self._shelf.points)
 
     def rebuild(self, view: View) -> None:
         """Build the indexes anew from the state; searches go on in the old ones until this returns."""
@@ -178,11 +182,20 @@ class Matcher:
         self._indexes.add(changes.added)
         self._indexes.remove(changes.removed)
         digests.follow(self._indexes.listed, changes.digests)
+        local_points.follow(self._indexes.points, changes)
         self.sequence = sequence
 
     def search(self, code: int, queries: NDArray[np.uint8], radius: int) -> RangeResult:
         """Everything listed within ``radius`` bits of the queries (uint8 [q, bytes of the type])."""
         return self._indexes.search(code, queries, radius)
+
+    def sightings(self, asked: Asked, limit: int) -> list[Sighting]:
+        """Listed pictures that a probe may show, by its local points."""
+        return self._indexes.points.sightings(asked, limit)
+
+    def sharing(self, signal: int, descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """How many other items have each of a listed picture's local points: 0, 1 or 2 (two or more)."""
+        return self._indexes.points.sharing(signal, descriptors)
 
     def may_list(self, code: int, values: bytes, size: int) -> NDArray[np.intp]:
         """Positions of the digests, ``size`` bytes each, that may be listed: the state knows. All others are not."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from hashpact_server.rules.advice import Advice, advise
 from hashpact_server.rules.grounds import Ground, ground_of
 from hashpact_server.rules.levels import Level, evidence_of, frames_say, level_of
 from hashpact_server.rules.member_policy import member_policy
+from hashpact_server.rules.points import Confirmed
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS, Role, Status
 from hashpact_server.state.view import View
 from hashpact_server.state.vouches import Vouched
@@ -80,7 +82,7 @@ class Agreement(NamedTuple):
     """One signal type that agreed. ``distance`` in units of the type; an upper bound where ``is_bound``.
 
     ``signal`` is the id of the listed signal that agreed; of several equally close, the first. ``overlap``: of frames,
-    how much of the two videos is the same.
+    how much of the two videos is the same. ``confirmed``: of local points, what was measured.
     """
 
     signal_type: str
@@ -89,6 +91,7 @@ class Agreement(NamedTuple):
     is_bound: bool
     signal: int = 0
     overlap: Overlap | None = None
+    confirmed: Confirmed | None = None
 
     @property
     def sequence(self) -> int:
@@ -141,12 +144,20 @@ class Probe:
         batches: all values of the call.
         index: which probe.
         radii: signal type code -> radius in bits, where it differs from the type's default.
+        confirmed: signal id -> what of it was measured.
     """
 
-    def __init__(self, batches: Sequence[Batch], index: int, radii: Mapping[int, int]) -> None:
+    def __init__(
+        self,
+        batches: Sequence[Batch],
+        index: int,
+        radii: Mapping[int, int],
+        confirmed: Mapping[int, Confirmed] = MappingProxyType({}),
+    ) -> None:
         self._batches = batches
         self._index = index
         self._radii = radii
+        self._confirmed = confirmed
 
     def values(self, code: int) -> list[bytes]:
         """Its values of a signal type."""
@@ -162,6 +173,8 @@ class Probe:
         by_code: dict[int, list[bytes]] = {}
         for each in signals:
             by_code.setdefault(each.signal.code, []).append(each.signal.value)
+            if each.identity in self._confirmed:
+                found.update(self._confirmed[each.identity].types)
         for code, listed in by_code.items():
             kind = SIGNAL_TYPES_BY_CODE.get(code)
             if kind is None or not (kind.exact or kind.ranged) or not (mine := self.values(code)):
@@ -233,7 +246,9 @@ class Advisor:
                 for nor what is benign can be compared with it.
         """
         agreements = tuple(_with_overlap(each, ground, probe) for each in agreements)
-        evidence = evidence_of((each.signal_type, each.overlap) for each in agreements if _within_default(each))
+        near = [each for each in agreements if each.confirmed is None and _within_default(each)]
+        evidence = evidence_of((each.signal_type, each.overlap) for each in near)
+        evidence += tuple(name for each in agreements if each.confirmed for name in each.confirmed.types)
         vouching, needed = ground.vouching_of(each.signal for each in agreements), ground.needed
         agreed = probe.agreed if probe is not None else _none
         advice = advise(

@@ -25,8 +25,8 @@ import numpy as np
 from hashpact.signals import SIGNAL_TYPES, SignalType
 from numpy.typing import NDArray
 
-from hashpact_server import digests
-from hashpact_server.index import DigestFilter, Index, LinearIndex, MultiIndex, metric_of
+from hashpact_server import digests, local_points
+from hashpact_server.index import DigestFilter, Index, LinearIndex, MultiIndex, PointIndex, metric_of
 from hashpact_server.ledger.entry import Entry, leaf_hash
 from hashpact_server.ledger.payloads import ContributionPayload
 from hashpact_server.state.reach import unlisting
@@ -94,6 +94,7 @@ class Shelf:
         self._generation = 0
         self._indexes: dict[int, MultiIndex] = {}
         self.digests = DigestFilter()
+        self.points = PointIndex()
 
     def open(self, view: View) -> Mapping[int, Index]:
         """The indexes, as they were left and brought up to date, or built anew."""
@@ -117,6 +118,7 @@ class Shelf:
             _catch_up(indexes[kind.code], kind.code, current.sequence, view)
         self._indexes = indexes
         self.digests = digests.taken_up(self._place(root) / digests.FILE, view)
+        self.points = local_points.built(view)
         self._sweep(root)
         return True
 
@@ -131,6 +133,7 @@ class Shelf:
             indexes[kind.code].add_blocks((ids, values) for ids, _, values in view.value_blocks(kind.code))
         self._indexes = indexes
         self.digests = digests.built(view)
+        self.points = local_points.built(view)
         if self._root is not None:
             self._sweep(self._root)
         return indexes | _filled(view)

@@ -27,15 +27,15 @@ from hashpact.v1 import item_pb2 as hashpact_dot_v1_dot_item__pb2
 from hashpact.v1 import signal_pb2 as hashpact_dot_v1_dot_signal__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hashpact/v1/lookup_service.proto\x12\x0bhashpact.v1\x1a\x1ehashpact/v1/error_reason.proto\x1a\x16hashpact/v1/item.proto\x1a\x18hashpact/v1/signal.proto\"\x94\x01\n\rLookupRequest\x12\"\n\x06probes\x18\x01 \x03(\x0b\x32\x12.hashpact.v1.Probe\x12\"\n\x05radii\x18\x02 \x03(\x0b\x32\x13.hashpact.v1.Radius\x12\x13\n\x0bmatches_max\x18\x03 \x01(\r\x12\x19\n\x11\x61t_least_as_fresh\x18\x04 \x01(\t\x12\x0b\n\x03use\x18\x05 \x01(\t\"R\n\x05Probe\x12+\n\x0bsignal_sets\x18\x01 \x03(\x0b\x32\x16.hashpact.v1.SignalSet\x12\x0e\n\x06points\x18\x02 \x01(\x0c\x12\x0c\n\x04wide\x18\x03 \x01(\x08\"-\n\x06Radius\x12\x13\n\x0bsignal_type\x18\x01 \x01(\t\x12\x0e\n\x06radius\x18\x02 \x01(\r\"x\n\x0eLookupResponse\x12*\n\x07matched\x18\x01 \x03(\x0b\x32\x19.hashpact.v1.ProbeMatches\x12+\n\x08problems\x18\x02 \x03(\x0b\x32\x19.hashpact.v1.ProbeProblem\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"\x87\x01\n\x0cProbeMatches\x12\x13\n\x0bprobe_index\x18\x01 \x01(\r\x12#\n\x07matches\x18\x02 \x03(\x0b\x32\x12.hashpact.v1.Match\x12\x11\n\ttruncated\x18\x03 \x01(\x08\x12*\n\ncandidates\x18\x04 \x03(\x0b\x32\x16.hashpact.v1.Candidate\"\x92\x01\n\tCandidate\x12\x0c\n\x04item\x18\x01 \x01(\x04\x12\x0e\n\x06signal\x18\x02 \x01(\x04\x12\r\n\x05votes\x18\x03 \x01(\r\x12\x11\n\tplacement\x18\x04 \x03(\x02\x12\x10\n\x08mirrored\x18\x05 \x01(\x08\x12\x10\n\x08width_px\x18\x06 \x01(\r\x12\x11\n\theight_px\x18\x07 \x01(\r\x12\x0e\n\x06places\x18\x08 \x01(\x0c\"\x8b\x01\n\x0e\x43onfirmRequest\x12!\n\x05probe\x18\x01 \x01(\x0b\x32\x12.hashpact.v1.Probe\x12.\n\x0cmeasurements\x18\x02 \x03(\x0b\x32\x18.hashpact.v1.Measurement\x12\x0b\n\x03use\x18\x03 \x01(\t\x12\x19\n\x11\x61t_least_as_fresh\x18\x04 \x01(\t\"/\n\x0bMeasurement\x12\x0e\n\x06signal\x18\x01 \x01(\x04\x12\x10\n\x08measured\x18\x02 \x01(\x0c\"E\n\x0f\x43onfirmResponse\x12#\n\x07matches\x18\x01 \x03(\x0b\x32\x12.hashpact.v1.Match\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"\xae\x02\n\x05Match\x12\x0c\n\x04item\x18\x01 \x01(\x04\x12\'\n\x06status\x18\x02 \x01(\x0e\x32\x17.hashpact.v1.ItemStatus\x12\x0e\n\x06labels\x18\x03 \x03(\t\x12#\n\x06\x61\x64vice\x18\x04 \x01(\x0e\x32\x13.hashpact.v1.Advice\x12*\n\nagreements\x18\x05 \x03(\x0b\x32\x16.hashpact.v1.Agreement\x12\x17\n\x0fvouching_groups\x18\x06 \x01(\r\x12\x16\n\x0eweakly_vouched\x18\x07 \x01(\x08\x12\x0f\n\x07members\x18\x08 \x03(\t\x12\x11\n\tincidents\x18\t \x03(\t\x12\x10\n\x08sequence\x18\n \x01(\x04\x12&\n\x05level\x18\x0b \x01(\x0e\x32\x17.hashpact.v1.MatchLevel\"\xe5\x01\n\tAgreement\x12\x13\n\x0bsignal_type\x18\x01 \x01(\t\x12\x13\n\x0bvalue_index\x18\x02 \x01(\r\x12\x10\n\x08\x64istance\x18\x03 \x01(\r\x12\x19\n\x11\x64istance_is_bound\x18\x04 \x01(\x08\x12\x10\n\x08sequence\x18\x05 \x01(\x04\x12\x17\n\x0fvouching_groups\x18\x06 \x01(\r\x12%\n\x07overlap\x18\x07 \x01(\x0b\x32\x14.hashpact.v1.Overlap\x12/\n\x0c\x63onfirmation\x18\x08 \x01(\x0b\x32\x19.hashpact.v1.Confirmation\"\x88\x01\n\x07Overlap\x12\x15\n\rquery_percent\x18\x01 \x01(\x01\x12\x14\n\x0citem_percent\x18\x02 \x01(\x01\x12.\n\tstretches\x18\x03 \x03(\x0b\x32\x1b.hashpact.v1.MatchedStretch\x12\x11\n\toffset_ms\x18\x04 \x01(\x12\x12\r\n\x05speed\x18\x05 \x01(\x01\"Y\n\x0eMatchedStretch\x12#\n\x05query\x18\x01 \x01(\x0b\x32\x14.hashpact.v1.Stretch\x12\"\n\x04item\x18\x02 \x01(\x0b\x32\x14.hashpact.v1.Stretch\"\x9e\x01\n\x0c\x43onfirmation\x12\x0e\n\x06points\x18\x01 \x01(\r\x12\x16\n\x0epoints_visible\x18\x02 \x01(\r\x12\x17\n\x0fvisible_percent\x18\x03 \x01(\r\x12\x19\n\x11thumbnail_percent\x18\x04 \x01(\r\x12\x1d\n\x10\x61ligned_distance\x18\x05 \x01(\rH\x00\x88\x01\x01\x42\x13\n\x11_aligned_distance\"\x8d\x01\n\x0e\x45xplainRequest\x12!\n\x05probe\x18\x01 \x01(\x0b\x32\x12.hashpact.v1.Probe\x12\x0c\n\x04item\x18\x02 \x01(\x04\x12\"\n\x05radii\x18\x03 \x03(\x0b\x32\x13.hashpact.v1.Radius\x12\x0b\n\x03use\x18\x04 \x01(\t\x12\x19\n\x11\x61t_least_as_fresh\x18\x05 \x01(\t\"\x9e\x02\n\x0f\x45xplainResponse\x12\'\n\x06status\x18\x01 \x01(\x0e\x32\x17.hashpact.v1.ItemStatus\x12!\n\x05match\x18\x02 \x01(\x0b\x32\x12.hashpact.v1.Match\x12#\n\x06\x61\x64vice\x18\x03 \x01(\x0e\x32\x13.hashpact.v1.Advice\x12/\n\x07signals\x18\x04 \x03(\x0b\x32\x1e.hashpact.v1.SignalExplanation\x12-\n\nconditions\x18\x05 \x03(\x0b\x32\x19.hashpact.v1.ActCondition\x12+\n\x08problems\x18\x06 \x03(\x0b\x32\x19.hashpact.v1.ProbeProblem\x12\r\n\x05\x61s_of\x18\x07 \x01(\t\"\xda\x01\n\x11SignalExplanation\x12\x13\n\x0bsignal_type\x18\x01 \x01(\t\x12\x0e\n\x06radius\x18\x02 \x01(\r\x12\x0e\n\x06\x61grees\x18\x03 \x01(\x08\x12\x15\n\x08\x64istance\x18\x04 \x01(\rH\x00\x88\x01\x01\x12\x19\n\x11\x64istance_is_bound\x18\x05 \x01(\x08\x12\x0e\n\x06listed\x18\x06 \x01(\r\x12\x10\n\x08sequence\x18\x07 \x01(\x04\x12\x17\n\x0fvouching_groups\x18\x08 \x01(\r\x12\x16\n\x0e\x63ounts_for_act\x18\t \x01(\x08\x42\x0b\n\t_distance\"\xd9\x02\n\x0c\x41\x63tCondition\x12\x36\n\tcondition\x18\x01 \x01(\x0e\x32#.hashpact.v1.ActCondition.Condition\x12\r\n\x05holds\x18\x02 \x01(\x08\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xf0\x01\n\tCondition\x12\x19\n\x15\x43ONDITION_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43ONDITION_FORUM_POLICY\x10\x01\x12\x1b\n\x17\x43ONDITION_MEMBER_POLICY\x10\x02\x12\x14\n\x10\x43ONDITION_STATUS\x10\x03\x12\x14\n\x10\x43ONDITION_GROUPS\x10\x04\x12\x15\n\x11\x43ONDITION_CONTEXT\x10\x05\x12\x19\n\x15\x43ONDITION_NOT_STOPPED\x10\x06\x12\x17\n\x13\x43ONDITION_AGREEMENT\x10\x07\x12\x18\n\x14\x43ONDITION_NOT_BENIGN\x10\x08\"x\n\x0cProbeProblem\x12\x13\n\x0bprobe_index\x18\x01 \x01(\r\x12\x18\n\x10signal_set_index\x18\x02 \x01(\r\x12(\n\x06reason\x18\x03 \x01(\x0e\x32\x18.hashpact.v1.ErrorReason\x12\x0f\n\x07message\x18\x04 \x01(\t*W\n\nMatchLevel\x12\x1b\n\x17MATCH_LEVEL_UNSPECIFIED\x10\x00\x12\x14\n\x10MATCH_LEVEL_NEAR\x10\x01\x12\x16\n\x12MATCH_LEVEL_STRONG\x10\x02\x32\xde\x01\n\rLookupService\x12\x41\n\x06Lookup\x12\x1a.hashpact.v1.LookupRequest\x1a\x1b.hashpact.v1.LookupResponse\x12\x44\n\x07\x43onfirm\x12\x1b.hashpact.v1.ConfirmRequest\x1a\x1c.hashpact.v1.ConfirmResponse\x12\x44\n\x07\x45xplain\x12\x1b.hashpact.v1.ExplainRequest\x1a\x1c.hashpact.v1.ExplainResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hashpact/v1/lookup_service.proto\x12\x0bhashpact.v1\x1a\x1ehashpact/v1/error_reason.proto\x1a\x16hashpact/v1/item.proto\x1a\x18hashpact/v1/signal.proto\"\x94\x01\n\rLookupRequest\x12\"\n\x06probes\x18\x01 \x03(\x0b\x32\x12.hashpact.v1.Probe\x12\"\n\x05radii\x18\x02 \x03(\x0b\x32\x13.hashpact.v1.Radius\x12\x13\n\x0bmatches_max\x18\x03 \x01(\r\x12\x19\n\x11\x61t_least_as_fresh\x18\x04 \x01(\t\x12\x0b\n\x03use\x18\x05 \x01(\t\"R\n\x05Probe\x12+\n\x0bsignal_sets\x18\x01 \x03(\x0b\x32\x16.hashpact.v1.SignalSet\x12\x0e\n\x06points\x18\x02 \x01(\x0c\x12\x0c\n\x04wide\x18\x03 \x01(\x08\"-\n\x06Radius\x12\x13\n\x0bsignal_type\x18\x01 \x01(\t\x12\x0e\n\x06radius\x18\x02 \x01(\r\"x\n\x0eLookupResponse\x12*\n\x07matched\x18\x01 \x03(\x0b\x32\x19.hashpact.v1.ProbeMatches\x12+\n\x08problems\x18\x02 \x03(\x0b\x32\x19.hashpact.v1.ProbeProblem\x12\r\n\x05\x61s_of\x18\x03 \x01(\t\"\x87\x01\n\x0cProbeMatches\x12\x13\n\x0bprobe_index\x18\x01 \x01(\r\x12#\n\x07matches\x18\x02 \x03(\x0b\x32\x12.hashpact.v1.Match\x12\x11\n\ttruncated\x18\x03 \x01(\x08\x12*\n\ncandidates\x18\x04 \x03(\x0b\x32\x16.hashpact.v1.Candidate\"\x92\x01\n\tCandidate\x12\x0c\n\x04item\x18\x01 \x01(\x04\x12\x0e\n\x06signal\x18\x02 \x01(\x04\x12\r\n\x05votes\x18\x03 \x01(\r\x12\x11\n\tplacement\x18\x04 \x03(\x02\x12\x10\n\x08mirrored\x18\x05 \x01(\x08\x12\x10\n\x08width_px\x18\x06 \x01(\r\x12\x11\n\theight_px\x18\x07 \x01(\r\x12\x0e\n\x06places\x18\x08 \x01(\x0c\"\xaf\x01\n\x0e\x43onfirmRequest\x12!\n\x05probe\x18\x01 \x01(\x0b\x32\x12.hashpact.v1.Probe\x12.\n\x0cmeasurements\x18\x02 \x03(\x0b\x32\x18.hashpact.v1.Measurement\x12\x0b\n\x03use\x18\x03 \x01(\t\x12\x19\n\x11\x61t_least_as_fresh\x18\x04 \x01(\t\x12\"\n\x05radii\x18\x05 \x03(\x0b\x32\x13.hashpact.v1.Radius\"/\n\x0bMeasurement\x12\x0e\n\x06signal\x18\x01 \x01(\x04\x12\x10\n\x08measured\x18\x02 \x01(\x0c\"E\n\x0f\x43onfirmResponse\x12#\n\x07matches\x18\x01 \x03(\x0b\x32\x12.hashpact.v1.Match\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\"\xae\x02\n\x05Match\x12\x0c\n\x04item\x18\x01 \x01(\x04\x12\'\n\x06status\x18\x02 \x01(\x0e\x32\x17.hashpact.v1.ItemStatus\x12\x0e\n\x06labels\x18\x03 \x03(\t\x12#\n\x06\x61\x64vice\x18\x04 \x01(\x0e\x32\x13.hashpact.v1.Advice\x12*\n\nagreements\x18\x05 \x03(\x0b\x32\x16.hashpact.v1.Agreement\x12\x17\n\x0fvouching_groups\x18\x06 \x01(\r\x12\x16\n\x0eweakly_vouched\x18\x07 \x01(\x08\x12\x0f\n\x07members\x18\x08 \x03(\t\x12\x11\n\tincidents\x18\t \x03(\t\x12\x10\n\x08sequence\x18\n \x01(\x04\x12&\n\x05level\x18\x0b \x01(\x0e\x32\x17.hashpact.v1.MatchLevel\"\xe5\x01\n\tAgreement\x12\x13\n\x0bsignal_type\x18\x01 \x01(\t\x12\x13\n\x0bvalue_index\x18\x02 \x01(\r\x12\x10\n\x08\x64istance\x18\x03 \x01(\r\x12\x19\n\x11\x64istance_is_bound\x18\x04 \x01(\x08\x12\x10\n\x08sequence\x18\x05 \x01(\x04\x12\x17\n\x0fvouching_groups\x18\x06 \x01(\r\x12%\n\x07overlap\x18\x07 \x01(\x0b\x32\x14.hashpact.v1.Overlap\x12/\n\x0c\x63onfirmation\x18\x08 \x01(\x0b\x32\x19.hashpact.v1.Confirmation\"\x88\x01\n\x07Overlap\x12\x15\n\rquery_percent\x18\x01 \x01(\x01\x12\x14\n\x0citem_percent\x18\x02 \x01(\x01\x12.\n\tstretches\x18\x03 \x03(\x0b\x32\x1b.hashpact.v1.MatchedStretch\x12\x11\n\toffset_ms\x18\x04 \x01(\x12\x12\r\n\x05speed\x18\x05 \x01(\x01\"Y\n\x0eMatchedStretch\x12#\n\x05query\x18\x01 \x01(\x0b\x32\x14.hashpact.v1.Stretch\x12\"\n\x04item\x18\x02 \x01(\x0b\x32\x14.hashpact.v1.Stretch\"\xb0\x01\n\x0c\x43onfirmation\x12\x0e\n\x06points\x18\x01 \x01(\r\x12\x16\n\x0epoints_visible\x18\x02 \x01(\r\x12\x17\n\x0fvisible_percent\x18\x03 \x01(\r\x12\x19\n\x11thumbnail_percent\x18\x04 \x01(\r\x12\x1d\n\x10\x61ligned_distance\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x10\n\x08\x64istinct\x18\x06 \x01(\x08\x42\x13\n\x11_aligned_distance\"\x8d\x01\n\x0e\x45xplainRequest\x12!\n\x05probe\x18\x01 \x01(\x0b\x32\x12.hashpact.v1.Probe\x12\x0c\n\x04item\x18\x02 \x01(\x04\x12\"\n\x05radii\x18\x03 \x03(\x0b\x32\x13.hashpact.v1.Radius\x12\x0b\n\x03use\x18\x04 \x01(\t\x12\x19\n\x11\x61t_least_as_fresh\x18\x05 \x01(\t\"\x9e\x02\n\x0f\x45xplainResponse\x12\'\n\x06status\x18\x01 \x01(\x0e\x32\x17.hashpact.v1.ItemStatus\x12!\n\x05match\x18\x02 \x01(\x0b\x32\x12.hashpact.v1.Match\x12#\n\x06\x61\x64vice\x18\x03 \x01(\x0e\x32\x13.hashpact.v1.Advice\x12/\n\x07signals\x18\x04 \x03(\x0b\x32\x1e.hashpact.v1.SignalExplanation\x12-\n\nconditions\x18\x05 \x03(\x0b\x32\x19.hashpact.v1.ActCondition\x12+\n\x08problems\x18\x06 \x03(\x0b\x32\x19.hashpact.v1.ProbeProblem\x12\r\n\x05\x61s_of\x18\x07 \x01(\t\"\xda\x01\n\x11SignalExplanation\x12\x13\n\x0bsignal_type\x18\x01 \x01(\t\x12\x0e\n\x06radius\x18\x02 \x01(\r\x12\x0e\n\x06\x61grees\x18\x03 \x01(\x08\x12\x15\n\x08\x64istance\x18\x04 \x01(\rH\x00\x88\x01\x01\x12\x19\n\x11\x64istance_is_bound\x18\x05 \x01(\x08\x12\x0e\n\x06listed\x18\x06 \x01(\r\x12\x10\n\x08sequence\x18\x07 \x01(\x04\x12\x17\n\x0fvouching_groups\x18\x08 \x01(\r\x12\x16\n\x0e\x63ounts_for_act\x18\t \x01(\x08\x42\x0b\n\t_distance\"\xd9\x02\n\x0c\x41\x63tCondition\x12\x36\n\tcondition\x18\x01 \x01(\x0e\x32#.hashpact.v1.ActCondition.Condition\x12\r\n\x05holds\x18\x02 \x01(\x08\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xf0\x01\n\tCondition\x12\x19\n\x15\x43ONDITION_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43ONDITION_FORUM_POLICY\x10\x01\x12\x1b\n\x17\x43ONDITION_MEMBER_POLICY\x10\x02\x12\x14\n\x10\x43ONDITION_STATUS\x10\x03\x12\x14\n\x10\x43ONDITION_GROUPS\x10\x04\x12\x15\n\x11\x43ONDITION_CONTEXT\x10\x05\x12\x19\n\x15\x43ONDITION_NOT_STOPPED\x10\x06\x12\x17\n\x13\x43ONDITION_AGREEMENT\x10\x07\x12\x18\n\x14\x43ONDITION_NOT_BENIGN\x10\x08\"x\n\x0cProbeProblem\x12\x13\n\x0bprobe_index\x18\x01 \x01(\r\x12\x18\n\x10signal_set_index\x18\x02 \x01(\r\x12(\n\x06reason\x18\x03 \x01(\x0e\x32\x18.hashpact.v1.ErrorReason\x12\x0f\n\x07message\x18\x04 \x01(\t*W\n\nMatchLevel\x12\x1b\n\x17MATCH_LEVEL_UNSPECIFIED\x10\x00\x12\x14\n\x10MATCH_LEVEL_NEAR\x10\x01\x12\x16\n\x12MATCH_LEVEL_STRONG\x10\x02\x32\xde\x01\n\rLookupService\x12\x41\n\x06Lookup\x12\x1a.hashpact.v1.LookupRequest\x1a\x1b.hashpact.v1.LookupResponse\x12\x44\n\x07\x43onfirm\x12\x1b.hashpact.v1.ConfirmRequest\x1a\x1c.hashpact.v1.ConfirmResponse\x12\x44\n\x07\x45xplain\x12\x1b.hashpact.v1.ExplainRequest\x1a\x1c.hashpact.v1.ExplainResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hashpact.v1.lookup_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MATCHLEVEL']._serialized_start=3136
-  _globals['_MATCHLEVEL']._serialized_end=3223
+  _globals['_MATCHLEVEL']._serialized_start=3190
+  _globals['_MATCHLEVEL']._serialized_end=3277
   _globals['_LOOKUPREQUEST']._serialized_start=132
   _globals['_LOOKUPREQUEST']._serialized_end=280
   _globals['_PROBE']._serialized_start=282
@@ -49,33 +49,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANDIDATE']._serialized_start=674
   _globals['_CANDIDATE']._serialized_end=820
   _globals['_CONFIRMREQUEST']._serialized_start=823
-  _globals['_CONFIRMREQUEST']._serialized_end=962
-  _globals['_MEASUREMENT']._serialized_start=964
-  _globals['_MEASUREMENT']._serialized_end=1011
-  _globals['_CONFIRMRESPONSE']._serialized_start=1013
-  _globals['_CONFIRMRESPONSE']._serialized_end=1082
-  _globals['_MATCH']._serialized_start=1085
-  _globals['_MATCH']._serialized_end=1387
-  _globals['_AGREEMENT']._serialized_start=1390
-  _globals['_AGREEMENT']._serialized_end=1619
-  _globals['_OVERLAP']._serialized_start=1622
-  _globals['_OVERLAP']._serialized_end=1758
-  _globals['_MATCHEDSTRETCH']._serialized_start=1760
-  _globals['_MATCHEDSTRETCH']._serialized_end=1849
-  _globals['_CONFIRMATION']._serialized_start=1852
-  _globals['_CONFIRMATION']._serialized_end=2010
-  _globals['_EXPLAINREQUEST']._serialized_start=2013
-  _globals['_EXPLAINREQUEST']._serialized_end=2154
-  _globals['_EXPLAINRESPONSE']._serialized_start=2157
-  _globals['_EXPLAINRESPONSE']._serialized_end=2443
-  _globals['_SIGNALEXPLANATION']._serialized_start=2446
-  _globals['_SIGNALEXPLANATION']._serialized_end=2664
-  _globals['_ACTCONDITION']._serialized_start=2667
-  _globals['_ACTCONDITION']._serialized_end=3012
-  _globals['_ACTCONDITION_CONDITION']._serialized_start=2772
-  _globals['_ACTCONDITION_CONDITION']._serialized_end=3012
-  _globals['_PROBEPROBLEM']._serialized_start=3014
-  _globals['_PROBEPROBLEM']._serialized_end=3134
-  _globals['_LOOKUPSERVICE']._serialized_start=3226
-  _globals['_LOOKUPSERVICE']._serialized_end=3448
+  _globals['_CONFIRMREQUEST']._serialized_end=998
+  _globals['_MEASUREMENT']._serialized_start=1000
+  _globals['_MEASUREMENT']._serialized_end=1047
+  _globals['_CONFIRMRESPONSE']._serialized_start=1049
+  _globals['_CONFIRMRESPONSE']._serialized_end=1118
+  _globals['_MATCH']._serialized_start=1121
+  _globals['_MATCH']._serialized_end=1423
+  _globals['_AGREEMENT']._serialized_start=1426
+  _globals['_AGREEMENT']._serialized_end=1655
+  _globals['_OVERLAP']._serialized_start=1658
+  _globals['_OVERLAP']._serialized_end=1794
+  _globals['_MATCHEDSTRETCH']._serialized_start=1796
+  _globals['_MATCHEDSTRETCH']._serialized_end=1885
+  _globals['_CONFIRMATION']._serialized_start=1888
+  _globals['_CONFIRMATION']._serialized_end=2064
+  _globals['_EXPLAINREQUEST']._serialized_start=2067
+  _globals['_EXPLAINREQUEST']._serialized_end=2208
+  _globals['_EXPLAINRESPONSE']._serialized_start=2211
+  _globals['_EXPLAINRESPONSE']._serialized_end=2497
+  _globals['_SIGNALEXPLANATION']._serialized_start=2500
+  _globals['_SIGNALEXPLANATION']._serialized_end=2718
+  _globals['_ACTCONDITION']._serialized_start=2721
+  _globals['_ACTCONDITION']._serialized_end=3066
+  _globals['_ACTCONDITION_CONDITION']._serialized_start=2826
+  _globals['_ACTCONDITION_CONDITION']._serialized_end=3066
+  _globals['_PROBEPROBLEM']._serialized_start=3068
+  _globals['_PROBEPROBLEM']._serialized_end=3188
+  _globals['_LOOKUPSERVICE']._serialized_start=3280
+  _globals['_LOOKUPSERVICE']._serialized_end=3502
 # @@protoc_insertion_point(module_scope)

@@ -302,6 +302,7 @@ class ConfirmRequest(_message.Message):
     MEASUREMENTS_FIELD_NUMBER: _builtins.int
     USE_FIELD_NUMBER: _builtins.int
     AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    RADII_FIELD_NUMBER: _builtins.int
     use: _builtins.str
     """As `LookupRequest.use`."""
     at_least_as_fresh: _builtins.str
@@ -312,7 +313,11 @@ class ConfirmRequest(_message.Message):
 
     @_builtins.property
     def measurements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Measurement]:
-        """What was measured, at most one per signal."""
+        """What was measured: one for each candidate; of several for one signal the best counts."""
+
+    @_builtins.property
+    def radii(self) -> _containers.RepeatedCompositeFieldContainer[Global___Radius]:
+        """As `LookupRequest.radii`."""
 
     def __init__(
         self,
@@ -321,10 +326,11 @@ class ConfirmRequest(_message.Message):
         measurements: _abc.Iterable[Global___Measurement] | None = ...,
         use: _builtins.str = ...,
         at_least_as_fresh: _builtins.str = ...,
+        radii: _abc.Iterable[Global___Radius] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["probe", b"probe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "measurements", b"measurements", "probe", b"probe", "use", b"use"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "measurements", b"measurements", "probe", b"probe", "radii", b"radii", "use", b"use"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -589,7 +595,7 @@ Global___MatchedStretch: _TypeAlias = MatchedStretch  # noqa: Y015
 
 @_typing.final
 class Confirmation(_message.Message):
-    """What local points say."""
+    """What local points say. Callers that may not see distances are told `visible_percent` and `distinct` alone."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -598,6 +604,7 @@ class Confirmation(_message.Message):
     VISIBLE_PERCENT_FIELD_NUMBER: _builtins.int
     THUMBNAIL_PERCENT_FIELD_NUMBER: _builtins.int
     ALIGNED_DISTANCE_FIELD_NUMBER: _builtins.int
+    DISTINCT_FIELD_NUMBER: _builtins.int
     points: _builtins.int
     """Points of the item's that were found again where they belong."""
     points_visible: _builtins.int
@@ -610,6 +617,10 @@ class Confirmation(_message.Message):
     """PDQ distance in bits between the listed picture and the upload laid over it; absent when it is not wholly in view, and
     for callers that may not see distances.
     """
+    distinct: _builtins.bool
+    """Points that at most one other item has are enough to confirm it. If not, it may be another picture of one template (the
+    interface of an app, a title card): the points are then no evidence of their own for the level and for `ADVICE_ACT`.
+    """
     def __init__(
         self,
         *,
@@ -618,10 +629,11 @@ class Confirmation(_message.Message):
         visible_percent: _builtins.int = ...,
         thumbnail_percent: _builtins.int = ...,
         aligned_distance: _builtins.int | None = ...,
+        distinct: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_aligned_distance", b"_aligned_distance", "aligned_distance", b"aligned_distance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_aligned_distance", b"_aligned_distance", "aligned_distance", b"aligned_distance", "points", b"points", "points_visible", b"points_visible", "thumbnail_percent", b"thumbnail_percent", "visible_percent", b"visible_percent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_aligned_distance", b"_aligned_distance", "aligned_distance", b"aligned_distance", "distinct", b"distinct", "points", b"points", "points_visible", b"points_visible", "thumbnail_percent", b"thumbnail_percent", "visible_percent", b"visible_percent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__aligned_distance: _TypeAlias = _typing.Literal["aligned_distance"]  # noqa: Y015
     _WhichOneofArgType__aligned_distance: _TypeAlias = _typing.Literal["_aligned_distance", b"_aligned_distance"]  # noqa: Y015
@@ -727,7 +739,7 @@ Global___ExplainResponse: _TypeAlias = ExplainResponse  # noqa: Y015
 
 @_typing.final
 class SignalExplanation(_message.Message):
-    """How near a probe is to an item by one signal type."""
+    """How near a probe is to an item by one signal type. Local points are not compared here: they need a measurement, `Confirm`."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -874,7 +886,7 @@ class ProbeProblem(_message.Message):
     probe_index: _builtins.int
     """Position of the probe in the request."""
     signal_set_index: _builtins.int
-    """Position of the signal set in the probe."""
+    """Position of the signal set in the probe; the number of its sets where the problem is with `points`."""
     reason: _error_reason_pb2.ErrorReason.ValueType
     """Why: `SIGNAL_TYPE_UNKNOWN` or `SIGNAL_MALFORMED`."""
     message: _builtins.str

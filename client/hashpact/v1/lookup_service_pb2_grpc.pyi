@@ -73,7 +73,7 @@ class LookupServiceStub:
     Roles: `check`.
 
     Errors:
-     * `INVALID_ARGUMENT` / `FIELD_INVALID`: no measurement, a signal named twice, a measurement of the wrong length.
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: no measurement, or one that is none; radii as `Lookup`.
      * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `candidates_max` measurements; as `Lookup`.
      * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
        `LookupRequest.at_least_as_fresh`.
@@ -140,7 +140,7 @@ class LookupServiceAsyncStub(LookupServiceStub):
     Roles: `check`.
 
     Errors:
-     * `INVALID_ARGUMENT` / `FIELD_INVALID`: no measurement, a signal named twice, a measurement of the wrong length.
+     * `INVALID_ARGUMENT` / `FIELD_INVALID`: no measurement, or one that is none; radii as `Lookup`.
      * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `candidates_max` measurements; as `Lookup`.
      * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
        `LookupRequest.at_least_as_fresh`.
@@ -216,7 +216,7 @@ class LookupServiceServicer(metaclass=_abc_1.ABCMeta):
         Roles: `check`.
 
         Errors:
-         * `INVALID_ARGUMENT` / `FIELD_INVALID`: no measurement, a signal named twice, a measurement of the wrong length.
+         * `INVALID_ARGUMENT` / `FIELD_INVALID`: no measurement, or one that is none; radii as `Lookup`.
          * `RESOURCE_EXHAUSTED` / `LIMIT_EXCEEDED`: more than `candidates_max` measurements; as `Lookup`.
          * `INVALID_ARGUMENT` / `TOKEN_MALFORMED`, `FAILED_PRECONDITION` / `TOKEN_UNKNOWN_HISTORY`, `TOKEN_FROM_FUTURE`: see
            `LookupRequest.at_least_as_fresh`.

@@ -16,15 +16,20 @@ from hashpact_server.index.digest_filter import DigestFilter
 from hashpact_server.index.linear import LinearIndex
 from hashpact_server.index.metrics import Metric, metric_of
 from hashpact_server.index.multi_index import MultiIndex
+from hashpact_server.index.points import Asked, Pictures, PointIndex, Sighting
 
 __all__ = [
+    "Asked",
     "DigestFilter",
     "Index",
     "IndexInputError",
     "LinearIndex",
     "Metric",
     "MultiIndex",
+    "Pictures",
+    "PointIndex",
     "RangeResult",
+    "Sighting",
     "metric_of",
     "warm",
 ]

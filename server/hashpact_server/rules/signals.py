@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from hashpact.errors import InvalidSignalError
+from hashpact.local_signature import LocalSignature
 from hashpact.plugins import added
-from hashpact.signals import QUALITY_MAX, SIGNAL_TYPES, SignalType, Witness, parse_hex
+from hashpact.signals import QUALITY_MAX, SIGNAL_TYPES, Comparison, SignalType, Witness, parse_hex
 from hashpact.v1 import error_reason_pb2
 
 from hashpact_server.ledger.payloads import ListedSignal
@@ -115,6 +116,8 @@ def _check(position: int, signal: OfferedSignal) -> FitSignal:
         raise _UnfitError(
             error_reason_pb2.ERROR_REASON_SIGNAL_DEGENERATE, f"the {kind.name} value carries no content: {flaw}"
         )
+    if kind.comparison is Comparison.POINTS:
+        _check_signature(value)
     return FitSignal(position, kind, value, quality, _stretch(kind, signal.stretch))
 
 
@@ -134,6 +137,13 @@ def _value(kind: SignalType, signal: OfferedSignal) -> bytes:
             f"this one has {len(value)} bytes"
         )
     return value
+
+
+def _check_signature(value: bytes) -> None:
+    try:
+        LocalSignature.decode(value)
+    except InvalidSignalError as error:
+        raise _malformed(error.message) from error
 
 
 def _quality(kind: SignalType, quality: int | None) -> int | None:
@@ -187,7 +197,7 @@ def degeneracy(kind: SignalType, value: bytes) -> str | None:
         return "the same bytes repeat in it"
     if (plugin := added().plugins.get(kind.name)) is not None:  # only whoever made it knows what else is empty
         return plugin.flaw(value) if plugin.flaw is not None else None
-    if kind.exact:
+    if not kind.ranged:  # a local signature may rightly be zero for the most part
         return "it is the digest of no bytes" if value in _EMPTY_DIGESTS else None
     if not kind.bits // 4 <= ones <= kind.bits - kind.bits // 4:
         return "almost all of its bits are equal, as for a picture of one colour or one bar, or a text of few letters"

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE, SignalType
+from hashpact.local_signature import ProbePoints
+from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE, Comparison, SignalType
 from hashpact.v1 import error_reason_pb2, lookup_service_pb2, lookup_service_pb2_grpc, signal_pb2
 
+from hashpact_server.candidates import Candidate, Confirming, candidates, certain_of
 from hashpact_server.config import Limits
 from hashpact_server.engine import Engine
 from hashpact_server.guards import Guards
 from hashpact_server.guards.probing import coarse
 from hashpact_server.ledger.base import Head
-from hashpact_server.lookup import look_up, soften
+from hashpact_server.lookup import check_deadline, look_up, soften
 from hashpact_server.matches import SEES_DISTANCES, Advisor, Batch, Found, Match
 from hashpact_server.refusal import Reason, invalid_field, over_limit
 from hashpact_server.rules.advice import Advice
@@ -24,6 +26,13 @@ from hashpact_server.rules.statements import existing_item
 from hashpact_server.services.caller import Caller, current_caller
 from hashpact_server.services.explaining import Explaining, withhold
 from hashpact_server.services.items import encode_advice, encode_status, encode_stretch
+from hashpact_server.services.measuring import (
+    MEASUREMENT_VALUES,
+    encode_candidate,
+    encode_confirmed,
+    read_measurements,
+    read_points,
+)
 from hashpact_server.services.reading import fresh_head
 from hashpact_server.state.rows import Role
 from hashpact_server.videos import FRAME, Overlap
@@ -53,7 +62,9 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
         """Look up a batch of probes."""
         caller, limits = current_caller(), self._limits
         batches, problems = gather(request.probes, limits)
-        self._spend(caller, batches)
+        points, unread = read_points(request.probes, limits, _values_in(batches))
+        problems += unread
+        self._spend(caller, batches, sum(map(len, points.values())))
         head = fresh_head(self._engine, request.at_least_as_fresh)
         radii = self._radii(request)
         found = look_up(
@@ -70,17 +81,48 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
             found = self._guards.probing.asked(caller.pseudonym, batches, found, radii)
             if found:
                 self._guards.floods.matched(caller.pseudonym, _counted(found))
+        seen = self._candidates(points, found, caller.deadline)
         nothing = self._nothing_as_of(head)
-        if not found and not problems:
+        if not found and not problems and not seen:
             return nothing
-        matched = [_encode_found(each) for each in found]
+        matched = [_encode_found(each, seen.pop(each.probe, ())) for each in found]
+        matched += (_encode_found(Found(probe, (), truncated=False), each) for probe, each in seen.items())
+        matched.sort(key=_probe_index)
         return lookup_service_pb2.LookupResponse(matched=matched, problems=problems, as_of=nothing.as_of)
 
     def Confirm(  # noqa: N802 - the name in the wire
         self, request: lookup_service_pb2.ConfirmRequest, context: Any
     ) -> lookup_service_pb2.ConfirmResponse:
         """Compare what was measured with the listed local signatures."""
-        raise invalid_field("measurements", "no candidate was named")
+        caller, limits = current_caller(), self._limits
+        batches, _ = gather([request.probe], limits)
+        measured = read_measurements(request.measurements, limits)
+        self._spend(caller, batches, MEASUREMENT_VALUES * len(measured))
+        head = fresh_head(self._engine, request.at_least_as_fresh)
+        radii, exact = self._radii(request), caller.has(*SEES_DISTANCES)
+        with self._engine.state.read() as view:
+            advisor = Advisor(view, caller.pseudonym, request.use)
+            confirming = Confirming(self._engine, view, advisor, batches, radii, exact_distances=exact)
+            found = Found(0, tuple(confirming.matches(measured)), truncated=False)
+            found = soften(view, self._engine.published.benign, batches, found)
+        told = [found] if found.matches else []
+        if self._guards is not None:
+            told = self._guards.probing.asked(caller.pseudonym, batches, told, radii)
+            # What its other signals agree with was counted when it was looked up.
+            self._guards.floods.matched(caller.pseudonym, _counted(map(_by_points_alone, told)))
+        matches = [encode_match(match, numbers=exact) for each in told for match in each.matches]
+        return lookup_service_pb2.ConfirmResponse(matches=matches, as_of=head.position().encode())
+
+    def _candidates(
+        self, points: Mapping[int, ProbePoints], found: Sequence[Found], deadline: float
+    ) -> dict[int, list[Candidate]]:
+        """Probe index -> what its local points may show."""
+        certain = {each.probe: certain_of(each.matches) for each in found}
+        seen = {}
+        for probe, each in points.items():
+            check_deadline(deadline)
+            seen[probe] = candidates(self._engine, each, certain.get(probe, frozenset()), self._limits.candidates_max)
+        return {probe: each for probe, each in seen.items() if each}
 
     def Explain(  # noqa: N802 - the name in the wire
         self, request: lookup_service_pb2.ExplainRequest, context: Any
@@ -128,17 +170,19 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
         told = self._guards.probing.asked(caller.pseudonym, batches, found, radii)
         return any(each.matches[0] is not near for each in told)
 
-    def _spend(self, caller: Caller, batches: Sequence[Batch]) -> None:
+    def _spend(self, caller: Caller, batches: Sequence[Batch], more: int = 0) -> None:
         """Whether the member may ask about so much, and about this. Raises :class:`Refusal` QUOTA_EXCEEDED."""
         guards = self._guards
         if guards is not None:
-            values = 0
-            for batch in batches:
-                values += len(batch.values) // batch.kind.size_bytes
-            guards.quotas.take(caller.pseudonym, Role.CHECK, values)
+            guards.quotas.take(caller.pseudonym, Role.CHECK, _values_in(batches) + more)
             guards.probing.check(caller.pseudonym, batches)
 
-    def _radii(self, request: lookup_service_pb2.LookupRequest | lookup_service_pb2.ExplainRequest) -> dict[int, int]:
+    def _radii(
+        self,
+        request: lookup_service_pb2.LookupRequest
+        | lookup_service_pb2.ExplainRequest
+        | lookup_service_pb2.ConfirmRequest,
+    ) -> dict[int, int]:
         """Signal type code -> radius in bits: those asked for, else those of the use, as the caller may choose them."""
         radii = read_radii(request.radii) if request.radii else {}
         if not request.use and not radii:
@@ -196,6 +240,18 @@ def _counted(found: Iterable[Found]) -> Iterator[int]:
     return (match.item for each in found for match in each.matches if match.advice >= Advice.REVIEW)
 
 
+def _by_points_alone(found: Found) -> Found:
+    alone = (match for match in found.matches if all(each.confirmed for each in match.agreements))
+    return found._replace(matches=tuple(alone))
+
+
+def _values_in(batches: Sequence[Batch]) -> int:
+    values = 0
+    for batch in batches:
+        values += len(batch.values) // batch.kind.size_bytes
+    return values
+
+
 _ZERO: Final = np.zeros(1, np.int64)
 _ZERO.flags.writeable = False
 
@@ -203,11 +259,12 @@ _ZERO.flags.writeable = False
 class _Column:
     """The signal sets of one type, as they come."""
 
-    __slots__ = ("count", "kind", "probes", "sets", "size", "starts", "times_ms")
+    __slots__ = ("count", "kind", "probes", "searched", "sets", "size", "starts", "times_ms")
 
     def __init__(self, kind: SignalType) -> None:
         self.kind = kind
         self.size = kind.size_bytes
+        self.searched = kind.comparison is not Comparison.POINTS
         self.sets: list[bytes] = []
         self.probes: list[int] = []
         self.starts: list[int] = []
@@ -256,7 +313,8 @@ def gather(probes: Sequence[lookup_service_pb2.Probe], limits: Limits) -> tuple[
             if column is None and (kind := SIGNAL_TYPES.get(name)):
                 column = columns[name] = _Column(kind)
             size = len(values)
-            if column is None or not size or size % column.size or (column.probes and column.probes[-1] == probe_index):
+            unfit = column is None or not column.searched or not size or size % column.size
+            if column is None or unfit or (column.probes and column.probes[-1] == probe_index):
                 problems.append(_problem(probe_index, set_index, column, size))
                 in_probe += 1  # a set that cannot be read counts as a value, or problems without end would be free
                 continue
@@ -283,7 +341,9 @@ def _times_problem(probe_index: int, set_index: int, times: int, values: int) ->
 
 def _problem(probe_index: int, set_index: int, column: _Column | None, size: int) -> lookup_service_pb2.ProbeProblem:
     reason: Reason = error_reason_pb2.ERROR_REASON_SIGNAL_MALFORMED
-    if column is None:
+    if column is not None and not column.searched:
+        message = f"{column.kind.name} is what is listed: a probe sends its local points in `points`"
+    elif column is None:
         reason = error_reason_pb2.ERROR_REASON_SIGNAL_TYPE_UNKNOWN
         message = "this server does not know the signal type; GetCapabilities lists those it knows"
     elif not size or size % column.kind.size_bytes:
@@ -295,9 +355,12 @@ def _problem(probe_index: int, set_index: int, column: _Column | None, size: int
     )
 
 
-def _encode_found(found: Found) -> lookup_service_pb2.ProbeMatches:
+def _encode_found(found: Found, seen: Iterable[Candidate]) -> lookup_service_pb2.ProbeMatches:
     return lookup_service_pb2.ProbeMatches(
-        probe_index=found.probe, matches=[encode_match(match) for match in found.matches], truncated=found.truncated
+        probe_index=found.probe,
+        matches=[encode_match(match) for match in found.matches],
+        truncated=found.truncated,
+        candidates=map(encode_candidate, seen),
     )
 
 
@@ -314,8 +377,12 @@ def _encode_overlap(overlap: Overlap) -> lookup_service_pb2.Overlap:
     )
 
 
-def encode_match(match: Match) -> lookup_service_pb2.Match:
-    """A match; every look-up that found something passes here."""
+def _probe_index(matched: lookup_service_pb2.ProbeMatches) -> int:
+    return matched.probe_index
+
+
+def encode_match(match: Match, *, numbers: bool = False) -> lookup_service_pb2.Match:
+    """A match; every look-up that found something passes here. ``numbers``: see :func:`encode_confirmed`."""
     return lookup_service_pb2.Match(
         item=match.item,
         status=encode_status(match.status),
@@ -330,6 +397,7 @@ def encode_match(match: Match) -> lookup_service_pb2.Match:
                 sequence=agreement.sequence,
                 vouching_groups=groups,
                 overlap=_encode_overlap(agreement.overlap) if agreement.overlap else None,
+                confirmation=encode_confirmed(agreement.confirmed, numbers=numbers),
             )
             for agreement, groups in zip(match.agreements, match.vouching, strict=True)
         ],

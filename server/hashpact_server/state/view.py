@@ -220,16 +220,21 @@ class View:
         """Whether this perceptual signal is listed."""
         return self._rows.get(Table.VALUES, value_key(code, signal)) is not None
 
+    def listed_value(self, code: int, signal: int) -> tuple[int, bytes] | None:
+        """The item of a perceptual signal that is listed, and its value."""
+        row = self._rows.get(Table.VALUES, value_key(code, signal))
+        return None if row is None else (int.from_bytes(row[:8], "big"), row[8:])
+
     def value_blocks(
-        self, code: int, start: int = 0
+        self, code: int, start: int = 0, rows_max: int = BLOCK_ROWS
     ) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint8]]]:
-        """Listed perceptual signals of a type, from signal id ``start`` on, in blocks.
+        """Listed perceptual signals of a type, from signal id ``start`` on, in blocks of at most ``rows_max``.
 
         Yields:
             Signal ids, uint64 [n], growing; items, uint64 [n]; and values, uint8 [n, bytes of the type].
         """
         rows = self._rows.scan(Table.VALUES, start=value_key(code, start), prefix=bytes([code]))
-        while block := list(itertools.islice(rows, BLOCK_ROWS)):
+        while block := list(itertools.islice(rows, rows_max)):
             keys, values = zip(*block, strict=True)
             # Rows of one type are equally long, so that they can be cut by numpy instead of one by one.
             key_table = np.frombuffer(b"".join(keys), np.uint8).reshape(len(block), -1)

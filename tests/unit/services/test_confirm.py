@@ -1,0 +1,188 @@
+"""Local points on a real list: edited copies of photographs are named, measured and confirmed; others are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hashpact.local_signature import LocalSignature, Measurement
+from hashpact.v1 import error_reason_pb2 as reasons
+from hashpact.v1 import lookup_service_pb2 as pb
+from hashpact.v1 import signal_pb2
+from hashpact_server.refusal import Refusal
+from hashpact_server.rules.withdrawing import withdraw
+from hashpact_server.state.rows import Role
+from PIL import Image, ImageDraw, ImageOps
+
+from tests.forum import Forum, offer, one, signal, value
+from tests.local_pictures import candidates, confirm, measured, signals_of, upload
+from tests.pictures import photo
+
+LISTED = ("astronaut.png", "chelsea.png", "rocket.jpg", "motorcycle_left.png")
+
+
+@pytest.fixture
+def items(forum: Forum) -> dict[str, int]:
+    """Photographs on the list, by name."""
+    outcomes = forum.contribute(forum.a, *(offer(*signals_of(photo(name))) for name in LISTED))
+    return {name: outcome.item for name, outcome in zip(LISTED, outcomes, strict=True)}
+
+
+def bordered(picture: Image.Image) -> Image.Image:
+    return ImageOps.expand(picture.convert("RGB"), border=picture.width // 6, fill=(20, 20, 20))
+
+
+def cropped(picture: Image.Image) -> Image.Image:
+    return picture.crop((picture.width // 5, picture.height // 5, picture.width, picture.height))
+
+
+def types_of(match: pb.Match) -> list[str]:
+    return [each.signal_type for each in match.agreements]
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_a_bordered_copy_is_strong_by_its_details_and_the_whole(forum: Forum, items: dict[str, int], name: str) -> None:
+    seen = upload(bordered(photo(name)))
+    services = forum.as_(forum.a)
+    before = services.lookup.Lookup(pb.LookupRequest(probes=[seen.probe]), None)
+    assert not [match for each in before.matched for match in each.matches]  # PDQ alone is blind to it
+    (match,) = confirm(services, seen)
+    (agreement,) = match.agreements
+    told = agreement.confirmation
+    assert (match.item, match.level) == (items[name], pb.MATCH_LEVEL_STRONG)
+    assert (agreement.signal_type, agreement.sequence, told.distinct) == ("local_sift", items[name], True)
+    assert 8 <= told.points <= told.points_visible
+    assert told.visible_percent == 100
+    assert told.thumbnail_percent >= 80
+    assert told.aligned_distance <= 31
+
+
+@pytest.mark.parametrize("turn", ["as it is", "mirrored"])
+def test_a_part_of_a_picture_is_near(forum: Forum, items: dict[str, int], turn: str) -> None:
+    picture = cropped(photo("astronaut.png"))
+    seen = upload(ImageOps.mirror(picture) if turn == "mirrored" else picture)
+    (candidate, *_) = candidates(forum.as_(forum.a), seen)
+    assert (candidate.item, candidate.mirrored) == (items["astronaut.png"], turn == "mirrored")
+    (match,) = confirm(forum.as_(forum.a), seen)
+    assert (match.item, match.level, types_of(match)) == (candidate.item, pb.MATCH_LEVEL_NEAR, ["local_sift"])
+    told = match.agreements[0].confirmation
+    assert (50 <= told.visible_percent <= 75, told.HasField("aligned_distance")) == (True, False)
+
+
+def test_what_the_upload_says_otherwise_counts_too(forum: Forum, items: dict[str, int]) -> None:
+    seen = upload(photo("chelsea.png").resize((300, 200)))
+    (match,) = confirm(forum.as_(forum.a), seen)
+    assert (match.level, types_of(match)) == (pb.MATCH_LEVEL_STRONG, ["pdq", "local_sift"])
+    assert match.item == items["chelsea.png"]
+
+
+def test_a_certain_match_needs_no_measurement(forum: Forum) -> None:
+    picture = photo("coffee.png")
+    one(forum, forum.a, offer(signal("sha256", 1), *signals_of(picture)))
+    seen = upload(picture)
+    assert candidates(forum.as_(forum.a), seen)
+    seen.probe.signal_sets.append(signal_pb2.SignalSet(signal_type="sha256", values=value("sha256", 1)))
+    assert not candidates(forum.as_(forum.a), seen)
+
+
+@pytest.mark.usefixtures("items")
+def test_another_photograph_is_not_confirmed_wherever_one_measures(forum: Forum) -> None:
+    services = forum.as_(forum.a)
+    real = candidates(services, upload(photo("astronaut.png")))
+    assert real
+    for name in ("coffee.png", "camera.png"):
+        other = upload(photo(name))
+        assert not confirm(services, other)
+        request = pb.ConfirmRequest(probe=other.probe, measurements=[measured(other, each) for each in real])
+        assert not services.lookup.Confirm(request, None).matches
+
+
+def test_withdrawn_pictures_are_gone_and_a_start_finds_the_rest(forum: Forum, items: dict[str, int]) -> None:
+    forum.decide(lambda scene: withdraw(scene, forum.a.pseudonym, items["astronaut.png"], 1, steward=False))
+    gone, kept = upload(bordered(photo("astronaut.png"))), upload(bordered(photo("rocket.jpg")))
+    for _ in range(2):
+        assert not candidates(forum.as_(forum.a), gone)
+        assert [match.item for match in confirm(forum.as_(forum.a), kept)] == [items["rocket.jpg"]]
+        forum.reopen()
+
+
+def test_a_candidate_that_was_withdrawn_meanwhile_is_passed_over(forum: Forum, items: dict[str, int]) -> None:
+    seen = upload(bordered(photo("astronaut.png")))
+    measurements = [measured(seen, each) for each in candidates(forum.as_(forum.a), seen)]
+    forum.decide(lambda scene: withdraw(scene, forum.a.pseudonym, items["astronaut.png"], 1, steward=False))
+    request = pb.ConfirmRequest(probe=seen.probe, measurements=measurements)
+    assert not forum.as_(forum.a).lookup.Confirm(request, None).matches
+
+
+@pytest.mark.usefixtures("items")
+def test_whoever_may_not_see_distances_sees_no_numbers(forum: Forum) -> None:
+    checker = forum.admit("checker", [Role.CHECK])
+    seen = upload(bordered(photo("astronaut.png")))
+    (match,) = confirm(forum.as_(checker), seen)
+    told = match.agreements[0].confirmation
+    assert (match.level, told.visible_percent, told.distinct) == (pb.MATCH_LEVEL_STRONG, 100, True)
+    assert (told.points, told.points_visible, told.thumbnail_percent) == (0, 0, 0)
+    assert not told.HasField("aligned_distance")
+
+
+def test_what_several_items_share_is_no_evidence_of_its_own(forum: Forum) -> None:
+    picture = photo("motorcycle_left.png")
+    listed = one(forum, forum.a, offer(*signals_of(picture))).item
+    seen = upload(bordered(picture))
+    assert confirm(forum.as_(forum.a), seen)[0].level == pb.MATCH_LEVEL_STRONG
+    for degrees in range(45, 360, 45):  # the same details in another whole
+        one(forum, forum.a, offer(*signals_of(picture.rotate(degrees, expand=True))))
+    match = next(each for each in confirm(forum.as_(forum.a), seen) if each.item == listed)
+    assert (match.level, match.agreements[0].confirmation.distinct) == (pb.MATCH_LEVEL_NEAR, False)
+
+
+def test_copies_of_one_picture_do_not_blind_each_other(forum: Forum) -> None:
+    listed = set()
+    for seed in range(4):
+        picture = photo("astronaut.png").convert("RGB")
+        ImageDraw.Draw(picture).rectangle((90 * seed, 10, 90 * seed + 60, 50), fill=(255, 255, 0))
+        listed.add(one(forum, forum.a, offer(*signals_of(picture))).item)
+    matches = confirm(forum.as_(forum.a), upload(bordered(photo("astronaut.png"))))
+    assert {each.item for each in matches} == listed
+    assert len(listed) == 4
+    assert {each.level for each in matches} == {pb.MATCH_LEVEL_STRONG}
+
+
+@pytest.mark.parametrize("make", ["none", "short", "many"])
+def test_measurements_that_are_refused(forum: Forum, make: str) -> None:
+    signs = np.zeros(248, np.uint8)
+    nothing = Measurement(0, np.zeros(96, bool), np.zeros((96, 32), np.uint8), signs, signs, None, 0)
+    good = pb.Measurement(signal=1, measured=nothing.encode())
+    sent: dict[str, list[pb.Measurement]] = {
+        "none": [],
+        "short": [pb.Measurement(signal=1, measured=b"\1")],
+        "many": [good] * 9,
+    }
+    with pytest.raises(Refusal) as refused:
+        forum.as_(forum.a).lookup.Confirm(pb.ConfirmRequest(probe=pb.Probe(), measurements=sent[make]), None)
+    wanted = reasons.ERROR_REASON_LIMIT_EXCEEDED if make == "many" else reasons.ERROR_REASON_FIELD_INVALID
+    assert refused.value.reason == wanted
+
+
+def test_points_that_cannot_be_read_are_told_and_the_rest_is_looked_up(forum: Forum, items: dict[str, int]) -> None:
+    seen = upload(photo("astronaut.png"))
+    seen.probe.points = b"\x09" + seen.probe.points[1:]
+    answer = forum.as_(forum.a).lookup.Lookup(pb.LookupRequest(probes=[seen.probe]), None)
+    (problem,) = answer.problems
+    assert (problem.signal_set_index, problem.reason) == (1, reasons.ERROR_REASON_SIGNAL_MALFORMED)
+    assert [match.item for each in answer.matched for match in each.matches] == [items["astronaut.png"]]
+    seen.probe.points = bytes(32_769)
+    with pytest.raises(Refusal) as refused:
+        forum.as_(forum.a).lookup.Lookup(pb.LookupRequest(probes=[seen.probe]), None)
+    assert refused.value.reason == reasons.ERROR_REASON_LIMIT_EXCEEDED
+
+
+def test_a_listed_signature_is_no_probe_and_a_broken_one_is_not_listed(forum: Forum) -> None:
+    whole, local = signals_of(photo("astronaut.png"))
+    assert local.value is not None
+    sets = [signal_pb2.SignalSet(signal_type="local_sift", values=local.value)]
+    answer = forum.as_(forum.a).lookup.Lookup(pb.LookupRequest(probes=[pb.Probe(signal_sets=sets)]), None)
+    assert [each.reason for each in answer.problems] == [reasons.ERROR_REASON_SIGNAL_MALFORMED]
+    broken = local._replace(value=b"\x07" + local.value[1:])
+    outcome = one(forum, forum.a, offer(whole, broken))
+    assert [each.reason for each in outcome.problems] == [reasons.ERROR_REASON_SIGNAL_MALFORMED]
+    assert len(LocalSignature.decode(local.value)) >= 8
