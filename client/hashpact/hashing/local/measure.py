@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +21,7 @@ _GRID: Final = 4 * thumbnail.CELLS
 """Side of the square in which the listed frame is looked at: 4 x 4 samples a cell."""
 
 _PDQ_SIDE: Final = 256
-_STEP_MAX_PX: Final = 1.5
+_STEP_MAX_PX: Final = 1.8
 _WHOLE: Final = 0.02
 """The listed frame is wholly in view when no corner lies further outside than this share of its sides."""
 
@@ -58,7 +59,8 @@ def measure(canvas: LocalCanvas, candidates: Sequence[LocalCandidate]) -> list[M
     Returns:
         One per candidate, in their order.
     """
-    views = [_View(canvas, candidate) for candidate in candidates]
+    copies = _Copies(canvas.grey)
+    views = [_View(canvas, copies, candidate) for candidate in candidates]
     places = [view.places for view in views]
     if not places:
         return []
@@ -67,11 +69,27 @@ def measure(canvas: LocalCanvas, candidates: Sequence[LocalCandidate]) -> list[M
     return [view.measurement(part) for view, part in zip(views, parts, strict=True)]
 
 
+class _Copies:
+    """An upload at half its size, at half of that, and so on; shared by all candidates."""
+
+    def __init__(self, grey: NDArray[np.uint8]) -> None:
+        self._made = [grey]
+
+    def for_step(self, step: float) -> NDArray[np.uint8]:
+        """The copy for looking at one in ``step`` pixels: the mean of those between counts, not any one of them."""
+        halvings = max(0, int(np.log2(max(step, 1e-6) / _STEP_MAX_PX) + 1)) if step > _STEP_MAX_PX else 0
+        while len(self._made) <= halvings:
+            height, width = self._made[-1].shape
+            self._made.append(shrunk(self._made[-1], max(1, width // 2), max(1, height // 2)))
+        return self._made[halvings]
+
+
 class _View:
     """An upload seen through the frame of one candidate. Pixels are those of the canvas."""
 
-    def __init__(self, canvas: LocalCanvas, candidate: LocalCandidate) -> None:
+    def __init__(self, canvas: LocalCanvas, copies: _Copies, candidate: LocalCandidate) -> None:
         self._grey = canvas.grey
+        self._copies = copies
         height, width = canvas.grey.shape
         self._factor = np.array([width / canvas.width_px, height / canvas.height_px])
         self._candidate = candidate
@@ -136,12 +154,9 @@ class _View:
         """uint8[side, side], the upload laid into the listed frame; by which map, of a picture of which sides."""
         corners = self._placed(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
         linear = np.stack([corners[1] - corners[0], corners[2] - corners[0]], axis=1) / side
-        step = float(np.sqrt(abs(np.linalg.det(linear))))
-        height, width = self._grey.shape
-        source, factor = self._grey, np.ones(2)
-        if step > _STEP_MAX_PX:  # several pixels of the upload for one that is looked at: their mean, not any one
-            smaller = max(1, round(width / step)), max(1, round(height / step))
-            source, factor = shrunk(source, *smaller), np.array([smaller[0] / width, smaller[1] / height])
+        step = math.sqrt(abs(linear[0, 0] * linear[1, 1] - linear[0, 1] * linear[1, 0]))
+        source = self._copies.for_step(step)
+        factor = np.array(source.shape[::-1]) / self._grey.shape[::-1]
         linear = linear * factor[:, None]
         # Middles of pixels: half a pixel in, half a pixel out.
         matrix = np.column_stack([linear, corners[0] * factor + linear @ [0.5, 0.5] - 0.5])
