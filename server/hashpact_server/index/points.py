@@ -250,14 +250,15 @@ class PointIndex:
         bounds = np.append(0, np.cumsum(counts[kept]))
         groups = owners[bounds[:-1]]
         listed = view.places[rows].astype(np.float32)
-        votes, placements = np.empty(len(groups), np.int32), np.empty((len(groups), 4))
+        votes, placements = np.empty(len(groups), np.int32), np.empty((len(groups), 6))
         voting = np.empty(len(points), np.uint8)
         count_votes(bounds, len(groups), listed, np.ascontiguousarray(asked.places[points]), votes, placements, voting)
         sightings = []
         for each in chosen(bounds, points, voting, votes, limit, VOTES_MIN):
-            a, b, c, d = placements[each].tolist()
-            signal, mirrored = int(view.ids[groups[each] >> 1]), bool(groups[each] & 1)
-            sightings.append(Sighting(signal, int(votes[each]), (a, -b, c, b, a, d), mirrored))
+            a, b, c, d, e, f = placements[each].tolist()
+            if a * e - b * d > 0:
+                signal, mirrored = int(view.ids[groups[each] >> 1]), bool(groups[each] & 1)
+                sightings.append(Sighting(signal, int(votes[each]), (a, b, c, d, e, f), mirrored))
         return sightings
 
     def sharing(self, signal: int, descriptors: Bytes) -> NDArray[np.uint8]:

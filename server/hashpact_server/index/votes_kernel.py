@@ -2,13 +2,15 @@
 
 A point has a place, a size and a direction, so each pair of points that look alike says by itself where the listed
 picture would lie in the probe: a similarity (turned, scaled, shifted). The one on which most pairs agree wins, is
-fitted to all of them by least squares, and counts its votes: each point of either side once.
+fitted to all of them by least squares (with six pairs or more as an affine map: copies are squashed, too), and counts
+its votes: each point of either side once. Then it is made exact, by pairs that lie ever closer: what is measured
+afterwards is measured at these very places.
 """
 
 from __future__ import annotations
 
 from math import cos, sin, sqrt
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numba import types
@@ -24,52 +26,74 @@ GROUP_MAX: Final = 96
 HYPOTHESES_MAX: Final = 48
 """Pairs that are asked where the picture lies."""
 
-# In pixels of the listed picture, whose longer side has 384 at most. One pair's direction is good to a few degrees.
+# In pixels of the listed picture, whose longer side has some 400. One pair's direction is good to a few degrees.
 TOLERANCES: Final = (24.0, 16.0, 12.0)
-"""How far a pair may lie off what another one says; off the first fit; and off the last one."""
+"""How far a pair may lie off what another one says; off the first fit; and off the second one."""
+
+REFITS: Final = 3
+AFFINE_PAIRS_MIN: Final = 6
+SQUASH_MAX: Final = 2.2
+"""Ratio of the longest to the shortest direction of an affine map: a stronger one is a fit to noise."""
 
 TURN_COS_MIN: Final = 0.8
 """Directions may differ by 37 degrees."""
 
 SIZES_RATIO_MAX: Final = 1.8
-SCALE_MAX: Final = 32.0
 SIZE_MIN_PX: Final = 0.1
+SCALE_MAX: Final = 32.0
 SAME_PLACE_PX: Final = 3.0
 """Points as near as this are one: a corner with two directions must not vote twice."""
 
+Map: TypeAlias = tuple[float, float, float, float, float, float]
+"""(a, b, c, d, e, f): (x, y) lies at (a x + b y + c, d x + e y + f)."""
+
+NOWHERE: Final = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
 IN_F32: Final = types.Array(types.float32, 2, "C", readonly=True)
 IN_I64: Final = types.Array(types.int64, 1, "C", readonly=True)
-IN_I32: Final = types.Array(types.int32, 1, "C", readonly=True)
 OUT_F64: Final = types.Array(types.float64, 2, "C")
 OUT_I32: Final = types.Array(types.int32, 1, "C")
 OUT_U8: Final = types.Array(types.uint8, 1, "C")
 
 
 @part
-def agrees(
-    listed: NDArray[np.float32], asked: NDArray[np.float32], at: int, a: float, b: float, c: float, d: float,
-    tolerance: float,
-) -> bool:  # fmt: skip
-    """Whether a pair of points fits a similarity: place, size and direction."""
-    x, y, size, angle = listed[at, 0], listed[at, 1], listed[at, 2], listed[at, 3]
-    off_x, off_y = a * x - b * y + c - asked[at, 0], b * x + a * y + d - asked[at, 1]
-    scale = sqrt(a * a + b * b)
-    if scale * SCALE_MAX < 1.0 or size < SIZE_MIN_PX:
-        return False
-    if off_x * off_x + off_y * off_y > (tolerance * scale) ** 2 + 4.0:
+def off_by(listed: NDArray[np.float32], asked: NDArray[np.float32], at: int, placed: Map) -> float:
+    """Pixels of the probe by which a pair's place lies off a map."""
+    a, b, c, d, e, f = placed
+    x, y = listed[at, 0], listed[at, 1]
+    off_x, off_y = a * x + b * y + c - asked[at, 0], d * x + e * y + f - asked[at, 1]
+    return sqrt(off_x * off_x + off_y * off_y)
+
+
+@part
+def scale_of(placed: Map) -> float:
+    """Pixels of the probe per listed pixel; 0 for a map that turns the picture over, or flattens it."""
+    a, b, _, d, e, _ = placed
+    area = a * e - b * d
+    return sqrt(area) if area > 0.0 else 0.0
+
+
+@part
+def agrees(listed: NDArray[np.float32], asked: NDArray[np.float32], at: int, placed: Map, tolerance: float) -> bool:
+    """Whether a pair of points fits a map: place, size and direction; ``tolerance`` in listed pixels."""
+    scale, size = scale_of(placed), listed[at, 2]
+    if scale * SCALE_MAX < 1.0 or size < SIZE_MIN_PX or off_by(listed, asked, at, placed) > tolerance * scale + 2.0:
         return False
     ratio = asked[at, 2] / (size * scale)
     if ratio > SIZES_RATIO_MAX or ratio * SIZES_RATIO_MAX < 1.0:
         return False
-    turn = asked[at, 3] - angle
-    return a * cos(turn) + b * sin(turn) >= TURN_COS_MIN * scale
+    a, b, _, d, e, _ = placed
+    x, y = cos(listed[at, 3]), sin(listed[at, 3])
+    ahead_x, ahead_y = a * x + b * y, d * x + e * y
+    along = ahead_x * cos(asked[at, 3]) + ahead_y * sin(asked[at, 3])
+    return along >= TURN_COS_MIN * sqrt(ahead_x * ahead_x + ahead_y * ahead_y)
 
 
 @part
 def fitted(
     listed: NDArray[np.float32], asked: NDArray[np.float32], begin: int, end: int, inside: NDArray[np.uint8]
-) -> tuple[float, float, float, float]:
-    """The similarity that fits the pairs inside best, by least squares; all zero where they say nothing."""
+) -> Map:
+    """What fits the pairs inside best, by least squares: an affine map if they carry one, else a similarity."""
     count, mx, my, mu, mv = 0.0, 0.0, 0.0, 0.0, 0.0
     for at in range(begin, end):
         if inside[at]:
@@ -79,19 +103,27 @@ def fitted(
             mu += asked[at, 0]
             mv += asked[at, 1]
     if count < 2.0:
-        return 0.0, 0.0, 0.0, 0.0
+        return NOWHERE
     mx, my, mu, mv = mx / count, my / count, mu / count, mv / count
-    spread, dot, cross = 0.0, 0.0, 0.0
+    xx, xy, yy, xu, xv, yu, yv = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for at in range(begin, end):
         if inside[at]:
             x, y, u, v = listed[at, 0] - mx, listed[at, 1] - my, asked[at, 0] - mu, asked[at, 1] - mv
-            spread += x * x + y * y
-            dot += x * u + y * v
-            cross += x * v - y * u
-    if spread < 1.0:
-        return 0.0, 0.0, 0.0, 0.0
-    a, b = dot / spread, cross / spread
-    return a, b, mu - a * mx + b * my, mv - b * mx - a * my
+            xx, xy, yy = xx + x * x, xy + x * y, yy + y * y
+            xu, xv, yu, yv = xu + x * u, xv + x * v, yu + y * u, yv + y * v
+    if xx + yy < 1.0:
+        return NOWHERE
+    a, d = (xu + yv) / (xx + yy), (xv - yu) / (xx + yy)
+    b, e = -d, a
+    spread = xx * yy - xy * xy
+    if count >= AFFINE_PAIRS_MIN and spread > 0.01 * (xx + yy) * (xx + yy):
+        free = (xu * yy - yu * xy) / spread, (yu * xx - xu * xy) / spread
+        free_2 = (xv * yy - yv * xy) / spread, (yv * xx - xv * xy) / spread
+        area = free[0] * free_2[1] - free[1] * free_2[0]
+        lengths = free[0] ** 2 + free[1] ** 2 + free_2[0] ** 2 + free_2[1] ** 2
+        if area > 0.0 and lengths <= area * (SQUASH_MAX + 1.0 / SQUASH_MAX):
+            a, b, d, e = free[0], free[1], free_2[0], free_2[1]
+    return a, b, mu - a * mx - b * my, d, e, mv - d * mx - e * my
 
 
 @part
@@ -107,39 +139,34 @@ def near_used(places: NDArray[np.float32], at: int, begin: int, taken: NDArray[n
 
 @part
 def take_inside(
-    listed: NDArray[np.float32], asked: NDArray[np.float32], begin: int, end: int, a: float, b: float, c: float,
-    d: float, tolerance: float, inside: NDArray[np.uint8],
-) -> int:  # fmt: skip
-    """Mark the pairs that fit; how many they are."""
-    count = 0
+    listed: NDArray[np.float32], asked: NDArray[np.float32], begin: int, end: int, placed: Map, tolerance: float,
+    inside: NDArray[np.uint8],
+) -> None:  # fmt: skip
+    """Mark the pairs that fit."""
     for at in range(begin, end):
-        inside[at] = agrees(listed, asked, at, a, b, c, d, tolerance)
-        count += inside[at]
-    return count
+        inside[at] = agrees(listed, asked, at, placed, tolerance)
 
 
 @part
-def best_of(
-    listed: NDArray[np.float32], asked: NDArray[np.float32], begin: int, end: int
-) -> tuple[float, float, float, float]:
-    """The similarity that one pair states and most agree with; all zero where there is none."""
-    best, best_a, best_b, best_c, best_d = 0, 0.0, 0.0, 0.0, 0.0
+def best_of(listed: NDArray[np.float32], asked: NDArray[np.float32], begin: int, end: int) -> Map:
+    """The similarity that one pair states and most agree with."""
+    best, best_placed = 0, NOWHERE
     for at in range(begin, min(end, begin + HYPOTHESES_MAX)):
         scale = float(asked[at, 2]) / float(listed[at, 2])
         if not scale <= SCALE_MAX or scale * SCALE_MAX < 1.0:
             continue
         turn = float(asked[at, 3]) - float(listed[at, 3])
-        a, b = scale * cos(turn), scale * sin(turn)
-        c = asked[at, 0] - a * listed[at, 0] + b * listed[at, 1]
-        d = asked[at, 1] - b * listed[at, 0] - a * listed[at, 1]
+        a, d = scale * cos(turn), scale * sin(turn)
+        x, y = float(listed[at, 0]), float(listed[at, 1])
+        placed = a, -d, asked[at, 0] - a * x + d * y, d, a, asked[at, 1] - d * x - a * y
         count = 0
         for other in range(begin, end):
-            count += agrees(listed, asked, other, a, b, c, d, TOLERANCES[0])
+            count += agrees(listed, asked, other, placed, TOLERANCES[0])
         if count > best:
-            best, best_a, best_b, best_c, best_d = count, a, b, c, d
+            best, best_placed = count, placed
         if best == end - begin:
             break
-    return best_a, best_b, best_c, best_d
+    return best_placed
 
 
 @part
@@ -157,6 +184,31 @@ def thin_out(
     return count
 
 
+@part
+def made_exact(
+    listed: NDArray[np.float32], asked: NDArray[np.float32], begin: int, end: int, placed: Map, near: NDArray[np.uint8]
+) -> Map:
+    """A map, fitted again to the pairs that it explains best; ``near`` is scratch."""
+    for _ in range(REFITS):
+        scale = scale_of(placed)
+        offs = np.empty(end - begin, np.float64)
+        count = 0
+        for at in range(begin, end):
+            if agrees(listed, asked, at, placed, TOLERANCES[2]):
+                offs[count] = off_by(listed, asked, at, placed)
+                count += 1
+        if not count:
+            return placed
+        most = max(2.0 * np.median(offs[:count]), scale)
+        for at in range(begin, end):
+            near[at] = agrees(listed, asked, at, placed, TOLERANCES[2]) and off_by(listed, asked, at, placed) <= most
+        better = fitted(listed, asked, begin, end, near)
+        if scale_of(better) * SCALE_MAX < 1.0:
+            return placed
+        placed = better
+    return placed
+
+
 @kernel(IN_I64, types.int64, IN_F32, IN_F32, OUT_I32, OUT_F64, OUT_U8)
 def count_votes(
     starts: NDArray[np.int64],
@@ -167,7 +219,7 @@ def count_votes(
     placements: NDArray[np.float64],
     voting: NDArray[np.uint8],
 ) -> None:
-    """The best similarity of each group of pairs.
+    """Where each listed picture lies by most of its pairs.
 
     Args:
         starts: int64 [groups + 1], where each group's pairs begin; within a group the closest pairs come first.
@@ -175,17 +227,20 @@ def count_votes(
         listed: float32 [pairs, 4], x, y, size in pixels and direction in radians of the listed point.
         asked: float32 [pairs, 4], of the probe's.
         votes: int32 [groups], written.
-        placements: float64 [groups, 4], written: a, b, c, d of the similarity from listed to asked.
+        placements: float64 [groups, 6], written: the map from listed to asked.
         voting: uint8 [pairs], written: 1 for the pairs that were counted.
     """
     voting[:] = 0
+    near = np.empty(voting.shape[0], np.uint8)
     for group in range(groups):
         begin = starts[group]
         end = min(starts[group + 1], begin + GROUP_MAX)
-        a, b, c, d = best_of(listed, asked, begin, end)
+        placed = best_of(listed, asked, begin, end)
         for step in range(2):
-            take_inside(listed, asked, begin, end, a, b, c, d, TOLERANCES[step], voting)
-            a, b, c, d = fitted(listed, asked, begin, end, voting)
-        take_inside(listed, asked, begin, end, a, b, c, d, TOLERANCES[2], voting)
+            take_inside(listed, asked, begin, end, placed, TOLERANCES[step], voting)
+            placed = fitted(listed, asked, begin, end, voting)
+        take_inside(listed, asked, begin, end, placed, TOLERANCES[2], voting)
         votes[group] = thin_out(listed, asked, begin, end, voting)
-        placements[group, 0], placements[group, 1], placements[group, 2], placements[group, 3] = a, b, c, d
+        placed = made_exact(listed, asked, begin, end, placed, near)
+        for number in range(6):
+            placements[group, number] = placed[number]
