@@ -136,7 +136,10 @@ def look_up(
             radius = radii.get(kind.code, kind.radius_default)
             wider = None if kind.code in radii else board.wider(kind)
             crowded: set[int] = set()
-            for part in _near(engine, batch, radius, wider, exact_distances, deadline):
+            parts = _near(engine, batch, radius, wider, exact_distances, deadline)
+            if batch.wide and kind.code not in radii:
+                parts = itertools.chain(parts, _beyond(engine, batch.widely(), radius, exact_distances, deadline))
+            for part in parts:
                 kept, cut = _closest(part, 2 * matches_max + _SPARE_ITEMS)
                 hits.append(kept)
                 crowded.update(cut)
@@ -189,6 +192,16 @@ def _near(
                 wide = np.where(wide <= radius, shown_distances(wide, radius), reach)
             if ids.size:
                 yield _hits(batch, rows, items, wide, ids)
+
+
+def _beyond(engine: Engine, batch: Batch, radius: int, exact_distances: bool, deadline: float) -> Iterator[_Hits]:
+    """What lies between the radius and the largest that may be asked for; how far in between is told to few."""
+    reach = batch.kind.radius_max
+    for part in _near(engine, batch, reach, None, True, deadline):
+        rows = np.flatnonzero(part.distances > radius)
+        if rows.size:
+            farther = part.take(rows)
+            yield farther if exact_distances else farther._replace(distances=np.full(rows.size, reach))
 
 
 def check_deadline(deadline: float) -> None:

@@ -30,6 +30,9 @@ _PAIRS_FEW: Final = 32
 _PAIRS_MANY: Final = 1 << 20
 """Pairs of values whose distances are not held in memory all at once: two videos have more."""
 
+WIDE_VALUES_MAX: Final = 8
+"""Values of one probe that are compared beyond the default radius: there every listed value is looked at."""
+
 Numbers = NDArray[np.int64]
 
 
@@ -42,6 +45,7 @@ class Batch(NamedTuple):
         probes: int64 [sets], the probe that each signal set belongs to.
         starts: int64 [sets], the position of each set's first value.
         times_ms: int64 [values], of frames of videos when each is shown; -1 where nobody said. None: nobody did at all.
+        wide: positions of the sets that are compared beyond the default radius, too.
     """
 
     kind: SignalType
@@ -49,6 +53,7 @@ class Batch(NamedTuple):
     probes: Numbers
     starts: Numbers
     times_ms: Numbers | None = None
+    wide: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         return f"Batch(kind={self.kind.name!r}, sets={len(self.probes)})"
@@ -61,6 +66,12 @@ class Batch(NamedTuple):
         size = self.kind.size_bytes
         end = int(self.starts[at + 1]) * size if at + 1 < len(self.starts) else len(self.values)
         return [self.values[place : place + size] for place in range(int(self.starts[at]) * size, end, size)]
+
+    def widely(self) -> Batch:
+        """The first values of its wide sets: of a picture that is itself and its turned and mirrored variants."""
+        sets = [self.values_of(int(self.probes[at]))[:WIDE_VALUES_MAX] for at in self.wide]
+        starts = np.cumsum([0, *map(len, sets)])[:-1]
+        return Batch(self.kind, b"".join(b"".join(each) for each in sets), self.probes[list(self.wide)], starts)
 
     def times_of(self, probe: int) -> list[int]:
         """When the frames of a probe that has values are shown, in ms; none when that was not said."""

@@ -17,7 +17,7 @@ from hashpact.v1 import contribution_service_pb2 as contribution_pb2
 from hashpact.v1 import lookup_service_pb2, signal_pb2
 from hashpact_server import config
 from hashpact_server.refusal import Refusal
-from hashpact_server.services.lookup import gather
+from hashpact_server.services.gathering import gather
 from hashpact_server.state.rows import MemberRow
 from hashpact_server.uploads import UploadMemory
 from hashpact_server.uploads.journal import Action, Standing

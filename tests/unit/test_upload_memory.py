@@ -16,7 +16,7 @@ from hashpact_server.config import Limits
 from hashpact_server.ledger.entry import Kind
 from hashpact_server.ledger.payloads import RolledBackClear, Undone
 from hashpact_server.refusal import Refusal
-from hashpact_server.services.lookup import gather
+from hashpact_server.services.gathering import gather
 from hashpact_server.services.upload import UploadService
 from hashpact_server.uploads import UploadMemory, bounds, journal
 from hashpact_server.uploads.journal import Action, Standing

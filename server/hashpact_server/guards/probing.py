@@ -272,6 +272,7 @@ def coarse(match: Match, radii: Mapping[int, int]) -> Match:
     for each in match.agreements:
         kind = SIGNAL_TYPES[each.signal_type]
         bound = radii.get(kind.code, kind.radius_default)
+        bound = bound if each.distance <= bound else kind.radius_max
         agreements.append(each if kind.exact else each._replace(distance=bound, is_bound=True))
     return match._replace(agreements=tuple(agreements))
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
 from hashpact.local_signature import ProbePoints
-from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE, Comparison, SignalType
-from hashpact.v1 import error_reason_pb2, lookup_service_pb2, lookup_service_pb2_grpc, signal_pb2
+from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE, SignalType
+from hashpact.v1 import lookup_service_pb2, lookup_service_pb2_grpc
 
 from hashpact_server.candidates import Candidate, Confirming, candidates, certain_of
 from hashpact_server.config import Limits
@@ -18,13 +17,14 @@ from hashpact_server.guards.probing import coarse
 from hashpact_server.ledger.base import Head
 from hashpact_server.lookup import check_deadline, look_up, soften
 from hashpact_server.matches import SEES_DISTANCES, Advisor, Batch, Found, Match
-from hashpact_server.refusal import Reason, invalid_field, over_limit
+from hashpact_server.refusal import invalid_field
 from hashpact_server.rules.advice import Advice
 from hashpact_server.rules.grounds import Ground
 from hashpact_server.rules.member_policy import member_policy
 from hashpact_server.rules.statements import existing_item
 from hashpact_server.services.caller import Caller, current_caller
 from hashpact_server.services.explaining import Explaining, withhold
+from hashpact_server.services.gathering import PDQ, gather
 from hashpact_server.services.items import encode_advice, encode_status, encode_stretch
 from hashpact_server.services.measuring import (
     MEASUREMENT_VALUES,
@@ -35,9 +35,7 @@ from hashpact_server.services.measuring import (
 )
 from hashpact_server.services.reading import fresh_head
 from hashpact_server.state.rows import Role
-from hashpact_server.videos import FRAME, Overlap
-
-_Problems = list[lookup_service_pb2.ProbeProblem]
+from hashpact_server.videos import Overlap
 
 
 class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
@@ -100,6 +98,8 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
         self._spend(caller, batches, MEASUREMENT_VALUES * len(measured))
         head = fresh_head(self._engine, request.at_least_as_fresh)
         radii, exact = self._radii(request), caller.has(*SEES_DISTANCES)
+        if request.probe.wide:
+            radii.setdefault(PDQ.code, PDQ.radius_max)
         with self._engine.state.read() as view:
             advisor = Advisor(view, caller.pseudonym, request.use)
             confirming = Confirming(self._engine, view, advisor, batches, radii, exact_distances=exact)
@@ -133,6 +133,8 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
         self._spend(caller, batches)
         head = fresh_head(self._engine, request.at_least_as_fresh)
         radii = self._engine.published.board.radii_of(request.item) | self._radii(request)
+        if request.probe.wide:
+            radii.setdefault(PDQ.code, PDQ.radius_max)
         with self._engine.state.read() as view:
             row = existing_item(view, request.item)
             ground = Ground(view, row)
@@ -250,109 +252,6 @@ def _values_in(batches: Sequence[Batch]) -> int:
     for batch in batches:
         values += len(batch.values) // batch.kind.size_bytes
     return values
-
-
-_ZERO: Final = np.zeros(1, np.int64)
-_ZERO.flags.writeable = False
-
-
-class _Column:
-    """The signal sets of one type, as they come."""
-
-    __slots__ = ("count", "kind", "probes", "searched", "sets", "size", "starts", "times_ms")
-
-    def __init__(self, kind: SignalType) -> None:
-        self.kind = kind
-        self.size = kind.size_bytes
-        self.searched = kind.comparison is not Comparison.POINTS
-        self.sets: list[bytes] = []
-        self.probes: list[int] = []
-        self.starts: list[int] = []
-        self.times_ms: list[int] = []
-        self.count = 0
-
-    def take(self, probe: int, sent: signal_pb2.SignalSet) -> int:
-        """The next set, of whole values; returns how many. 0: the times of its frames are too few or too many."""
-        count = len(sent.values) // self.size
-        if self.kind is FRAME:
-            if len(sent.times_ms) not in (0, count):
-                return 0
-            self.times_ms.extend(sent.times_ms or [-1] * count)
-        self.sets.append(sent.values)
-        self.probes.append(probe)
-        self.starts.append(self.count)
-        self.count += count
-        return count
-
-    def batch(self) -> Batch:
-        """All of them in one block."""
-        times_ms = np.array(self.times_ms) if self.kind is FRAME else None
-        if len(self.sets) == 1 and not self.probes[0]:  # one probe: what most calls ask about
-            return Batch(self.kind, self.sets[0], _ZERO, _ZERO, times_ms)
-        return Batch(self.kind, b"".join(self.sets), np.array(self.probes), np.array(self.starts), times_ms)
-
-
-def gather(probes: Sequence[lookup_service_pb2.Probe], limits: Limits) -> tuple[list[Batch], _Problems]:
-    """All values of a call, by signal type; and the signal sets that cannot be looked up.
-
-    Raises:
-        Refusal: FIELD_INVALID for no probes, LIMIT_EXCEEDED.
-    """
-    if not probes:
-        raise invalid_field("probes", "give at least one probe")
-    if len(probes) > limits.lookup_probes_max:
-        raise over_limit("lookup_probes_max", limits.lookup_probes_max, len(probes))
-    columns: dict[str, _Column] = {}
-    problems: _Problems = []
-    in_all = 0
-    for probe_index, probe in enumerate(probes):
-        in_probe = 0
-        for set_index, each in enumerate(probe.signal_sets):
-            name, values = each.signal_type, each.values
-            column = columns.get(name)
-            if column is None and (kind := SIGNAL_TYPES.get(name)):
-                column = columns[name] = _Column(kind)
-            size = len(values)
-            unfit = column is None or not column.searched or not size or size % column.size
-            if column is None or unfit or (column.probes and column.probes[-1] == probe_index):
-                problems.append(_problem(probe_index, set_index, column, size))
-                in_probe += 1  # a set that cannot be read counts as a value, or problems without end would be free
-                continue
-            count = column.take(probe_index, each)
-            if not count:
-                problems.append(_times_problem(probe_index, set_index, len(each.times_ms), size // column.size))
-            in_probe += count or 1
-        if in_probe > limits.probe_values_max:
-            raise over_limit("probe_values_max", limits.probe_values_max, in_probe)
-        in_all += in_probe
-        if in_all > limits.lookup_values_max:
-            raise over_limit("lookup_values_max", limits.lookup_values_max, in_all)
-    return [column.batch() for column in columns.values() if column.sets], problems
-
-
-def _times_problem(probe_index: int, set_index: int, times: int, values: int) -> lookup_service_pb2.ProbeProblem:
-    return lookup_service_pb2.ProbeProblem(
-        probe_index=probe_index,
-        signal_set_index=set_index,
-        reason=error_reason_pb2.ERROR_REASON_SIGNAL_MALFORMED,
-        message=f"times_ms says when each value is shown: {values} values, {times} times",
-    )
-
-
-def _problem(probe_index: int, set_index: int, column: _Column | None, size: int) -> lookup_service_pb2.ProbeProblem:
-    reason: Reason = error_reason_pb2.ERROR_REASON_SIGNAL_MALFORMED
-    if column is not None and not column.searched:
-        message = f"{column.kind.name} is what is listed: a probe sends its local points in `points`"
-    elif column is None:
-        reason = error_reason_pb2.ERROR_REASON_SIGNAL_TYPE_UNKNOWN
-        message = "this server does not know the signal type; GetCapabilities lists those it knows"
-    elif not size or size % column.kind.size_bytes:
-        message = f"values of {column.kind.name} have {column.kind.size_bytes} bytes each, all together {size}"
-    else:
-        message = f"the probe has a set of {column.kind.name} already; put all of its values into one set"
-    return lookup_service_pb2.ProbeProblem(
-        probe_index=probe_index, signal_set_index=set_index, reason=reason, message=message
-    )
 
 
 def _encode_found(found: Found, seen: Iterable[Candidate]) -> lookup_service_pb2.ProbeMatches:

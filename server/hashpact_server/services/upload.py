@@ -18,8 +18,9 @@ from hashpact_server.database import DatabaseFullError
 from hashpact_server.engine import Engine
 from hashpact_server.refusal import Reason, Refusal, invalid_field, not_serving, over_limit
 from hashpact_server.services.caller import current_caller
+from hashpact_server.services.gathering import gather
 from hashpact_server.services.items import encode_status
-from hashpact_server.services.lookup import encode_match, gather
+from hashpact_server.services.lookup import encode_match
 from hashpact_server.services.reading import fresh_head, time_ms, timestamp
 from hashpact_server.services.report import CLOCKS_APART_MS_MAX, no_room
 from hashpact_server.state.rows import Status

@@ -8,7 +8,8 @@ from hashpact.v1 import lookup_service_pb2 as pb
 from hashpact.v1 import signal_pb2
 from hashpact_server.config import Limits
 from hashpact_server.refusal import Refusal
-from hashpact_server.services.lookup import gather, read_radii
+from hashpact_server.services.gathering import gather
+from hashpact_server.services.lookup import read_radii
 
 from tests.forum import value
 

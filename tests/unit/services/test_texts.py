@@ -18,7 +18,8 @@ from hashpact_server.refusal import Refusal
 from hashpact_server.rules.claims import Offer
 from hashpact_server.rules.motions import propose, second
 from hashpact_server.rules.withdrawing import withdraw
-from hashpact_server.services.lookup import LookupService, gather
+from hashpact_server.services.gathering import gather
+from hashpact_server.services.lookup import LookupService
 from hashpact_server.state.rows import Role
 from hashpact_server.uploads import UploadMemory
 from hashpact_server.uploads.outbox import Outbox, retro_matches
