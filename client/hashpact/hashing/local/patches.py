@@ -90,8 +90,8 @@ def describe(pyramid: Pyramid, places: Places) -> NDArray[np.float32]:
         apart = np.abs(angle - np.float32(direction))
         np.minimum(apart, _DIRECTIONS - apart, out=apart)
         np.multiply(np.maximum(1 - apart, 0), strength, out=parts[:, direction])
-    cells = parts.reshape(count * _DIRECTIONS, -1) @ _WEIGHTS
-    histograms = cells.reshape(count, _DIRECTIONS, -1).transpose(0, 2, 1).reshape(count, -1)
+    cells = np.matmul(parts, _WEIGHTS)  # point by point, and so the same whatever else is described
+    histograms = cells.transpose(0, 2, 1).reshape(count, -1)
     length = np.maximum(np.linalg.norm(histograms, axis=1, keepdims=True), np.float32(1e-6))
     cut: NDArray[np.float32] = np.minimum(histograms / length, np.float32(_CUT)) * np.float32(512)
     return cut
