@@ -7,17 +7,9 @@ from collections.abc import Mapping
 from hashpact import _convert as convert
 from hashpact._convert import Words
 from hashpact.errors import InvalidRequestError
+from hashpact.evidence import Agreement, Candidate, Confirmation, MatchedStretch, Overlap
 from hashpact.probes import FRAME, Probe
-from hashpact.results import (
-    Agreement,
-    Candidate,
-    Confirmation,
-    Match,
-    MatchedStretch,
-    Overlap,
-    ProbeResult,
-    Problem,
-)
+from hashpact.results import Match, ProbeResult, Problem
 from hashpact.v1 import lookup_service_pb2, signal_pb2
 
 LEVELS = Words(lookup_service_pb2.MatchLevel, "MATCH_LEVEL_")
@@ -78,7 +70,12 @@ def match_of(message: lookup_service_pb2.Match) -> Match:
 def _confirmation_of(message: lookup_service_pb2.Confirmation) -> Confirmation:
     distance = message.aligned_distance if message.HasField("aligned_distance") else None
     return Confirmation(
-        message.points, message.points_visible, message.visible_percent, message.thumbnail_percent, distance
+        message.points,
+        message.points_visible,
+        message.visible_percent,
+        message.thumbnail_percent,
+        distance,
+        message.distinct,
     )
 
 

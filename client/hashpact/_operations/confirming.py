@@ -12,8 +12,9 @@ from hashpact import _wire as wire
 from hashpact._operations.session import BUSY
 from hashpact._wire import Operation, ask_all, compute
 from hashpact.errors import InvalidSignalError
+from hashpact.evidence import Candidate
 from hashpact.probes import Probe
-from hashpact.results import Candidate, Match, ProbeResult
+from hashpact.results import Match, ProbeResult
 from hashpact.v1 import lookup_service_pb2
 
 if TYPE_CHECKING:

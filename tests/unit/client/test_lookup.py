@@ -20,7 +20,8 @@ from hashpact.errors import (
     UnavailableError,
     UnreadableMediaError,
 )
-from hashpact.results import Agreement, CheckResult, Match, strongest_advice
+from hashpact.evidence import Agreement
+from hashpact.results import CheckResult, Match, strongest_advice
 from hypothesis import given
 from hypothesis import strategies as st
 

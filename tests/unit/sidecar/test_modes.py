@@ -6,7 +6,8 @@ import hashlib
 from itertools import product
 
 import pytest
-from hashpact.results import ADVICE_ORDER, Agreement, Match
+from hashpact.evidence import Agreement
+from hashpact.results import ADVICE_ORDER, Match
 from hashpact.sidecar.modes import Modes
 
 WORDS = ("observe", "review", "act")
