@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from hashpact.local_signature import LocalSignature, Measurement, ProbePoints
 from hashpact.signals import SIGNAL_TYPES
+from numpy.typing import NDArray
 
 from hashpact_server.engine import Engine
 from hashpact_server.index import Asked, Sighting
@@ -23,7 +24,7 @@ from hashpact_server.local_points import CODES, places_of
 from hashpact_server.matches import Advisor, Agreement, Batch, Match, Probe, agreement_of
 from hashpact_server.rules.grounds import Ground
 from hashpact_server.rules.levels import Level
-from hashpact_server.rules.points import Confirmed, confirmed
+from hashpact_server.rules.points import SHARED_ITEMS_MAX, Confirmed, confirmed
 from hashpact_server.state.view import View
 
 _SPARE: Final = 2
@@ -120,7 +121,7 @@ class Confirming:
             if (listed := listed_signature(self._view, signal)) is None:
                 continue
             of_item = by_item.setdefault(listed[0], {})
-            if (found := self._confirmed(signal, listed[1], each)) is not None:
+            if (found := self._confirmed(signal, *listed, each)) is not None:
                 of_item[signal] = max(found, of_item.get(signal, found), key=_weight)
         told = []
         for item, confirmations in sorted(by_item.items()):
@@ -129,10 +130,26 @@ class Confirming:
                 told.append(match)
         return told
 
-    def _confirmed(self, signal: int, signature: LocalSignature, measured: Measurement) -> Confirmed | None:
-        benign = self._engine.published.benign.has_points(signature.descriptors)
-        sharing = self._engine.matcher.sharing(signal, signature.descriptors)
-        return confirmed(signature, measured, benign, sharing)
+    def _confirmed(self, signal: int, item: int, signature: LocalSignature, measured: Measurement) -> Confirmed | None:
+        counting = ~self._engine.published.benign.has_points(signature.descriptors)
+        if confirmed(signature, measured, counting) is None:
+            return None  # nearly always: who else has its points need not be known
+        return confirmed(signature, measured, counting & self._own(signal, item, signature))
+
+    def _own(self, signal: int, item: int, signature: LocalSignature) -> NDArray[np.bool_]:
+        """Which points of a signature few other items have."""
+        others = self._engine.matcher.others(signal, signature.descriptors)
+        ground = self._advisor.ground(item)
+        if ground is not None and ground.incidents:
+            akin = [each for each in np.unique(others[others > 0]).tolist() if self._are_akin(ground, each)]
+            others[np.isin(others, np.array(akin, np.uint64))] = 0
+        own: NDArray[np.bool_] = np.count_nonzero(others, axis=1) <= SHARED_ITEMS_MAX
+        return own
+
+    def _are_akin(self, ground: Ground, item: int) -> bool:
+        """Whether an item belongs to one of the other's incidents."""
+        other = self._advisor.ground(item)
+        return other is not None and not set(ground.incidents).isdisjoint(other.incidents)
 
     def _match(self, ground: Ground, found: Mapping[int, Confirmed]) -> Match | None:
         radii = {**self._engine.published.board.radii_of(ground.item), **self._radii}

@@ -193,9 +193,9 @@ class Matcher:
         """Listed pictures that a probe may show, by its local points."""
         return self._indexes.points.sightings(asked, limit)
 
-    def sharing(self, signal: int, descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """How many other items have each of a listed picture's local points: 0, 1 or 2 (two or more)."""
-        return self._indexes.points.sharing(signal, descriptors)
+    def others(self, signal: int, descriptors: NDArray[np.uint8]) -> NDArray[np.uint64]:
+        """Other items that have each of a listed picture's local points: see :meth:`PointIndex.others`."""
+        return self._indexes.points.others(signal, descriptors)
 
     def may_list(self, code: int, values: bytes, size: int) -> NDArray[np.intp]:
         """Positions of the digests, ``size`` bytes each, that may be listed: the state knows. All others are not."""

@@ -595,7 +595,9 @@ Global___MatchedStretch: _TypeAlias = MatchedStretch  # noqa: Y015
 
 @_typing.final
 class Confirmation(_message.Message):
-    """What local points say. Callers that may not see distances are told `visible_percent` and `distinct` alone."""
+    """What local points say. Points that known good media have, too, or two other items that are neither copies nor of the same incident
+    (the interface of an app, a title card), say nothing and are not counted. Callers that may not see distances are told `visible_percent` alone.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -604,7 +606,6 @@ class Confirmation(_message.Message):
     VISIBLE_PERCENT_FIELD_NUMBER: _builtins.int
     THUMBNAIL_PERCENT_FIELD_NUMBER: _builtins.int
     ALIGNED_DISTANCE_FIELD_NUMBER: _builtins.int
-    DISTINCT_FIELD_NUMBER: _builtins.int
     points: _builtins.int
     """Points of the item's that were found again where they belong."""
     points_visible: _builtins.int
@@ -617,10 +618,6 @@ class Confirmation(_message.Message):
     """PDQ distance in bits between the listed picture and the upload laid over it; absent when it is not wholly in view, and
     for callers that may not see distances.
     """
-    distinct: _builtins.bool
-    """Points that at most one other item has are enough to confirm it. If not, it may be another picture of one template (the
-    interface of an app, a title card): the points are then no evidence of their own for the level and for `ADVICE_ACT`.
-    """
     def __init__(
         self,
         *,
@@ -629,11 +626,10 @@ class Confirmation(_message.Message):
         visible_percent: _builtins.int = ...,
         thumbnail_percent: _builtins.int = ...,
         aligned_distance: _builtins.int | None = ...,
-        distinct: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_aligned_distance", b"_aligned_distance", "aligned_distance", b"aligned_distance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_aligned_distance", b"_aligned_distance", "aligned_distance", b"aligned_distance", "distinct", b"distinct", "points", b"points", "points_visible", b"points_visible", "thumbnail_percent", b"thumbnail_percent", "visible_percent", b"visible_percent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_aligned_distance", b"_aligned_distance", "aligned_distance", b"aligned_distance", "points", b"points", "points_visible", b"points_visible", "thumbnail_percent", b"thumbnail_percent", "visible_percent", b"visible_percent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__aligned_distance: _TypeAlias = _typing.Literal["aligned_distance"]  # noqa: Y015
     _WhichOneofArgType__aligned_distance: _TypeAlias = _typing.Literal["_aligned_distance", b"_aligned_distance"]  # noqa: Y015

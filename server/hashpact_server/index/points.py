@@ -27,7 +27,7 @@ from hashpact_server.index.points_kernel import (
     Sizes,
     Tables,
     chain_rows,
-    count_sharing,
+    find_others,
     search_points,
     sort_rows,
 )
@@ -38,6 +38,9 @@ RADIUS_BITS: Final = 31
 
 SHARED_RADIUS_BITS: Final = 36
 """A point that another picture has within it is shared."""
+
+OTHERS_MAX: Final = 8
+"""Other items of one point that are told."""
 
 COPY_RADIUS_BITS: Final = 31
 """Pictures within it by PDQ are copies of each other."""
@@ -261,8 +264,8 @@ class PointIndex:
                 sightings.append(Sighting(signal, int(votes[each]), (a, b, c, d, e, f), mirrored))
         return sightings
 
-    def sharing(self, signal: int, descriptors: Bytes) -> NDArray[np.uint8]:
-        """For each point of a picture that is present: how many other items have it, 0, 1 or 2 (two or more).
+    def others(self, signal: int, descriptors: Bytes) -> Ids:
+        """For each point of a picture that is present: other items that have it, too: uint64 [n, OTHERS_MAX], then 0.
 
         Copies of the picture (by PDQ of the whole) do not count: what copies share is not common.
 
@@ -271,14 +274,14 @@ class PointIndex:
             descriptors: uint8 [n, 32], the points.
         """
         view, picture = self._view, self._places_of.get(signal)
-        shares = np.zeros(len(descriptors), np.uint8)
+        found = np.zeros((len(descriptors), OTHERS_MAX), np.uint64)
         if picture is None or picture >= view.pictures:
-            return shares
-        count_sharing(
+            return found
+        find_others(
             _words(descriptors), picture, view.descriptors, view.owners, view.alive, view.items, view.wholes,
-            view.whole_known, view.tables, view.sizes, SHARED_RADIUS_BITS, COPY_RADIUS_BITS, SHARING_CROWD_MAX, shares,
+            view.whole_known, view.tables, view.sizes, SHARED_RADIUS_BITS, COPY_RADIUS_BITS, SHARING_CROWD_MAX, found,
         )  # fmt: skip
-        return shares
+        return found
 
     def memory_bytes(self) -> int:
         """Bytes of points, places and tables."""

@@ -41,7 +41,7 @@ TABLES_TYPE: Final = types.UniTuple(U32, 4)  # type: ignore[no-untyped-call]
 SIZES_TYPE: Final = types.UniTuple(types.int64, 4)  # type: ignore[no-untyped-call]
 OUT_U32: Final = types.Array(types.uint32, 1, "C")
 OUT_I32: Final = types.Array(types.int32, 2, "C")
-OUT_U8: Final = types.Array(types.uint8, 1, "C")
+OUT_U64: Final = types.Array(types.uint64, 2, "C")
 
 Tables: TypeAlias = "tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]"
 """Starts and entries of the sorted body, heads and links of the chained one."""
@@ -257,11 +257,20 @@ def search_points(
     return hits
 
 
+@part
+def is_among(item: np.uint64, others: NDArray[np.uint64], query: int, count: int) -> bool:
+    """Whether an item is one of the first ``count`` of a query's."""
+    found = False
+    for place in range(count):
+        found |= others[query, place] == item
+    return found
+
+
 @kernel(
     WORDS_1D, types.int64, WORDS_1D, U32, U8, U64, WORDS_1D, U8, TABLES_TYPE, SIZES_TYPE, types.int64, types.int64,
-    types.int64, OUT_U8,
+    types.int64, OUT_U64,
 )  # fmt: skip
-def count_sharing(
+def find_others(
     queries: Words,
     picture: int,
     values: Words,
@@ -275,9 +284,9 @@ def count_sharing(
     radius: int,
     whole_radius: int,
     crowd_max: int,
-    sharing: NDArray[np.uint8],
+    others: NDArray[np.uint64],
 ) -> None:
-    """For each query (a point of ``picture``): how many other items have one within the radius; two means: or more.
+    """For each query (a point of ``picture``): which other items have one within the radius.
 
     Items that look like the picture as a whole, within ``whole_radius`` bits of its PDQ, are copies of it and do not
     count: what copies share is not common.
@@ -296,25 +305,25 @@ def count_sharing(
         radius: in bits.
         whole_radius: in bits.
         crowd_max: rows of one bucket that are looked at.
-        sharing: uint8 [n], written: 0, 1 or 2.
+        others: uint64 [n, some], written: different items, as many as there is room for; 0 where there are no more.
     """
     met = np.empty(2 * TABLES * crowd_max, np.uint32)
     ends = np.empty(2 * TABLES, np.int64)
     for query in range(queries.shape[0] // WORDS):
         total = gather(queries, query, values, tables, sizes, crowd_max, True, met, ends)
-        others, first = 0, np.uint64(0)
+        count = 0
         for place in range(total):
             row = int(met[place])
             owner = int(owners[row])
-            if not alive[owner] or items[owner] == items[picture] or (others and items[owner] == first):
+            if not alive[owner] or items[owner] == items[picture] or is_among(items[owner], others, query, count):
                 continue
             if distance_of(values, row, queries, query) > radius:
                 continue
             known = whole_known[owner] and whole_known[picture]
             if known and distance_of(wholes, owner, wholes, picture) <= whole_radius:
                 continue
-            first = items[owner]
-            others += 1
-            if others == 2:
+            others[query, count] = items[owner]
+            count += 1
+            if count == others.shape[1]:
                 break
-        sharing[query] = others
+        others[query, count:] = 0

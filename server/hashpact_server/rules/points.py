@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
-from hashpact.local_signature import LocalComparison, LocalSignature, Measurement, compare
+from hashpact.local_signature import LocalSignature, Measurement, compare
 from hashpact.signals import SIGNAL_TYPES
 from numpy.typing import NDArray
 
@@ -28,7 +28,8 @@ THUMBNAIL_SIGNS_MIN: Final = 64
 """So many signs have to be clear, or the thumbnail says nothing."""
 
 SHARED_ITEMS_MAX: Final = 1
-"""Other items that may have a point, too; what more have is the template's and not the picture's."""
+"""Other items that may have a point, too; what more have is the template's and not the picture's. Items of one incident
+do not count: they may be parts of one picture, each listed for itself."""
 
 ALIGNED_RADIUS: Final = SIGNAL_TYPES["pdq"].radius_default
 
@@ -42,8 +43,6 @@ class Confirmed(NamedTuple):
         visible_percent: part of the listed picture that is in view.
         thumbnail_percent: agreement of the thumbnails.
         aligned_distance: PDQ distance between the listed picture and the upload laid over it; None: not comparable.
-        distinct: whether the points that few other items have confirm it by themselves. If not, it may be another
-            picture of one template, and its details are no evidence of their own.
     """
 
     points: int
@@ -51,7 +50,6 @@ class Confirmed(NamedTuple):
     visible_percent: int
     thumbnail_percent: float
     aligned_distance: int | None
-    distinct: bool
 
     @property
     def aligned(self) -> bool:
@@ -61,45 +59,27 @@ class Confirmed(NamedTuple):
     @property
     def types(self) -> tuple[str, ...]:
         """Names of the signal types whose evidence this is."""
-        if not self.distinct:
-            return ()
         return ("local_sift", "pdq") if self.aligned else ("local_sift",)
 
 
-def confirms(found: LocalComparison) -> bool:
-    """Whether a comparison says that the upload shows the picture, or a part of it."""
-    return (
-        found.points >= POINTS_MIN
-        and found.cells >= CELLS_MIN
-        and found.cell_percent >= CELL_PERCENT_MIN
-        and found.thumbnail_signs >= THUMBNAIL_SIGNS_MIN
-        and found.thumbnail_percent >= THUMBNAIL_PERCENT_MIN
-    )
-
-
-def confirmed(
-    signature: LocalSignature,
-    measured: Measurement,
-    benign: NDArray[np.bool_],
-    sharing: NDArray[np.uint8],
-) -> Confirmed | None:
-    """What a measurement confirms; None: nothing.
+def confirmed(signature: LocalSignature, measured: Measurement, counting: NDArray[np.bool_]) -> Confirmed | None:
+    """What a measurement confirms: that the upload shows the picture, or a part of it. None: nothing.
 
     Args:
         signature: what is listed.
         measured: what was measured for it.
-        benign: bool [points], which of its points known good media have, too: they count for nothing.
-        sharing: uint8 [points], how many other items have each.
+        counting: bool [points], which of its points are its own. What known good media have, too, or several other
+            items (the interface of an app, a title card, a logo), says nothing.
     """
-    found = compare(signature, measured, ~benign)
-    if not confirms(found):
+    found = compare(signature, measured, counting)
+    if (
+        found.points < POINTS_MIN
+        or found.cells < CELLS_MIN
+        or found.cell_percent < CELL_PERCENT_MIN
+        or found.thumbnail_signs < THUMBNAIL_SIGNS_MIN
+        or found.thumbnail_percent < THUMBNAIL_PERCENT_MIN
+    ):
         return None
-    rare = compare(signature, measured, ~benign & (sharing <= SHARED_ITEMS_MAX))
     return Confirmed(
-        found.points,
-        found.points_visible,
-        found.visible_percent,
-        found.thumbnail_percent,
-        found.pdq_distance,
-        confirms(rare),
+        found.points, found.points_visible, found.visible_percent, found.thumbnail_percent, found.pdq_distance
     )

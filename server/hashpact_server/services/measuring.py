@@ -103,7 +103,7 @@ def encode_confirmed(confirmed: Confirmed | None, *, numbers: bool) -> pb.Confir
     """
     if confirmed is None:
         return None
-    told = pb.Confirmation(visible_percent=confirmed.visible_percent, distinct=confirmed.distinct)
+    told = pb.Confirmation(visible_percent=confirmed.visible_percent)
     if numbers:
         told.points, told.points_visible = confirmed.points, confirmed.points_visible
         told.thumbnail_percent = int(confirmed.thumbnail_percent)

@@ -13,7 +13,8 @@ from hashpact_server.rules.withdrawing import withdraw
 from hashpact_server.state.rows import Role
 from PIL import Image, ImageDraw, ImageOps
 
-from tests.forum import Forum, offer, one, signal, value
+from tests.forum import LABELS, Forum, offer, one, signal, value
+from tests.incidents import opened
 from tests.local_pictures import candidates, confirm, measured, signals_of, upload
 from tests.pictures import photo
 
@@ -49,7 +50,7 @@ def test_a_bordered_copy_is_strong_by_its_details_and_the_whole(forum: Forum, it
     (agreement,) = match.agreements
     told = agreement.confirmation
     assert (match.item, match.level) == (items[name], pb.MATCH_LEVEL_STRONG)
-    assert (agreement.signal_type, agreement.sequence, told.distinct) == ("local_sift", items[name], True)
+    assert (agreement.signal_type, agreement.sequence) == ("local_sift", items[name])
     assert 8 <= told.points <= told.points_visible
     assert told.visible_percent == 100
     assert told.thumbnail_percent >= 80
@@ -119,20 +120,23 @@ def test_whoever_may_not_see_distances_sees_no_numbers(forum: Forum) -> None:
     seen = upload(bordered(photo("astronaut.png")))
     (match,) = confirm(forum.as_(checker), seen)
     told = match.agreements[0].confirmation
-    assert (match.level, told.visible_percent, told.distinct) == (pb.MATCH_LEVEL_STRONG, 100, True)
+    assert (match.level, told.visible_percent) == (pb.MATCH_LEVEL_STRONG, 100)
     assert (told.points, told.points_visible, told.thumbnail_percent) == (0, 0, 0)
     assert not told.HasField("aligned_distance")
 
 
-def test_what_several_items_share_is_no_evidence_of_its_own(forum: Forum) -> None:
+@pytest.mark.parametrize("label", ["", "incident:harbour"])
+def test_what_several_items_share_says_nothing_unless_they_are_of_one_incident(forum: Forum, label: str) -> None:
     picture = photo("motorcycle_left.png")
-    listed = one(forum, forum.a, offer(*signals_of(picture))).item
     seen = upload(bordered(picture))
-    assert confirm(forum.as_(forum.a), seen)[0].level == pb.MATCH_LEVEL_STRONG
+    if label:
+        opened(forum)
+    labels = (*LABELS, label) if label else LABELS
+    listed = one(forum, forum.a, offer(*signals_of(picture), labels=labels)).item
     for degrees in range(45, 360, 45):  # the same details in another whole
-        one(forum, forum.a, offer(*signals_of(picture.rotate(degrees, expand=True))))
-    match = next(each for each in confirm(forum.as_(forum.a), seen) if each.item == listed)
-    assert (match.level, match.agreements[0].confirmation.distinct) == (pb.MATCH_LEVEL_NEAR, False)
+        assert confirm(forum.as_(forum.a), seen) or degrees > 90
+        one(forum, forum.a, offer(*signals_of(picture.rotate(degrees, expand=True)), labels=labels))
+    assert (listed in [each.item for each in confirm(forum.as_(forum.a), seen)]) == bool(label)
 
 
 def test_copies_of_one_picture_do_not_blind_each_other(forum: Forum) -> None:
