@@ -11,10 +11,10 @@ from hashpact import _convert_matches as matches
 from hashpact import _wire as wire
 from hashpact._operations.session import BUSY
 from hashpact._wire import Operation, ask_all, compute
-from hashpact.errors import InvalidSignalError
+from hashpact.errors import InvalidRequestError, InvalidSignalError
 from hashpact.evidence import Candidate
 from hashpact.probes import Probe
-from hashpact.results import Match, ProbeResult
+from hashpact.results import Match, ProbeResult, Problem
 from hashpact.v1 import lookup_service_pb2
 
 if TYPE_CHECKING:
@@ -42,10 +42,29 @@ def confirmed(
         return results
     every = yield from compute(lambda: [measured(canvases[at], found[at].candidates) for at in asked])
     calls = [_call(probes[at], measurements, use, as_of) for at, measurements in zip(asked, every, strict=True)]
-    for at, response in zip(asked, (yield from ask_all(calls)), strict=True):
-        agreed = [matches.match_of(match) for match in response.matches if match.agreements]
+    for at, answer in zip(asked, (yield from _each_answered(calls)), strict=True):
+        if isinstance(answer, InvalidRequestError):
+            problem = Problem(0, answer.reason, f"its local points could not be confirmed: {answer.message}")
+            results[at] = replace(found[at], problems=(*found[at].problems, problem))
+            continue
+        agreed = [matches.match_of(match) for match in answer.matches if match.agreements]
         results[at] = replace(found[at], matches=merged(found[at].matches, agreed), candidates=())
     return results
+
+
+def _each_answered(
+    calls: Sequence[wire.Call[lookup_service_pb2.ConfirmResponse]],
+) -> Operation[list[lookup_service_pb2.ConfirmResponse | InvalidRequestError]]:
+    """An answer per call: a refusal of one upload's measurements is no refusal of the others'."""
+    try:
+        return [*(yield from ask_all(calls))]
+    except InvalidRequestError as error:
+        if len(calls) == 1:
+            return [error]
+    answers: list[lookup_service_pb2.ConfirmResponse | InvalidRequestError] = []
+    for call in calls:
+        answers += yield from _each_answered([call])
+    return answers
 
 
 def measured(canvas: object, candidates: Sequence[Candidate]) -> Measured:

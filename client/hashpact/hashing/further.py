@@ -8,15 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashpact.hashing.local import LocalCanvas, canvas, local_signature, probe_points
-from hashpact.hashing.local.extract import PROBE_POINTS
 from hashpact.hashing.pdq import PdqResult, pdq
 from hashpact.hashing.regions import find_regions, is_detailed, unframed
 from hashpact.local_signature import PROBE_POINTS_MAX
 from hashpact.modes import Mode
 from hashpact.signals import PDQ_QUALITY_MIN, Signal, hamming
 
-POINTS: Final = {"standard": PROBE_POINTS, "deep": PROBE_POINTS_MAX}
-"""Local points of a probe, by mode: each costs a search."""
+POINTS: Final = {"standard": 600, "deep": PROBE_POINTS_MAX}
+"""Local points of a probe, by mode: each costs two searches. Below 500 small copies inside other pictures are lost."""
 
 _DIFFERS_BITS: Final = 8
 """A picture without its frame that is nearer than this to the whole is found by the whole."""

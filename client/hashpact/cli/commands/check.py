@@ -28,7 +28,7 @@ from hashpact.signals import SIGNAL_TYPES
 BATCH = 32
 """Inputs in one look-up: answers keep flowing while the next ones are hashed."""
 _WITH_DISTANCE = tuple(kind.name for kind in SIGNAL_TYPES.values() if kind.ranged)
-_COLUMNS = ("path", "verdict", "advice", "item#", "by", "distance#", "status", "labels")
+_COLUMNS = ("path", "verdict", "advice", "item#", "because", "status", "labels")
 
 Radius = Annotated[
     list[str] | None,
@@ -110,8 +110,7 @@ def _answered(one: Input, signals: object, answer: CheckResult | FailedCheck) ->
             answer.verdict,
             match.advice,
             str(match.item),
-            match.signal_type,
-            f"{'<= ' if match.distance_is_bound and match.distance else ''}{match.distance}",
+            match.reason,
             match.status,
             ", ".join(match.labels),
         )
@@ -121,7 +120,7 @@ def _answered(one: Input, signals: object, answer: CheckResult | FailedCheck) ->
     return Answered(
         line={**replace(answer, path=Path(one.path)).to_dict(), "path": one.path, "kind": kind},
         rows=rows,
-        plain=(one.path, "none", "none", "", "", "", "", ""),
+        plain=(one.path, "none", "none", "", "", "", ""),
         word=answer.verdict,
         kind=kind,
         code=Exit.OK if answer.verdict == "none" else Exit.MATCHED,
