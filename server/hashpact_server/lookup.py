@@ -361,6 +361,7 @@ def _answer(answering: _Answering, hits: _Hits, matches_max: int, deadline: floa
         matches: list[Match] = []
         truncated = False
         for group in order[first:last].tolist():
+            check_deadline(deadline)  # two long videos take a while
             ground = answering.advisor.ground(int(items[group]))
             if ground is None:
                 continue

@@ -37,10 +37,14 @@ SPEED_MAX: Final = 4.0
 SLACK_MS: Final = 1_000
 MISSED_MAX: Final = 3
 """Within a stretch, time goes at most so much faster or slower than in the item, give or take; and so many moments of
-the upload in a row may find nothing: a logo, a caption, a wrong frame."""
+the upload in a row, or as many seconds, may find nothing: a logo, a caption, a wrong frame."""
 
 PICTURES_MAX: Final = 8
 _NONE: Final = -1
+_MOMENT: Final = 1_000
+_STEADY: Final = 40
+"""Weights in a row: of a moment, and of going on without a jump, which is more than any nearness, at most 31."""
+
 _AT_ONCE: Final = 1 << 16
 """Pairs of values in one step: what it needs fits the cache."""
 
@@ -111,7 +115,7 @@ def overlap_of(values: Sequence[bytes], times_ms: Sequence[int], item: Frames, r
     if not values or not len(item.starts):
         return None
     moments, near = _compared(values, times_ms, item.values, radius)
-    chains = _chains(near)
+    chains = _chains(near, moments, item)
     if not chains:
         return None
     until = np.append(moments[1:], moments[-1] + (int(np.median(np.diff(moments))) if len(moments) > 1 else 0))
@@ -172,12 +176,12 @@ def _closest(found: Sequence[tuple[Times, Times]]) -> tuple[Times, Times]:
     return places, nearness
 
 
-def _chains(near: Sequence[tuple[Times, Times]]) -> list[list[tuple[int, int]]]:
+def _chains(near: Sequence[tuple[Times, Times]], moments: Times, item: Frames) -> list[list[tuple[int, int]]]:
     """The longest rows of (moment, listed frame) that go forward in both, one after the other in what is left."""
     left = list(near)
     chains: list[list[tuple[int, int]]] = []
     while len(chains) < CHAINS_MAX:
-        chain = _longest(left)
+        chain = _longest(left, moments, item)
         # A moment that stands alone in what is left says nothing beside a row.
         if not chain or (chains and len(chain) < 2):
             break
@@ -187,33 +191,65 @@ def _chains(near: Sequence[tuple[Times, Times]]) -> list[list[tuple[int, int]]]:
     return chains
 
 
-def _longest(near: Sequence[tuple[Times, Times]]) -> list[tuple[int, int]]:
-    """One row: most moments, then closest. Each moment at most once; listed frames may repeat, but never go back."""
+def _longest(near: Sequence[tuple[Times, Times]], moments: Times, item: Frames) -> list[tuple[int, int]]:
+    """One row: most moments, then fewest jumps, then closest. Each moment at most once; a listed frame may stay."""
     size = max((int(places[-1]) + 1 for places, _ in near if len(places)), default=0)
     # Weight of the best row that ends at a listed frame; beside it, in the low digits, which frame: so that a running
     # maximum says where the best row up to here ends, the later one of equals.
     best = np.arange(size)
     ends = np.full(size, _NONE)
     nodes: list[tuple[int, int, int]] = []
+    last = _Last(0, best[:0], best[:0], best[:0])
+    ahead = np.searchsorted(item.starts, item.starts - SLACK_MS)
     for moment, (places, nearness) in enumerate(near):
         if not len(places):
             continue
-        before = np.maximum.accumulate(best[: places[-1] + 1])[places]
-        weights = before // size + 1_000 + nearness
-        better = weights > best[places] // size
-        parents = ends[before % size]
-        for place, weight, parent in zip(
-            places[better].tolist(), weights[better].tolist(), parents[better].tolist(), strict=True
-        ):
-            best[place] = weight * size + place
-            ends[place] = len(nodes)
-            nodes.append((moment, place, parent))
+        # A jump leads forward by more than frames that are near each other lie apart: else what is shown twice would
+        # count twice.
+        before = np.append(0, np.maximum.accumulate(best[: places[-1]]))[ahead[places]]
+        weights, parents = before // size, np.where(before >= size, ends[before % size], _NONE)
+        passed = int(moments[moment] - moments[last.moment])
+        if last.nodes.size and _soon(moment - last.moment, passed):
+            steady, rows = _steady(last, passed, places, item)
+            better = steady > weights
+            weights, parents = np.where(better, steady, weights), np.where(better, rows, parents)
+        weights = weights + _MOMENT + nearness
+        first = len(nodes)
+        nodes += zip([moment] * len(places), places.tolist(), parents.tolist(), strict=True)
+        last = _Last(moment, places, weights, np.arange(first, len(nodes)))
+        kept = np.flatnonzero(weights > best[places] // size)
+        best[places[kept]] = weights[kept] * size + places[kept]
+        ends[places[kept]] = first + kept
     chain = []
     node = int(ends[int(best.max()) % size]) if size else _NONE
     while node != _NONE:
         moment, place, node = nodes[node]
         chain.append((moment, place))
     return chain[::-1]
+
+
+class _Last(NamedTuple):
+    """The moment before: its listed frames, the weights of the rows that end there, and their nodes."""
+
+    moment: int
+    places: Times
+    weights: Times
+    nodes: Times
+
+
+def _steady(last: _Last, passed: int, places: Times, item: Frames) -> tuple[Times, Times]:
+    """Per listed frame, the weight and node of the best row to go on with from the moment before without a jump."""
+    goes_on = _same_course(last.places[:, None], places[None, :], passed, item) & (last.places[:, None] <= places)
+    weights = np.where(goes_on, last.weights[:, None] + _STEADY, _NONE)
+    rows = weights.argmax(axis=0)
+    return weights[rows, np.arange(len(places))], last.nodes[rows]
+
+
+def _same_course(before: Times, now: Times, passed: int, item: Frames) -> NDArray[np.bool_]:
+    """Whether as much may have passed in the item, between two listed frames, as in the upload meanwhile."""
+    least, most = item.starts[now] - item.ends[before], item.ends[now] - item.starts[before]
+    steady: NDArray[np.bool_] = (least <= SPEED_MAX * passed + SLACK_MS) & (most >= passed / SPEED_MAX - SLACK_MS)
+    return steady
 
 
 class _Part(NamedTuple):
@@ -235,12 +271,14 @@ def _parts(chain: Sequence[tuple[int, int]], moments: Times, until: Times, item:
 
 
 def _goes_on(before: tuple[int, int], now: tuple[int, int], moments: Times, item: Frames) -> bool:
-    if now[0] - before[0] > MISSED_MAX:
-        return False
-    passed = moments[now[0]] - moments[before[0]]
-    least = item.starts[now[1]] - item.ends[before[1]]
-    most = item.ends[now[1]] - item.starts[before[1]]
-    return bool(least <= SPEED_MAX * passed + SLACK_MS and most >= passed / SPEED_MAX - SLACK_MS)
+    passed = int(moments[now[0]] - moments[before[0]])
+    places = np.array([before[1]]), np.array([now[1]])
+    return _soon(now[0] - before[0], passed) and bool(_same_course(*places, passed, item)[0])
+
+
+def _soon(missed: int, passed: int) -> bool:
+    """Whether so few moments, or so little time, lie between two that they may be one stretch."""
+    return missed <= MISSED_MAX or passed <= MISSED_MAX * SLACK_MS
 
 
 def _part(piece: Sequence[tuple[int, int]], moments: Times, until: Times, item: Frames) -> _Part:
