@@ -75,7 +75,6 @@ def _confirmation_of(message: lookup_service_pb2.Confirmation) -> Confirmation:
         message.visible_percent,
         message.thumbnail_percent,
         distance,
-        message.distinct,
     )
 
 

@@ -32,9 +32,8 @@ class Confirmation:
         thumbnail_percent: how far the coarse shades agree where both are in view.
         aligned_distance: bits between PDQ of the listed picture and of the upload laid over it; None when it is not
             wholly in view, or the caller may not see distances.
-        distinct: whether points that few other items have are enough; else it may be another picture of one template.
 
-    Callers that may not see distances are told ``visible_percent`` and ``distinct`` alone; the others are 0.
+    Callers that may not see distances are told ``visible_percent`` alone; the others are 0.
     """
 
     points: int
@@ -42,7 +41,6 @@ class Confirmation:
     visible_percent: int
     thumbnail_percent: int
     aligned_distance: int | None = None
-    distinct: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """As in the command line's ``--json``."""
@@ -52,8 +50,7 @@ class Confirmation:
     def sentence(self) -> str:
         """For people, e.g. ``34 of 40 details are in their places, 100 % of the picture is in view``."""
         found = f"{self.points:,} of {self.points_visible:,} details are" if self.points_visible else "its details are"
-        shared = "" if self.distinct else ", though other items have them, too"
-        return f"{found} in their places{shared}; {self.visible_percent} % of the picture is in view"
+        return f"{found} in their places; {self.visible_percent} % of the picture is in view"
 
 
 @dataclass(frozen=True, slots=True)
