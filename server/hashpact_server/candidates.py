@@ -172,7 +172,7 @@ class Confirming:
                 equal = next(((signal, value) for signal, value in listed if value in mine), None)
                 if equal is not None:
                     yield Agreement(kind.name, mine.index(equal[1]), 0, False, equal[0])
-            elif kind.hamming:
+            elif kind.ranged:
                 radius = radii.get(kind.code, kind.radius_default)
                 near = agreement_of(kind, mine, listed, radius, self._exact_distances)
                 if near is not None:

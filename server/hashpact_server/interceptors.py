@@ -79,8 +79,10 @@ class Method:
     @property
     def writes(self) -> bool:
         """Whether it changes what the forum shares; the wire's verbs say so."""
-        return self.path not in LOCAL and not self.path.rpartition("/")[2].startswith(
-            ("Get", "List", "Lookup", "Explain", "Watch", "Snapshot")
+        verb = self.path.rpartition("/")[2]
+        # A member is confirmed by two stewards; a match is confirmed by what a look-up measured, which changes nothing.
+        return self.path not in LOCAL and not (
+            verb == "Confirm" or verb.startswith(("Get", "List", "Lookup", "Explain", "Watch", "Snapshot"))
         )
 
 
