@@ -128,6 +128,21 @@ def test_another_picture_is_not_confirmed_anywhere() -> None:
             assert found.pdq_distance is None or found.pdq_distance > 60
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_listed_is_spread_over_the_picture_and_half_of_it_large(name: str) -> None:
+    signature = listed(grey(name))
+    assert len(signature) == 96
+    frame = np.array([signature.width_px, signature.height_px])
+    parts = {tuple(part) for part in (signature.places.xy * 4 // frame).astype(int).tolist()}
+    most_marked = sift.detect(canvas(grey(name)).frame(), 96)
+    crowded = {tuple(part) for part in (most_marked.xy * 4 // frame).astype(int).tolist()}
+    assert len(parts) >= max(10, len(crowded))
+    assert len(np.unique(signature.places.xy, axis=0)) == 96
+    every = sift.detect(canvas(grey(name)).frame(), 800)
+    large = len(np.unique(every.xy[every.size >= 4.6], axis=0))
+    assert (signature.places.size >= 4.4).sum() >= min(large, 48)
+
+
 def test_points_of_the_mirrored_picture_are_known_without_looking_again() -> None:
     frame = canvas(grey("astronaut.png")).frame()
     places = sift.detect(frame, 300)
@@ -177,6 +192,7 @@ def test_a_candidate_is_measured_alike_alone_and_among_others() -> None:
         np.testing.assert_array_equal(measured.thumbnail, alone.thumbnail)
         # A library may sum up in another order where there are more points.
         assert np.bitwise_count(measured.descriptors ^ alone.descriptors).sum() <= 2 * measured.visible.sum()
+    assert all(measured.visible.sum() <= 48 for measured in together)
     assert together[2].visible_percent == 0
     assert not together[2].visible.any()
     assert not together[3].visible.any()  # smaller than a pixel

@@ -70,10 +70,15 @@ def _descriptors(canvas: LocalCanvas, places: Places) -> NDArray[np.uint8]:
 
 
 def _listed(places: Places, width: int, height: int) -> NDArray[np.int64]:
-    """Which points to list: half of them large, all of them spread over the picture."""
-    large = np.nonzero(places.size >= _LARGE_PX)[0]
+    """Which points to list: half of them large, all of them spread over the picture.
+
+    A place that has several directions gives one: copies of one detail would stand for others.
+    """
+    _, first = np.unique(places.xy, axis=0, return_index=True)
+    single = np.sort(first)
+    large = single[places.size[single] >= _LARGE_PX]
     chosen = large[spread(places.some(large), width, height, POINTS_MAX // 2)]
-    others = np.setdiff1d(np.arange(len(places)), chosen)
+    others = np.setdiff1d(single, chosen)
     more = others[spread(places.some(others), width, height, POINTS_MAX - len(chosen))]
     return np.sort(np.concatenate([chosen, more]))
 
@@ -81,8 +86,7 @@ def _listed(places: Places, width: int, height: int) -> NDArray[np.int64]:
 def spread(places: Places, width: int, height: int, most: int) -> NDArray[np.int64]:
     """Which points to keep so that every part of the picture keeps some: the rows, in the order they came in.
 
-    Part after part of a grid gives its most marked point, then its second, and so on. A place that has several
-    directions gives one: copies of one detail would stand for others.
+    Part after part of a grid gives its most marked point, then its second, and so on.
 
     Args:
         places: the most marked first.
@@ -90,12 +94,10 @@ def spread(places: Places, width: int, height: int, most: int) -> NDArray[np.int
         height: of the frame in pixels.
         most: how many to keep.
     """
-    _, first = np.unique(places.xy, axis=0, return_index=True)
-    rows = np.sort(first)
-    at = np.minimum((places.xy[rows] * _GRID / np.array([width, height])).astype(np.int64), _GRID - 1)
+    at = np.minimum((places.xy * _GRID / np.array([width, height])).astype(np.int64), _GRID - 1)
     part = at[:, 1] * _GRID + at[:, 0]
     order = np.argsort(part, kind="stable")
     starts = np.searchsorted(part[order], np.arange(_GRID * _GRID))
-    turn = np.empty(len(rows), dtype=np.int64)
-    turn[order] = np.arange(len(rows)) - starts[part[order]]
-    return np.sort(rows[np.argsort(turn, kind="stable")[:most]])
+    turn = np.empty(len(places), dtype=np.int64)
+    turn[order] = np.arange(len(places)) - starts[part[order]]
+    return np.sort(np.argsort(turn, kind="stable")[:most])
