@@ -16,7 +16,8 @@ from hashpact_server.index.digest_filter import DigestFilter
 from hashpact_server.index.linear import LinearIndex
 from hashpact_server.index.metrics import Metric, metric_of
 from hashpact_server.index.multi_index import MultiIndex
-from hashpact_server.index.points import Asked, Pictures, PointIndex, Sighting
+from hashpact_server.index.points import Asked, PointIndex, Sighting
+from hashpact_server.index.points_view import Pictures
 
 __all__ = [
     "Asked",

@@ -3,33 +3,33 @@
 ::
 
     add(block of pictures) --> [ PointIndex ] <-- sightings(probe's points) --> pictures, votes, placements
-    remove(ids) -------------->              <-- sharing(a picture's points) --> how common each of them is
+    remove(ids) -------------->              <-- others(a picture's points) --> other items that have them, too
 
 In memory alone: it is built from state at every start. Newest points hang in chains; when these are a good part of the
-whole, all are sorted anew, which costs about a third of a microsecond a point and stops nobody who searches.
+whole, all are sorted anew, which costs less than half a microsecond a point, behind everybody's back.
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hashpact_server.index.base import Bytes, Ids, IndexInputError, Words
+from hashpact_server.index.base import Bytes, Ids, IndexInputError
 from hashpact_server.index.choosing import chosen
-from hashpact_server.index.points_kernel import (
-    CHUNK_BITS,
-    TABLES,
-    WORDS,
-    Sizes,
-    Tables,
-    chain_rows,
-    find_others,
-    search_points,
-    sort_rows,
+from hashpact_server.index.points_kernel import WORDS, find_others, search_points
+from hashpact_server.index.points_view import (
+    PLACE_UNITS,
+    Floats,
+    Pictures,
+    PointsView,
+    compacted,
+    empty_view,
+    sorted_view,
+    with_pictures,
+    words_of,
 )
 from hashpact_server.index.votes_kernel import count_votes
 
@@ -52,9 +52,6 @@ CROWD_MAX: Final = 96
 SHARING_CROWD_MAX: Final = 192
 """Of crowded buckets so many points are asked whether they share one, from all over the bucket."""
 
-CHAINED_MIN: Final = 16_384
-CHAINED_SHARE: Final = 16
-"""So many points hang in chains, or this share of the sorted ones, before all are sorted anew."""
 
 DEAD_SHARE: Final = 4
 """When this share of the points is removed, the others are moved together."""
@@ -63,33 +60,6 @@ GROUPS_MAX: Final = 512
 """Pictures of one probe of which votes are counted: those with most pairs."""
 
 HITS_ROOM: Final = 32_768
-
-BITS_MIN: Final = 8
-_SMALL: Final = 1024
-
-Floats: TypeAlias = NDArray[np.float32]
-
-
-class Pictures(NamedTuple):
-    """Listed pictures; n of them with p points in all.
-
-    Attributes:
-        ids: uint64 [n], signal ids.
-        items: uint64 [n], the items that they belong to.
-        wholes: uint8 [n, 32], PDQ of each whole picture.
-        whole_known: bool [n], whether that says enough to tell copies by it.
-        counts: int64 [n], points of each.
-        descriptors: uint8 [p, 32].
-        places: float32 [p, 4]: x, y and size in pixels, direction in radians.
-    """
-
-    ids: Ids
-    items: Ids
-    wholes: Bytes
-    whole_known: NDArray[np.bool_]
-    counts: NDArray[np.int64]
-    descriptors: Bytes
-    places: Floats
 
 
 class Asked(NamedTuple):
@@ -119,59 +89,19 @@ class Sighting(NamedTuple):
     mirrored: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _View:
-    """One moment. Arrays are longer than what is used; what lies behind belongs to later moments."""
-
-    descriptors: Words
-    owners: NDArray[np.uint32]
-    places: NDArray[np.float16]
-    rows: int
-    ids: Ids
-    items: Ids
-    wholes: Words
-    whole_known: NDArray[np.uint8]
-    alive: NDArray[np.uint8]
-    pictures: int
-    starts: NDArray[np.uint32]
-    entries: NDArray[np.uint32]
-    sorted_rows: int
-    sorted_bits: int
-    heads: NDArray[np.uint32]
-    links: NDArray[np.uint32]
-    chain_bits: int
-    chain_rows_max: int
-
-    @property
-    def tables(self) -> Tables:
-        """As kernels want them."""
-        return self.starts, self.entries, self.heads, self.links
-
-    @property
-    def sizes(self) -> Sizes:
-        """As kernels want them."""
-        return self.sorted_rows, self.sorted_bits, self.chain_bits, self.rows
-
-
-def _bits_for(rows: int) -> int:
-    return max(BITS_MIN, min(CHUNK_BITS, int(rows).bit_length()))
-
-
 class PointIndex:
     """Local points of listed pictures. Any number of threads may search while others add and remove."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._view = _empty()
+        self._view = empty_view()
         self._places_of: dict[int, int] = {}
         self._dead_rows = 0
+        self._sorter: threading.Thread | None = None
 
     def __len__(self) -> int:
         """Number of pictures."""
         return len(self._places_of)
-
-    def __contains__(self, signal: int) -> bool:
-        return signal in self._places_of
 
     def ids(self) -> Ids:
         """Signal ids of all pictures, sorted."""
@@ -191,34 +121,36 @@ class PointIndex:
             names = pictures.ids.tolist()
             if len(set(names)) < len(names) or any(name in self._places_of for name in names):
                 raise IndexInputError("an id is present already, or named twice; nothing was added")
-            view = _with(self._view, pictures)
-            self._places_of.update(zip(names, range(self._view.pictures, view.pictures), strict=True))
-            if view.rows - view.sorted_rows > view.chain_rows_max:
-                view = _sorted(view)
+            begin = self._view.rows
+            view = with_pictures(self._view, pictures)
+            if view.rows - view.sorted_rows > view.chained_max:
+                view = sorted_view(view)
             else:
-                chain_rows(
-                    view.descriptors,
-                    view.sorted_rows,
-                    self._view.rows,
-                    view.rows,
-                    view.chain_bits,
-                    view.heads,
-                    view.links,
-                )
+                view.chain(begin)
+            self._places_of.update(zip(names, range(self._view.pictures, view.pictures), strict=True))
             self._view = view
+            if self._sorter is None and 2 * (view.rows - view.sorted_rows) > view.chained_max:
+                self._sorter = threading.Thread(target=self._sort, args=(view,), name="points", daemon=True)
+                self._sorter.start()
+
+    def _sort(self, view: PointsView) -> None:
+        """Sort what hangs in chains, while others search and add; what was added meanwhile hangs in the new chains."""
+        made = sorted_view(view)
+        with self._lock:
+            self._sorter = None
+            now = self._view
+            if now.sorted_rows != view.sorted_rows or now.pictures < view.pictures:
+                return  # sorted or moved together meanwhile
+            self._view = now.with_tables_of(made)
 
     def remove(self, ids: Ids) -> int:
         """Remove pictures; those that are not there are passed over. Returns how many were removed."""
         with self._lock:
             removed = [place for each in ids.tolist() if (place := self._places_of.pop(each, None)) is not None]
-            if not removed:
-                return 0
-            view = self._view
-            view.alive[removed] = 0
-            counts = np.bincount(view.owners[: view.rows], minlength=view.pictures)
-            self._dead_rows += int(counts[removed].sum())
-            if self._dead_rows * DEAD_SHARE > view.rows:
-                self._view = _sorted(_compacted(view))
+            self._view.alive[removed] = 0
+            self._dead_rows += int(self._view.counts[removed].sum())
+            if self._dead_rows * DEAD_SHARE > self._view.rows:
+                self._view = sorted_view(compacted(self._view))
                 names = self._view.ids[: self._view.pictures].tolist()
                 self._places_of = dict(zip(names, range(len(names)), strict=True))
                 self._dead_rows = 0
@@ -252,7 +184,7 @@ class PointIndex:
         points, rows, owners = points[inside], rows[inside], owners[inside]
         bounds = np.append(0, np.cumsum(counts[kept]))
         groups = owners[bounds[:-1]]
-        listed = view.places[rows].astype(np.float32)
+        listed = view.places[rows] / PLACE_UNITS
         votes, placements = np.empty(len(groups), np.int32), np.empty((len(groups), 6))
         voting = np.empty(len(points), np.uint8)
         count_votes(bounds, len(groups), listed, np.ascontiguousarray(asked.places[points]), votes, placements, voting)
@@ -273,12 +205,13 @@ class PointIndex:
             signal: its id; when it is not there, nothing is shared.
             descriptors: uint8 [n, 32], the points.
         """
-        view, picture = self._view, self._places_of.get(signal)
+        with self._lock:
+            view, picture = self._view, self._places_of.get(signal)
         found = np.zeros((len(descriptors), OTHERS_MAX), np.uint64)
-        if picture is None or picture >= view.pictures:
+        if picture is None:
             return found
         find_others(
-            _words(descriptors), picture, view.descriptors, view.owners, view.alive, view.items, view.wholes,
+            words_of(descriptors), picture, view.descriptors, view.owners, view.alive, view.items, view.wholes,
             view.whole_known, view.tables, view.sizes, SHARED_RADIUS_BITS, COPY_RADIUS_BITS, SHARING_CROWD_MAX, found,
         )  # fmt: skip
         return found
@@ -306,12 +239,8 @@ def _check(pictures: Pictures) -> None:
         raise IndexInputError("pictures are columns of equal length, and each point has a descriptor and a place")
 
 
-def _words(values: Bytes) -> Words:
-    return np.ascontiguousarray(values).view(np.uint64).reshape(-1)
-
-
-def _search(view: _View, descriptors: Bytes, radius: int) -> NDArray[np.int32]:
-    queries, room = _words(descriptors), HITS_ROOM
+def _search(view: PointsView, descriptors: Bytes, radius: int) -> NDArray[np.int32]:
+    queries, room = words_of(descriptors), HITS_ROOM
     while True:
         found = np.empty((3, room), np.int32)
         hits = search_points(
@@ -320,87 +249,3 @@ def _search(view: _View, descriptors: Bytes, radius: int) -> NDArray[np.int32]:
         if hits <= room:
             return found[:, :hits]
         room = hits  # as many as are found now; more may come meanwhile, and are no part of this moment
-
-
-def _empty() -> _View:
-    return _sorted(
-        _View(
-            np.empty(_SMALL * WORDS, np.uint64), np.empty(_SMALL, np.uint32), np.empty((_SMALL, 4), np.float16), 0,
-            np.empty(_SMALL, np.uint64), np.empty(_SMALL, np.uint64),
-            np.empty(_SMALL * WORDS, np.uint64), np.empty(_SMALL, np.uint8), np.empty(_SMALL, np.uint8), 0,
-            *(np.empty(0, np.uint32),) * 2, 0, BITS_MIN, *(np.empty(0, np.uint32),) * 2, BITS_MIN, 0,
-        )
-    )  # fmt: skip
-
-
-def _room(array: NDArray[Any], used: int, needed: int) -> NDArray[Any]:
-    """The array itself where it is long enough, else a copy that is; views that are out keep the old one."""
-    if needed <= len(array):
-        return array
-    larger: NDArray[Any] = np.empty((max(needed, len(array) + len(array) // 2), *array.shape[1:]), array.dtype)
-    larger[:used] = array[:used]
-    return larger
-
-
-def _with(view: _View, new: Pictures) -> _View:
-    """The moment with more pictures, whose points are in no table yet."""
-    rows, end = view.rows, view.rows + len(new.descriptors)
-    first, last = view.pictures, view.pictures + len(new.ids)
-    grown: dict[str, Any] = {
-        "descriptors": _room(view.descriptors, rows * WORDS, end * WORDS),
-        "owners": _room(view.owners, rows, end),
-        "places": _room(view.places, rows, end),
-        "ids": _room(view.ids, first, last),
-        "items": _room(view.items, first, last),
-        "wholes": _room(view.wholes, first * WORDS, last * WORDS),
-        "whole_known": _room(view.whole_known, first, last),
-        "alive": _room(view.alive, first, last),
-    }
-    grown["descriptors"][rows * WORDS : end * WORDS] = _words(new.descriptors)
-    grown["owners"][rows:end] = np.repeat(np.arange(first, last), new.counts)
-    grown["places"][rows:end] = new.places
-    grown["ids"][first:last], grown["items"][first:last] = new.ids, new.items
-    grown["whole_known"][first:last] = new.whole_known
-    grown["wholes"][first * WORDS : last * WORDS] = _words(new.wholes)
-    grown["alive"][first:last] = 1
-    return replace(view, rows=end, pictures=last, **grown)
-
-
-def _sorted(view: _View) -> _View:
-    """The moment with all rows sorted and empty chains."""
-    rows, bits = view.rows, _bits_for(view.rows)
-    starts, entries = np.empty(TABLES * ((1 << bits) + 1), np.uint32), np.empty(TABLES * rows, np.uint32)
-    sort_rows(view.descriptors, rows, bits, starts, entries)
-    room = max(CHAINED_MIN, rows // CHAINED_SHARE)
-    chain_bits = _bits_for(room) - 1
-    return replace(
-        view,
-        starts=starts,
-        entries=entries,
-        sorted_rows=rows,
-        sorted_bits=bits,
-        heads=np.zeros(TABLES << chain_bits, np.uint32),
-        links=np.empty(TABLES * room, np.uint32),
-        chain_bits=chain_bits,
-        chain_rows_max=room,
-    )
-
-
-def _compacted(view: _View) -> _View:
-    """The moment without what was removed; nothing of it is in a table."""
-    living = np.flatnonzero(view.alive[: view.pictures])
-    rows = np.flatnonzero(view.alive[view.owners[: view.rows]])
-    numbers = np.cumsum(view.alive[: view.pictures], dtype=np.int64) - 1
-    return replace(
-        view,
-        descriptors=view.descriptors.reshape(-1, WORDS)[rows].reshape(-1),
-        owners=numbers[view.owners[rows]].astype(np.uint32),
-        places=view.places[rows],
-        rows=len(rows),
-        ids=view.ids[living],
-        items=view.items[living],
-        wholes=view.wholes.reshape(-1, WORDS)[living].reshape(-1),
-        whole_known=view.whole_known[living],
-        alive=view.alive[living],
-        pictures=len(living),
-    )
