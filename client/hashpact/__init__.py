@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hashpact.hashing.document import hash_document
     from hashpact.hashing.media import MediaSignals, hash_media
     from hashpact.hashing.text import hash_text
-    from hashpact.hashing.url import hash_url
+    from hashpact.hashing.url import hash_address, hash_url
     from hashpact.hashing.video import hash_video
     from hashpact.probes import Probe
     from hashpact.results import CheckResult, FailedCheck, LookupResult, Match
@@ -53,6 +53,7 @@ _HOME = {
     "VideoFrame": "hashpact.video_signals",
     "VideoSignals": "hashpact.video_signals",
     "errors": "hashpact.errors",
+    "hash_address": "hashpact.hashing.url",
     "hash_document": "hashpact.hashing.document",
     "hash_image": "hashpact.hashing",
     "hash_media": "hashpact.hashing.media",
@@ -81,6 +82,7 @@ __all__ = [
     "VideoFrame",
     "VideoSignals",
     "errors",
+    "hash_address",
     "hash_document",
     "hash_image",
     "hash_media",

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from hashpact.document_signals import DocumentSignals, TextSignals
+from hashpact.document_signals import DocumentSignals, TextSignals, Url, UrlSignals
 from hashpact.errors import HashpactError, InvalidRequestError, UnreadableMediaError
 from hashpact.modes import Mode
 from hashpact.results import MediaSignals
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Media: TypeAlias = "str | os.PathLike[str] | bytes | Image"
 """A picture: a path, a file's bytes, or a decoded Pillow image."""
 
-Source: TypeAlias = "Media | MediaSignals"
-"""A picture, a video or a document, or what hashing it gave."""
+Source: TypeAlias = "Media | Url | MediaSignals"
+"""A picture, a video, a document, a text or an address, or what hashing it gave."""
 
 ContributionSource: TypeAlias = "Source | Iterable[Signal]"
 """What can be contributed."""
@@ -100,8 +100,12 @@ def try_signals(source: Source, mode: Mode) -> MediaSignals | HashpactError:
 
 
 def _any_signals(source: Source, *, mode: Mode, listing: bool) -> MediaSignals:
-    if isinstance(source, ImageSignals | VideoSignals | DocumentSignals | TextSignals):
+    if isinstance(source, ImageSignals | VideoSignals | DocumentSignals | TextSignals | UrlSignals):
         return source
+    if isinstance(source, Url):
+        from hashpact import hash_address  # noqa: PLC0415  # as below
+
+        return hash_address(source)
     if not isinstance(source, str | os.PathLike | bytes):
         return signals_of(source, dihedral=not listing, mode=mode, listing=listing)
     from hashpact import hash_media  # noqa: PLC0415  # a thin installation has no Pillow; this says what to install
@@ -122,7 +126,7 @@ def listed_signals(source: ContributionSource) -> tuple[Signal, ...]:
         given = media_to_list(cast("Source", given))
     if isinstance(given, ImageSignals):
         return tuple(given)
-    if isinstance(given, VideoSignals | DocumentSignals | TextSignals):
+    if isinstance(given, VideoSignals | DocumentSignals | TextSignals | UrlSignals):
         return given.listed()
     signals = tuple(given)
     if not all(isinstance(signal, Signal) for signal in signals):

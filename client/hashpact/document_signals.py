@@ -74,17 +74,29 @@ class DocumentPage:
         pdq: PDQ with quality, of the page's picture.
         letters: letters and digits of its text.
         filled_percent: in how many of 8 x 8 cells of the page there is anything.
+        straightened: PDQ of the page upright and without its margins, by which a scan is found; None where that is the
+            page as it is.
     """
 
     number: int
     pdq: Signal
     letters: int
     filled_percent: int = 100
+    straightened: Signal | None = None
 
     @property
     def telling(self) -> bool:
         """Whether there is enough on it to be told from others: PDQ quality of at least 50, and filled for 60 %."""
         return (self.pdq.quality or 0) >= PDQ_QUALITY_MIN and self.filled_percent >= PAGE_FILLED_PERCENT_MIN
+
+    def listed(self) -> tuple[Signal, ...]:
+        """The signals to contribute, and to look up; none of a page that tells nothing."""
+        pictures = (self.pdq, self.straightened) if self.telling else ()
+        return tuple(
+            Signal("pdq_page", each.value, each.quality)
+            for each in pictures
+            if each is not None and (each.quality or 0) >= PDQ_QUALITY_MIN
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +134,6 @@ class DocumentSignals:
 
     def listed(self) -> tuple[Signal, ...]:
         """The signals to contribute, and to look up: digests, the text, and the pages that tell something."""
-        pages = (Signal("pdq_page", page.pdq.value, page.pdq.quality) for page in self.telling)
+        pages = (signal for page in self.pages for signal in page.listed())
         text = () if self.tlsh is None else (self.tlsh,)
         return (self.sha256, self.md5, *text, *pages, *self.added)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from hashpact.document_signals import DocumentSignals, TextSignals
+from hashpact.document_signals import DocumentSignals, TextSignals, UrlSignals
 from hashpact.errors import InvalidRequestError, InvalidSignalError
 from hashpact.results import MediaSignals
 from hashpact.signals import SIGNAL_TYPES, ImageSignals, Signal
@@ -104,7 +104,7 @@ def _every_signal(source: object) -> Iterator[Signal]:
         for frame in source.frames:
             yield from frame.probed()
         return
-    if isinstance(source, DocumentSignals | TextSignals):
+    if isinstance(source, DocumentSignals | TextSignals | UrlSignals):
         yield from source.listed()
         return
     if isinstance(source, Signal):
@@ -131,7 +131,7 @@ def probes_of(sources: Iterable[ProbeSource]) -> list[Probe]:
     Raises:
         InvalidRequestError: the signals of one upload were given where a batch of probes belongs.
     """
-    whole = (ImageSignals, VideoSignals, DocumentSignals, TextSignals, Probe, Signal, str, bytes)
+    whole = (ImageSignals, VideoSignals, DocumentSignals, TextSignals, UrlSignals, Probe, Signal, str, bytes)
     if isinstance(sources, whole) or not isinstance(sources, Iterable):
         raise InvalidRequestError(
             "lookup() takes a batch, one entry per upload: write lookup([signals])", reason="FIELD_INVALID"

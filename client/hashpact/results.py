@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 
-from hashpact.document_signals import DocumentSignals, TextSignals
+from hashpact.document_signals import DocumentSignals, TextSignals, UrlSignals
 from hashpact.evidence import Agreement, Candidate, Overlap
 from hashpact.signals import ImageSignals
 from hashpact.video_signals import VideoSignals
 
-MediaSignals: TypeAlias = ImageSignals | VideoSignals | DocumentSignals | TextSignals
+MediaSignals: TypeAlias = ImageSignals | VideoSignals | DocumentSignals | TextSignals | UrlSignals
 """What hashing a media file gives."""
 
 if TYPE_CHECKING:

@@ -81,13 +81,21 @@ def test_from_the_list_to_a_match_and_back(hashpact: Hashpact, tmp_path: Path) -
     folder = hashpact("acme", "check", "--json", uploads)
     assert folder.returncode == 3, "one of three is no picture"
     assert [line.get("verdict", "error") for line in lines(folder)] == ["match", "none", "error"]
+    address = hashpact("alpha", "contribute", "--url", "https://example.org/a", "--label", "test")
+    assert "1 created (1 address)" in address.stdout, address.stderr
+    spelled = hashpact("acme", "check", "--json", uploads / "b-coffee.png", "--url", "hxxp://example[.]org/a#top")
+    assert [(line["path"], line["kind"], line["verdict"]) for line in lines(spelled)] == [
+        (str(uploads / "b-coffee.png"), "picture", "none"),
+        ("hxxp://example[.]org/a#top", "address", "match"),
+    ]
+    assert hashpact("acme", "check").returncode == 2
     people = hashpact("acme", "check", uploads)
     assert "1 matched" in people.stdout
     assert "c-notes.txt" in people.stderr
 
     shown = hashpact("alpha", "item", "--json", outcome["item"])
     assert lines(shown)[0]["contributions"][0]["member"] == "alpha"
-    assert hashpact("alpha", "items").stdout.rstrip().endswith("1 item")
+    assert hashpact("alpha", "items").stdout.rstrip().endswith("2 items")
     assert hashpact("acme", "withdraw", outcome["item"]).returncode == 4
     withdrawn = hashpact("alpha", "withdraw", "--json", outcome["item"], "--reason", "mistake")
     assert lines(withdrawn) == [{"item": outcome["item"], "status": "withdrawn", "contributions_left": 0}]

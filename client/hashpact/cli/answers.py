@@ -90,7 +90,9 @@ class Answers:
         """How many of each kind: ``12 pictures, 3 videos``; "" when there were pictures alone."""
         if set(self.kinds) <= {"picture"}:
             return ""
-        return ", ".join(f"{count:,} {kind}{'s' * (count != 1)}" for kind, count in sorted(self.kinds.items()))
+        return ", ".join(
+            f"{count:,} {kind}{_ending(kind) * (count != 1)}" for kind, count in sorted(self.kinds.items())
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -99,3 +101,7 @@ class Answers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._keep()
+
+
+def _ending(kind: str) -> str:
+    return "es" if kind.endswith("s") else "s"

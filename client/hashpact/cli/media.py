@@ -12,30 +12,31 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 from hashpact._isolated import IsolatedMap, Loss
 from hashpact._media import checked_signals, listed_signals, media_to_list
 from hashpact._parallel import OrderedMap
 from hashpact.cli.paths import Input
 from hashpact.cli.resuming import Answered
-from hashpact.document_signals import DocumentSignals, TextSignals
+from hashpact.document_signals import DocumentSignals, TextSignals, Url, UrlSignals
 from hashpact.errors import HashpactError, UnreadableMediaError
 from hashpact.modes import Mode
+from hashpact.results import MediaSignals
 from hashpact.signals import Signal
 from hashpact.video_signals import VideoSignals
 
 if TYPE_CHECKING:
-    from hashpact.hashing.media import MediaSignals
+    from hashpact.hashing.media import MediaSignals as HashedMedia
 
 PROCESSES_FROM: Final = 8
 """Named files from which processes pay, as they do for every folder: starting them takes about a second."""
 SECONDS_MAX: Final = 900.0
 """Of one file, when it is hashed in a process: hours of video take minutes."""
 
-KINDS: Final = ("picture", "video", "document", "text")
+KINDS: Final = ("picture", "video", "document", "text", "address")
 
-Shown: TypeAlias = "MediaSignals | HashpactError"
+Shown: TypeAlias = "HashedMedia | HashpactError"
 Checked: TypeAlias = "MediaSignals | Answered | HashpactError"
 Out = TypeVar("Out")
 Work: TypeAlias = OrderedMap[Input, Out] | IsolatedMap[Input, Out]
@@ -89,6 +90,8 @@ def kind_of(signals: object) -> str:
         return "video"
     if isinstance(signals, DocumentSignals):
         return "document"
+    if isinstance(signals, UrlSignals):
+        return "address"
     return "text" if isinstance(signals, TextSignals) else "picture"
 
 
@@ -117,7 +120,7 @@ def _lost(_: Input, loss: Loss, *, seconds_max: float) -> UnreadableMediaError:
 def _shown(one: Input, *, dihedral: bool) -> Shown:
     from hashpact import hash_media  # noqa: PLC0415  # needs the media extra
 
-    return _tried(one, lambda source: hash_media(source, dihedral=dihedral))
+    return _tried(one, lambda source: hash_media(cast("str | bytes", source), dihedral=dihedral))
 
 
 def _checked(one: Input, *, mode: Mode) -> Checked:
@@ -130,12 +133,12 @@ def _listed(one: Input) -> Listed:
     return _tried(one, _listed_media) if one.answered is None else one.answered
 
 
-def _listed_media(source: str | bytes) -> ListedMedia:
+def _listed_media(source: str | bytes | Url) -> ListedMedia:
     signals = media_to_list(source)
     return ListedMedia(kind_of(signals), listed_signals(signals))
 
 
-def _tried(one: Input, hashing: Callable[[str | bytes], Out]) -> Out | HashpactError:
+def _tried(one: Input, hashing: Callable[[str | bytes | Url], Out]) -> Out | HashpactError:
     try:
         source = _source(one)
     except HashpactError as error:
@@ -146,14 +149,14 @@ def _tried(one: Input, hashing: Callable[[str | bytes], Out]) -> Out | HashpactE
         return _without_name(one, error)
 
 
-def _source(one: Input) -> str | bytes:
+def _source(one: Input) -> str | bytes | Url:
     """What there is to hash; raises why it cannot be read, when that is known already."""
     from hashpact.hashing import DEFAULT_LIMITS  # noqa: PLC0415  # as above
 
     if one.error is not None:
         raise one.error
     if one.data is None:
-        return one.path
+        return Url(one.path) if one.is_address else one.path
     if len(one.data) > DEFAULT_LIMITS.bytes_max:  # the rest was not read
         raise UnreadableMediaError(f"has more than {DEFAULT_LIMITS.bytes_max:,} bytes: name the file instead")
     return one.data
@@ -165,6 +168,6 @@ def _without_name(one: Input, error: HashpactError) -> HashpactError:
 
     if not isinstance(error, UnreadableMediaError):
         return error
-    if one.data is not None:  # "picture: ", "video: ": there was no name
+    if one.data is not None or one.is_address:  # "picture: ", "video: ": there was no name
         return UnreadableMediaError(error.message.partition(": ")[2] or error.message, reason=error.reason)
     return UnreadableMediaError(error.message.removeprefix(f"{display_name(one.path)}: "), reason=error.reason)

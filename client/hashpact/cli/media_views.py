@@ -100,6 +100,7 @@ def _document_dict(path: str, signals: DocumentSignals) -> dict[str, Any]:
                 "pdq": page.pdq.hex,
                 "pdq_quality": page.pdq.quality,
                 "filled_percent": page.filled_percent,
+                "pdq_straightened": None if page.straightened is None else page.straightened.hex,
             }
             for page in signals.pages
         ],

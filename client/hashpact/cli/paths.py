@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from hashpact.errors import UnreadableMediaError
+from hashpact.errors import ConfigError, UnreadableMediaError
 
 if TYPE_CHECKING:
     from hashpact.cli.resuming import Answered
@@ -27,6 +28,7 @@ class Input:
         error: why it cannot be read, when that is known already.
         in_folder: whether it was found in a folder, and not named.
         answered: what was answered when it was met in an earlier run.
+        is_address: whether ``path`` is no path but a web address.
         facts: what tells whether it is the same file again, where that is asked: path, size, time of change.
     """
 
@@ -35,6 +37,7 @@ class Input:
     error: UnreadableMediaError | None = None
     in_folder: bool = False
     answered: Answered | None = None
+    is_address: bool = False
     facts: tuple[bytes, int, int] | None = field(default=None, repr=False)
 
 
@@ -66,6 +69,24 @@ def expand(
             yield one
         if not found and on_empty is not None:
             on_empty(path)
+
+
+def everything(
+    paths: Sequence[str] | None,
+    urls: Sequence[str] | None,
+    *,
+    hidden: bool = False,
+    on_empty: Callable[[str], None] | None = None,
+) -> Iterator[Input]:
+    """As :func:`expand` of some paths, then web addresses.
+
+    Raises:
+        ConfigError: there is neither.
+    """
+    if not paths and not urls:
+        raise ConfigError("name a file or a folder, or a web address with --url")
+    addresses = (Input(url, is_address=True) for url in urls or ())
+    return chain(expand(paths or (), hidden=hidden, on_empty=on_empty), addresses)
 
 
 def _stdin() -> bytes:

@@ -140,7 +140,7 @@ class Resumed:
 
 def _facts(one: Input) -> tuple[bytes, int, int] | None:
     """Path, size and time of change; None where nothing tells whether it is the same again."""
-    if one.path == STDIN:
+    if one.path == STDIN or one.is_address:
         return None
     try:
         status = os.stat(one.path)  # noqa: PTH116  # the path as given

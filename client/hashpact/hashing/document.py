@@ -3,7 +3,7 @@
 ::
 
     file --read once, bounded--> bytes --> sha256, md5
-                                   '--another process, page by page--+--drawn, grey--> pdq, quality
+                                   '--another process, page by page--+--drawn, grey--> pdq, quality; straightened: again
                                                                      '--text of all--> letters and digits --> tlsh
 
 What is fixed about pages and text, so that two members get values that are close, is written down in
@@ -90,13 +90,25 @@ def _understood(told: dict[str, Any]) -> tuple[int, list[DocumentPage], str]:
     try:
         for number, page in enumerate(told["pages"], 1):
             if page is not None:
-                value, quality, filled, letters = page
-                picture = Signal.from_hex("pdq", value, int(quality))
-                pages.append(DocumentPage(number, picture, len(letters), int(filled)))
+                picture, straight, filled, letters = page
+                pages.append(
+                    DocumentPage(
+                        number,
+                        _picture(picture),
+                        len(letters),
+                        int(filled),
+                        None if straight is None else _picture(straight),
+                    )
+                )
                 plain.append(letters)
         return int(told["page_count"]), pages, "".join(plain)
     except (KeyError, TypeError, ValueError, HashpactError) as error:
         raise UnreadableMediaError("the process that reads documents answered nonsense") from error
+
+
+def _picture(told: tuple[str, int]) -> Signal:
+    value, quality = told
+    return Signal.from_hex("pdq", value, int(quality))
 
 
 def _notes(page_count: int, failed: int, letters: int, limits: DocumentLimits) -> list[str]:

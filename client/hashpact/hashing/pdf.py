@@ -15,7 +15,8 @@ import pypdfium2.raw as pdfium
 from numpy.typing import NDArray
 
 from hashpact.errors import UnreadableMediaError
-from hashpact.hashing.pdq import pdq
+from hashpact.hashing.pdq import PdqResult, pdq
+from hashpact.hashing.straightening import straightened
 from hashpact.hashing.text import plain_letters
 
 LONG_SIDE_PX: Final = 1024
@@ -28,12 +29,17 @@ _CELL_DEVIATION_MIN: Final = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its PDQ (32 bytes), the PDQ's quality, how much of it is filled, and the letters of its text."""
+    """One page: its PDQ, that of the page straightened, how much of it is filled, and the letters of its text."""
 
-    pdq: bytes
-    quality: int
+    pdq: PdqResult
+    straight: PdqResult | None
     filled: int
     letters: str
+
+    def told(self) -> list[Any]:
+        """As it is told to the process that asked."""
+        values = [each and (each.values[0].hex(), each.quality) for each in (self.pdq, self.straight)]
+        return [*values, self.filled, self.letters]
 
 
 def read_pages(data: bytes, pages_max: int) -> tuple[int, list[Page | None]]:
@@ -71,8 +77,13 @@ def _page(document: Any, index: int) -> Page | None:
         luma = _luma(page)
         if luma is None:
             return None
-        result = pdq(luma)
-        return Page(result.values[0], result.quality, filled_percent(luma), plain_letters(_text(page)))
+        straight = straightened(luma)
+        return Page(
+            pdq(luma),
+            None if straight is None else pdq(straight),
+            filled_percent(luma),
+            plain_letters(_text(page)),
+        )
     except pypdfium2.PdfiumError:
         return None
     finally:

@@ -2,8 +2,9 @@
 
 ::
 
-    {"size", "pages_max", "seconds"} + the bytes  -->  {"page_count", "pages": [[pdq, quality, filled, letters] | null]}
+    {"size", "pages_max", "seconds"} + the bytes  -->  {"page_count", "pages": [page | null]}
                                                        or {"error": message}
+    page: [[pdq, quality] of the page, the same of the page straightened | null, filled, letters]
 
 It is started when the first document comes and stays; one that hangs or dies is replaced. PDFium is not made for
 threads, so documents take turns. What it says is checked: a reader that was taken over by its document says what it
@@ -147,7 +148,7 @@ def main() -> None:
             count, pages = read_pages(data, asked["pages_max"])
             told = {
                 "page_count": count,
-                "pages": [page and [page.pdq.hex(), page.quality, page.filled, page.letters] for page in pages],
+                "pages": [page and page.told() for page in pages],
             }
         except HashpactError as error:
             told = {"error": error.message}

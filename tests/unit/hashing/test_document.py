@@ -9,13 +9,19 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+import pypdfium2
 import pytest
 from hashpact import hash_document, hash_image
 from hashpact._media import listed_signals
 from hashpact.distances import tlsh_distance
-from hashpact.errors import InvalidRequestError, UnreadableMediaError
+from hashpact.document_signals import PAGE_FILLED_PERCENT_MIN
+from hashpact.errors import UnreadableMediaError
 from hashpact.hashing.limits import DocumentLimits
-from hashpact.signals import hamming
+from hashpact.hashing.straightening import straightened
+from hashpact.probes import Probe
+from hashpact.signals import PDQ_QUALITY_MIN, hamming
+from PIL import Image
 
 from tests.data import effort, shared_data
 from tests.documents import scanned, typeset
@@ -163,11 +169,62 @@ def test_threads_take_turns(pdf: bytes) -> None:
     assert results == [hash_document(pdf), hash_document(scan)] * 4
 
 
-def test_documents_are_not_taken_for_pictures(pdf: bytes) -> None:
-    with pytest.raises(UnreadableMediaError, match="not a picture"):
-        listed_signals(pdf)
-    with pytest.raises(InvalidRequestError):
-        listed_signals(hash_document(pdf))  # type: ignore[arg-type]
+def drawn(pdf: bytes, page: int = 0) -> Image.Image:
+    """A page as a printer draws it."""
+    document = pypdfium2.PdfDocument(pdf)
+    try:
+        picture: Image.Image = document[page].render(scale=2.0).to_pil()
+        return picture.convert("L")
+    finally:
+        document.close()
+
+
+def test_what_is_listed_of_a_document_is_what_is_looked_up(pdf: bytes) -> None:
+    signals = hash_document(pdf)
+    names = [signal.signal_type for signal in signals.listed()]
+    assert names[:3] == ["sha256", "md5", "tlsh"]
+    assert set(names[3:]) == {"pdq_page"}
+    assert len(names) == 3 + 2 * len(signals.telling)
+    assert listed_signals(pdf) == listed_signals(signals) == signals.listed()
+    assert Probe.of(signals) == Probe.of(signals.listed())
+
+
+def test_a_page_with_little_on_it_tells_nothing(pdf: bytes) -> None:
+    letter = hash_document(typeset(TEXT[:600]))
+    assert (letter.pages[0].pdq.quality or 0) >= PDQ_QUALITY_MIN
+    assert letter.pages[0].filled_percent < PAGE_FILLED_PERCENT_MIN
+    assert [signal.signal_type for signal in letter.listed()] == ["sha256", "md5", "tlsh"]
+    assert hash_document(pdf).pages[0].filled_percent > PAGE_FILLED_PERCENT_MIN
+
+
+@pytest.mark.parametrize("degrees", [0.0, 0.3, -1.2])
+def test_a_scan_of_a_page_of_text_is_found(pdf: bytes, degrees: float) -> None:
+    page = drawn(pdf)
+    width, height = page.size
+    moved = page.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=255, translate=(9, -7))
+    noise = np.random.default_rng(4).normal(0, 6, (height, width))
+    scan = Image.fromarray((np.asarray(moved, np.float32) * 0.9 + 18 + noise).clip(0, 255).astype(np.uint8))
+    listed, probe = hash_document(pdf).pages[0], hash_document(scanned([scan])).pages[0]
+    assert listed.straightened is not None
+    assert probe.straightened is not None
+    assert hamming(listed.straightened.value, probe.straightened.value) <= 31
+    if degrees:
+        assert hamming(listed.pdq.value, probe.pdq.value) > 31
+    other = hash_document(typeset(TEXT[3000:])).pages[0]
+    assert other.straightened is not None
+    assert hamming(other.straightened.value, probe.straightened.value) > 60
+
+
+def test_straightening_keeps_what_is_no_page() -> None:
+    grey = np.asarray(photo("coffee.png").convert("L"))
+    assert straightened(np.full((400, 300), 255, np.uint8)) is None
+    line = np.full((400, 300), 255, np.uint8)
+    line[200:206, 20:280:3] = 0
+    assert straightened(line) is None
+    whole = straightened(grey)
+    assert whole is None or min(whole.shape) > 0.9 * min(grey.shape)
+    for shape in ((1, 1), (1, 900), (900, 1), (7, 7)):
+        straightened(np.zeros(shape, np.uint8))
 
 
 @pytest.mark.timeout(240)

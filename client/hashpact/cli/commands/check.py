@@ -12,10 +12,10 @@ import typer
 from hashpact.cli.answers import Answers
 from hashpact.cli.batching import ask_in_batches
 from hashpact.cli.command import AsJson, service
-from hashpact.cli.commands.hashing import FileSeconds, Hidden, Paths, Workers, count_of, say_empty
+from hashpact.cli.commands.hashing import FileSeconds, Hidden, MediaPaths, Urls, Workers, count_of, say_empty
 from hashpact.cli.exits import Exit
 from hashpact.cli.media import SECONDS_MAX, checked_inputs, kind_of
-from hashpact.cli.paths import Input, expand
+from hashpact.cli.paths import Input, everything
 from hashpact.cli.progress import progress
 from hashpact.cli.resuming import Answered, Resumed
 from hashpact.cli.settings import Settings
@@ -56,7 +56,7 @@ Resume = Annotated[
 @service
 def check_command(
     settings: Settings,
-    paths: Paths,
+    paths: MediaPaths = None,
     *,
     matches_max: Annotated[
         int, typer.Option("--matches", min=0, metavar="N", help="Most items per input.", show_default="the server's")
@@ -64,13 +64,14 @@ def check_command(
     radius: Radius = None,
     use: Use = "",
     mode: Mode = CHECK_MODE,
+    url: Urls = None,
     resume: Resume = None,
     hidden: Hidden = False,
     workers: Workers = None,
     file_seconds: FileSeconds = SECONDS_MAX,
     as_json: AsJson = False,
 ) -> Exit:
-    """Check pictures, videos, PDFs and texts against the list. They are hashed here; only hashes are sent.
+    """Check pictures, videos, PDFs, texts and addresses against the list. They are hashed here; only hashes are sent.
 
     Exit code 10 when something matched, 0 when nothing did.
     """
@@ -84,10 +85,10 @@ def check_command(
             )
             return [_answered(one, signals, answer) for (one, signals), answer in zip(uploads, found, strict=True)]
 
-        inputs = resumed.known(expand(paths, hidden=hidden, on_empty=say_empty))
+        inputs = resumed.known(everything(paths, url, hidden=hidden, on_empty=say_empty))
         with (
             Answers(_COLUMNS, resumed, as_json=as_json) as answers,
-            progress("checking", count_of(paths, hidden=hidden, as_json=as_json)) as advance,
+            progress("checking", count_of(paths, url, hidden=hidden, as_json=as_json)) as advance,
         ):
             hashed = checked_inputs(inputs, mode=require_mode(mode), workers=workers, seconds_max=file_seconds)
             for one, answer in ask_in_batches(hashed, ask, size=BATCH):

@@ -12,11 +12,11 @@ from hashpact.cli.answers import Answers
 from hashpact.cli.batching import ask_in_batches
 from hashpact.cli.command import AsJson, report, service
 from hashpact.cli.commands.check import Resume
-from hashpact.cli.commands.hashing import FileSeconds, Hidden, Paths, Workers, count_of, say_empty
+from hashpact.cli.commands.hashing import FileSeconds, Hidden, MediaPaths, Urls, Workers, count_of, say_empty
 from hashpact.cli.exits import Exit, exit_of, strongest
 from hashpact.cli.media import SECONDS_MAX, ListedMedia, listed_inputs
 from hashpact.cli.output import json_line, say
-from hashpact.cli.paths import Input, expand
+from hashpact.cli.paths import Input, everything
 from hashpact.cli.progress import progress
 from hashpact.cli.resuming import Answered, Resumed
 from hashpact.cli.settings import Settings
@@ -35,7 +35,7 @@ Items = Annotated[list[int], typer.Argument(metavar="ITEM...", min=1, help="Ids 
 @service
 def contribute_command(
     settings: Settings,
-    paths: Paths,
+    paths: MediaPaths = None,
     *,
     label: Annotated[
         list[str], typer.Option("--label", metavar="LABEL", help="What it is; give it again for more labels.")
@@ -58,13 +58,14 @@ def contribute_command(
         int, typer.Option("--attach-to", min=0, metavar="ITEM", help="Attach to this item.", show_default="by identity")
     ] = 0,
     dry_run: DryRun = False,
+    url: Urls = None,
     resume: Resume = None,
     hidden: Hidden = False,
     workers: Workers = None,
     file_seconds: FileSeconds = SECONDS_MAX,
     as_json: AsJson = False,
 ) -> Exit:
-    """Put pictures, videos, PDFs and texts on the list. They are hashed here; only hashes are sent."""
+    """Put pictures, videos, PDFs, texts and addresses on the list. They are hashed here; only hashes are sent."""
     from hashpact._media import Contribution  # noqa: PLC0415  # the service's modules are loaded when needed
 
     choices = ["contribute", settings.target, label, basis, observer_role, attach_to, dry_run]
@@ -80,10 +81,10 @@ def contribute_command(
                 for (one, got), outcome in zip(uploads, outcomes, strict=True)
             ]
 
-        inputs = resumed.known(expand(paths, hidden=hidden, on_empty=say_empty))
+        inputs = resumed.known(everything(paths, url, hidden=hidden, on_empty=say_empty))
         with (
             Answers(_COLUMNS, resumed, as_json=as_json) as answers,
-            progress("contributing", count_of(paths, hidden=hidden, as_json=as_json)) as advance,
+            progress("contributing", count_of(paths, url, hidden=hidden, as_json=as_json)) as advance,
         ):
             hashed = listed_inputs(inputs, workers=workers, seconds_max=file_seconds)
             for one, answer in ask_in_batches(hashed, ask, size=BATCH):

@@ -12,13 +12,23 @@ from hashpact.cli.exits import Exit
 from hashpact.cli.media import SECONDS_MAX, shown_inputs
 from hashpact.cli.media_views import as_dict, show
 from hashpact.cli.output import error_dict, json_line, note
-from hashpact.cli.paths import expand
+from hashpact.cli.paths import everything, expand
 from hashpact.cli.progress import progress
 from hashpact.errors import HashpactError
 
 Paths = Annotated[
     list[str],
     typer.Argument(metavar="PATH...", help="Files or folders; folders are walked in order. - is standard input."),
+]
+MediaPaths = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[PATH]...", help="Files or folders; folders are walked in order. - is standard input.", show_default=""
+    ),
+]
+Urls = Annotated[
+    list[str] | None,
+    typer.Option("--url", metavar="URL", help="A web address, in any spelling; give it again for more."),
 ]
 Hidden = Annotated[bool, typer.Option("--hidden", help="Take hidden files and folders too.")]
 Workers = Annotated[
@@ -66,11 +76,11 @@ def say_empty(folder: str) -> None:
     note(f"{folder}: no files in this folder")
 
 
-def count_of(paths: list[str], *, hidden: bool, as_json: bool) -> Any:
+def count_of(paths: list[str] | None, urls: list[str] | None = None, *, hidden: bool, as_json: bool) -> Any:
     """What a progress bar counts: None for programs, for one input, and where counting would use up the input."""
-    if as_json or "-" in paths:
+    if as_json or "-" in (paths or ()):
         return None
-    return expand(paths, hidden=hidden)
+    return everything(paths, urls, hidden=hidden)
 
 
 def _failed(path: str, error: HashpactError, *, as_json: bool) -> None:
