@@ -77,7 +77,7 @@ class _Copies:
 
     def for_step(self, step: float) -> NDArray[np.uint8]:
         """The copy for looking at one in ``step`` pixels: the mean of those between counts, not any one of them."""
-        halvings = max(0, int(np.log2(max(step, 1e-6) / _STEP_MAX_PX) + 1)) if step > _STEP_MAX_PX else 0
+        halvings = max(0, math.ceil(math.log2(max(step, 1.0) / _STEP_MAX_PX)))
         while len(self._made) <= halvings:
             height, width = self._made[-1].shape
             self._made.append(shrunk(self._made[-1], max(1, width // 2), max(1, height // 2)))
