@@ -24,7 +24,7 @@ Frame = NDArray[np.uint8]
 Frames = Sequence[Frame]
 
 SIDE_MAX: Final = 480
-SECONDS_MAX: Final = 12.0
+SECONDS_MAX: Final = 8.0
 DRAWN_FPS: Final = 12
 SCENES: Final = 4
 _DRAWN: Final = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "camera.png", "coins.png", "ihc.png")

@@ -79,7 +79,7 @@ def measure(quick: bool) -> dict[str, Any]:
     Args:
         quick: with few clips, to see that it works.
     """
-    listed = clips.real_clips(2 if quick else 10) + clips.drawn_clips(0, 3 if quick else 12)
+    listed = clips.real_clips(2 if quick else 10) + clips.drawn_clips(0, 3 if quick else 10)
     unlisted = [] if quick else clips.drawn_clips(12, 24)
     cards = clips.template_clips(2 if quick else 6)
     with _service() as client:
