@@ -11,9 +11,11 @@ A candidate says where to look and not what is there. Nothing follows from one b
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 import numpy as np
+from hashpact.errors import InvalidSignalError
 from hashpact.local_signature import LocalSignature, Measurement, ProbePoints
 from hashpact.signals import SIGNAL_TYPES
 from numpy.typing import NDArray
@@ -74,10 +76,11 @@ def certain_of(matches: Iterable[Match]) -> frozenset[int]:
 
 
 def listed_signature(view: View, signal: int) -> tuple[int, LocalSignature] | None:
-    """The item and the value of a local signature that is listed."""
+    """The item and the value of a local signature that is listed; one that cannot be read is as good as none."""
     for code in CODES:
         if (listed := view.listed_value(code, signal)) is not None:
-            return listed[0], LocalSignature.decode(listed[1])
+            with suppress(InvalidSignalError):
+                return listed[0], LocalSignature.decode(listed[1])
     return None
 
 

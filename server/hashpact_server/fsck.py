@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from hashpact.signals import SIGNAL_TYPES_BY_CODE
+from hashpact.errors import InvalidSignalError
+from hashpact.local_signature import LocalSignature
+from hashpact.signals import SIGNAL_TYPES_BY_CODE, Comparison
 
 from hashpact_server import idempotency
 from hashpact_server.core import INDEX_FOLDER, open_store, read_head
@@ -288,6 +290,11 @@ def _check_value(rows: StoredRows, key: bytes, value: bytes) -> str | None:
     kind = SIGNAL_TYPES_BY_CODE.get(key[0])
     if kind is None or kind.exact or len(value) - 8 != kind.size_bytes:
         return "has another length than its signal type"
+    if kind.comparison is Comparison.POINTS:
+        try:
+            LocalSignature.decode(value[8:])
+        except InvalidSignalError as error:
+            return f"is no local signature: {error.message}"
     item, sequence = value[:8], int.from_bytes(key[1:], "big") >> SIGNAL_ORDINAL_BITS
     if int.from_bytes(item, "big") != sequence and rows.get(Table.ITEM_ENTRIES, item + u64(sequence)) is None:
         return "stands in an entry that is not one of its item"

@@ -155,6 +155,7 @@ def test_a_lie_of_ours(folder: Path) -> None:
         (Table.TOKENS, token, bytes(56), "belongs to a member that does not exist"),
         (Table.TOKENS, token, bytes(57), "cannot be read"),
         (Table.MEMBERS, other, b"\x00", "cannot be read"),
+        (Table.VALUES, bytes([48]) + listed[1:], u64(ITEM) + bytes(3968), "is no local signature"),
         (Table.MEMBERS, b"short", b"\x00", "key of another length"),
         (Table.ITEMS, u64(ITEM), b"\x63\x00", "cannot be read: there is no status 99"),
         (Table.ITEMS, u64(ITEM), None, "an item that does not exist"),

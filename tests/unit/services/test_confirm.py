@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from hashpact.local_signature import LocalSignature, Measurement
 from hashpact.v1 import error_reason_pb2 as reasons
+from hashpact.v1 import item_pb2, signal_pb2
 from hashpact.v1 import lookup_service_pb2 as pb
-from hashpact.v1 import signal_pb2
+from hashpact.v1.steward_service_pb2 import StewardAct
 from hashpact_server.refusal import Refusal
+from hashpact_server.rules.benign import carry_out_listing
 from hashpact_server.rules.withdrawing import withdraw
 from hashpact_server.state.rows import Role
 from PIL import Image, ImageDraw, ImageOps
@@ -17,6 +19,7 @@ from tests.forum import LABELS, Forum, offer, one, signal, value
 from tests.incidents import opened
 from tests.local_pictures import candidates, confirm, measured, signals_of, upload
 from tests.pictures import photo
+from tests.unit.services.test_advice import adopt, wish
 
 LISTED = ("astronaut.png", "chelsea.png", "rocket.jpg", "motorcycle_left.png")
 
@@ -137,6 +140,30 @@ def test_what_several_items_share_says_nothing_unless_they_are_of_one_incident(f
         assert confirm(forum.as_(forum.a), seen) or degrees > 90
         one(forum, forum.a, offer(*signals_of(picture.rotate(degrees, expand=True)), labels=labels))
     assert (listed in [each.item for each in confirm(forum.as_(forum.a), seen)]) == bool(label)
+
+
+@pytest.mark.parametrize(("vouched", "advice"), [(2, signal_pb2.ADVICE_ACT), (1, signal_pb2.ADVICE_REVIEW)])
+def test_members_act_on_details_that_enough_groups_vouch_for(forum: Forum, vouched: int, advice: int) -> None:
+    forum.admit("second", [Role.STEWARD])
+    adopt(forum, act=True)
+    wish(forum, forum.a, mode=signal_pb2.ADVICE_ACT)
+    whole, local = signals_of(photo("chelsea.png"))
+    one(forum, forum.a, offer(whole, local))
+    one(forum, forum.b, offer(whole, local) if vouched == 2 else offer(whole))
+    (match,) = confirm(forum.as_(forum.a), upload(bordered(photo("chelsea.png"))))
+    assert (match.status, match.level) == (item_pb2.ITEM_STATUS_CORROBORATED, pb.MATCH_LEVEL_STRONG)
+    assert (match.advice, match.agreements[0].vouching_groups) == (advice, vouched)
+
+
+def test_details_of_known_good_media_say_nothing(forum: Forum, items: dict[str, int]) -> None:
+    seen = upload(cropped(photo("astronaut.png")))
+    assert [each.item for each in confirm(forum.as_(forum.a), seen)] == [items["astronaut.png"]]
+    _, local = signals_of(photo("astronaut.png"))
+    act = StewardAct.AddBenign(
+        note="a portrait", signals=[signal_pb2.Signal(signal_type="local_sift", value=local.value or b"")]
+    )
+    forum.decide(lambda scene: carry_out_listing(scene, forum.steward.pseudonym, act))
+    assert not confirm(forum.as_(forum.a), seen)
 
 
 def test_copies_of_one_picture_do_not_blind_each_other(forum: Forum) -> None:
