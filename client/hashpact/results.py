@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from hashpact.errors import HashpactError
 
 Verdict = Literal["none", "near", "match"]
-"""``match``: a signal type that identifies (``sha256``, ``md5``, ``pdq``) agreed; ``near``: only another one did."""
+"""``match``: a signal type that identifies (``sha256``, ``md5``, ``pdq``) agreed within its default radius, or a match
+is strong; ``near``: less than that."""
 
 ADVICE_ORDER: Final = ("none", "observe", "review", "act")
 """Advice from the weakest to the strongest."""
@@ -138,7 +139,7 @@ class Problem:
 
 
 def _verdict(matches: Sequence[Match]) -> Verdict:
-    if any(agreement.identifies for match in matches for agreement in match.agreements):
+    if any(match.level == "strong" or any(each.identifies for each in match.agreements) for match in matches):
         return "match"
     return "near" if matches else "none"
 
