@@ -28,7 +28,7 @@ def built(view: View) -> PointIndex:
     """The index of a stored state."""
     made = PointIndex()
     parts = [
-        _pictures(ids.tolist(), items.tolist(), [value.tobytes() for value in values])
+        pictures(ids.tolist(), items.tolist(), [value.tobytes() for value in values])
         for code in sorted(CODES)
         for ids, items, values in view.value_blocks(code, rows_max=_AT_ONCE)
     ]
@@ -41,7 +41,7 @@ def follow(index: PointIndex, changes: Changes) -> None:
     """Take over what a commit changed."""
     added = [(signal, item, value) for code, signal, item, value in changes.added if code in CODES]
     if added:
-        index.add(_pictures(*zip(*added, strict=True)))
+        index.add(pictures(*zip(*added, strict=True)))
     removed = [signal for code, signal in changes.removed if code in CODES]
     if removed:
         index.remove(np.array(removed, np.uint64))
@@ -52,8 +52,8 @@ def places_of(places: Places) -> NDArray[np.float32]:
     return np.column_stack([places.xy, places.size, np.radians(places.direction)]).astype(np.float32)
 
 
-def _pictures(ids: Sequence[int], items: Sequence[int], values: Iterable[bytes]) -> Pictures:
-    """Signatures as pictures; those of a layout that this version does not know are left out."""
+def pictures(ids: Sequence[int], items: Sequence[int], values: Iterable[bytes]) -> Pictures:
+    """Signatures as the index wants them; those of a layout that this version does not know are left out."""
     read = list(_read(zip(ids, items, values, strict=True)))
     signatures = [signature for _, _, signature in read]
     wholes = b"".join(each.pdq for each in signatures)

@@ -18,6 +18,10 @@ POINTS_MIN: Final = 8
 CELLS_MIN: Final = 4
 """Of 4 x 4 parts of the listed picture, so many have to hold one: a caption or a logo is not the picture."""
 
+CELLS_EXACT_MIN: Final = 3
+THUMBNAIL_PERCENT_EXACT: Final = 95.0
+"""Where the thumbnails agree as only copies do, a part fewer is enough: of a crop's points many may lie together."""
+
 CELL_PERCENT_MIN: Final = 50.0
 """Share of the points that should be visible, averaged over those parts."""
 
@@ -72,9 +76,10 @@ def confirmed(signature: LocalSignature, measured: Measurement, counting: NDArra
             items (the interface of an app, a title card, a logo), says nothing.
     """
     found = compare(signature, measured, counting)
+    exact = found.thumbnail_percent >= THUMBNAIL_PERCENT_EXACT
     if (
         found.points < POINTS_MIN
-        or found.cells < CELLS_MIN
+        or found.cells < (CELLS_EXACT_MIN if exact else CELLS_MIN)
         or found.cell_percent < CELL_PERCENT_MIN
         or found.thumbnail_signs < THUMBNAIL_SIGNS_MIN
         or found.thumbnail_percent < THUMBNAIL_PERCENT_MIN
