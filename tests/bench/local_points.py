@@ -40,7 +40,7 @@ def photographs() -> list[Image.Image]:
 def part_of(rng: np.random.Generator, picture: Image.Image, share: float) -> Image.Image:
     """A random part, this share of each side."""
     width, height = round(picture.width * share), round(picture.height * share)
-    x, y = rng.integers(0, picture.width - width + 1), rng.integers(0, picture.height - height + 1)
+    x, y = int(rng.integers(0, picture.width - width + 1)), int(rng.integers(0, picture.height - height + 1))
     return picture.crop((x, y, x + width, y + height))
 
 
@@ -97,12 +97,9 @@ def ask(index: PointIndex, crops: list[tuple[int, Image.Image]]) -> None:
         found += any(each.signal == signal for each in sightings)
         named += len(sightings)
     per = np.median([len(probe.descriptors) for _, probe in probes])
-    print(
-        f"{len(probes)} crops of 36 % of the area, {per:.0f} descriptors each (half of them mirrored): {found} found,"
-    )
-    print(
-        f"{named / len(probes):.1f} candidates, {np.median(took) * 1e3:.1f} ms (95 %: {np.percentile(took, 95) * 1e3:.1f})"
-    )
+    half, most = np.percentile(took, [50, 95]) * 1e3
+    print(f"{len(probes)} crops of 36 % of the area, {per:.0f} descriptors each (half of them mirrored):")
+    print(f"{found} found, {named / len(probes):.1f} candidates, {half:.1f} ms (95 %: {most:.1f})")
 
 
 if __name__ == "__main__":
