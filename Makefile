@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml .ci/environment.py
 venv: $(STAMP) ## build or refresh .venv (every other target does this by itself)
 
 .PHONY: demo
-demo: $(STAMP) ## list pictures on one platform, catch altered copies on another: a minute or two
+demo: $(STAMP) ## list pictures, a video and a PDF on one platform, catch altered copies on another: a minute or two
 	@NUMBA_CACHE_DIR=$(CURDIR)/.venv/numba-cache $(BIN)/python -m tests.demo
 
 .PHONY: demo-incident

@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.demo import pictures
+from tests.demo import kinds, pictures
 from tests.demo.stage import Stage, StageError
 
 LABEL = "glorification_of_terrorist_acts"
@@ -26,6 +26,9 @@ MEMBERS = {
     "borealis": ("check", "review"),
     "cirrus": ("check", "contribute"),
 }
+
+HARD_MISSES_MAX = 1
+"""Of the crops of drawn posters, whose soft shapes have few details."""
 
 Answer = dict[str, Any]
 
@@ -92,6 +95,8 @@ def perform(story: Story, stage: Stage) -> None:
     items = list_pictures(story, stage, known)
     altered = catch_copies(story, stage, known, items)
     spare_innocents(story, stage)
+    find_hard_edits(story, stage, known, items)
+    list_other_kinds(story, stage)
     show_limits(story, stage, known)
     corroborate(story, stage, known, items)
     withdrawn = withdraw(story, stage, known, items)
@@ -162,11 +167,60 @@ def spare_innocents(story: Story, stage: Stage) -> None:
     story.claim(len(clean) == len(innocent), f"{len(clean)} of {len(innocent)} matched nothing: {', '.join(clean)}")
 
 
+def find_hard_edits(story: Story, stage: Stage, known: list[Path], items: dict[str, int]) -> None:
+    """Edits that move hashes of the whole picture too far, and are found by the pictures inside and by details."""
+    hard = pictures.make_altered(known, stage.folder / "hard", pictures.HARD)
+    story.step(
+        "Crops, frames, screenshots: the whole picture is another one, its details are not.", "hashpact check hard/"
+    )
+    answers = dict(zip(hard, stage.call("borealis", "check", *hard.values()), strict=True))
+    story.table(
+        "how sure a match is: strong (two independent witnesses), near (one), - (none)",
+        ["what was done to it", *(path.stem for path in known)],
+        ([edit, *(level(answers[path.stem, edit], items[path.stem]) for path in known)] for edit in pictures.HARD),
+    )
+    found = [key for key, answer in answers.items() if items[key[0]] in matched_items(answer)]
+    story.claim(
+        len(found) >= len(hard) - HARD_MISSES_MAX, f"{len(found)} of {len(hard)} were found, each under its item"
+    )
+    strangers = sum(bool(matched_items(answer) - {items[key[0]]}) for key, answer in answers.items())
+    story.claim(strangers == 0, "and none matched another item")
+
+
+def list_other_kinds(story: Story, stage: Stage) -> None:
+    """A folder of a video and a PDF, and copies of both."""
+    kinds.make_known(stage.folder / "other")
+    altered = kinds.make_altered(stage.folder / "other-uploads")
+    story.step(
+        "Videos and PDFs: atlas lists a folder of both; borealis checks a folder of uploads.",
+        f"hashpact contribute other/ --label {LABEL}",
+        "hashpact check other-uploads/",
+    )
+    outcomes = stage.call("atlas", "contribute", "other", "--label", LABEL)
+    listed = {Path(answer["path"]).stem: answer for answer in outcomes}
+    story.claim(
+        {name: answer["outcome"] for name, answer in listed.items()} == {"leaflet": "created", "video": "created"},
+        "a video and a PDF of three scanned pages are on the list",
+    )
+    answers = {Path(answer["path"]).name: answer for answer in stage.call("borealis", "check", "other-uploads")}
+    copies = [(name, answers[path.name]) for name, paths in altered.items() for path in paths]
+    story.table(
+        "found by frames and pages",
+        ["upload", "kind", "is", "how sure", "by"],
+        (
+            [Path(answer["path"]).stem, answer["kind"], name, level(answer, listed[name]["item"]), by(answer)]
+            for name, answer in copies
+        ),
+    )
+    found = sum(matched_items(answer) == {listed[name]["item"]} for name, answer in copies)
+    story.claim(found == len(copies), f"{found} of {len(copies)} altered copies were found, each under its item")
+
+
 def show_limits(story: Story, stage: Stage, known: list[Path]) -> None:
     """What these hashes cannot see is said, not claimed."""
     edits = pictures.OUT_OF_REACH
     beyond = pictures.make_altered(known, stage.folder / "beyond", edits)
-    story.step("Honest limits: large crops and frames move these hashes too far.", "hashpact check beyond/")
+    story.step("Honest limits: of a small piece, made smaller still, too little is left.", "hashpact check beyond/")
     answers = stage.call("borealis", "check", *beyond.values())
     missed = sum(answer.get("verdict") == "none" for answer in answers)
     story.console.print(f"   [yellow]--[/]   {missed} of {len(beyond)} were missed ({', '.join(edits)})")
@@ -234,6 +288,16 @@ def survive(story: Story, stage: Stage, altered: dict[tuple[str, str], Path], wi
 def matched_items(answer: Answer) -> set[int]:
     """The items in an answer."""
     return {int(match["item"]) for match in answer.get("matches", [])}
+
+
+def level(answer: Answer, item: int) -> str:
+    """How sure an answer is of an item."""
+    return next((str(match["level"]) for match in answer["matches"] if match["item"] == item), "-")
+
+
+def by(answer: Answer) -> str:
+    """The signal types that agree, in an answer with one match."""
+    return ", ".join(agreement["signal_type"] for match in answer["matches"] for agreement in match["agreements"])
 
 
 def cell(answer: Answer) -> str:

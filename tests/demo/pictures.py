@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import skimage.data
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 
 PHOTOS = Path(skimage.data.__file__).parent
 LISTED = {
@@ -34,6 +34,22 @@ def save(picture: Image.Image, path: Path, quality: int = 90) -> None:
     picture.save(path, quality=quality)
 
 
+def screenshot(picture: Image.Image, path: Path) -> None:
+    """A phone that shows the picture: status bar, name, buttons and text around it."""
+    screen = Image.new("RGB", (720, 1280), "white")
+    pen = ImageDraw.Draw(screen)
+    pen.rectangle((0, 0, 720, 44), fill="black")
+    pen.text((24, 10), "12:41", fill="white", font=ImageFont.load_default(22))
+    pen.ellipse((24, 70, 88, 134), fill="teal")
+    pen.text((108, 84), "somebody  -  2 h", fill="black", font=ImageFont.load_default(24))
+    shown = picture.resize((720, 720 * picture.height // picture.width))
+    screen.paste(shown, (0, 160))
+    below = 160 + shown.height + 24
+    pen.text((24, below), "1,204 likes    87 replies", fill="gray", font=ImageFont.load_default(22))
+    pen.text((24, below + 48), "look at this", fill="black", font=ImageFont.load_default(26))
+    save(screen, path, quality=80)
+
+
 EDITS: dict[str, tuple[str, Edit]] = {
     "as JPEG, quality 25": ("jpg", lambda picture, path: save(picture, path, quality=25)),
     "as WebP": ("webp", lambda picture, path: save(picture, path, quality=60)),
@@ -52,7 +68,7 @@ EDITS: dict[str, tuple[str, Edit]] = {
     "blurred": ("jpg", lambda picture, path: save(picture.filter(ImageFilter.GaussianBlur(2)), path)),
 }
 
-OUT_OF_REACH: dict[str, tuple[str, Edit]] = {
+HARD: dict[str, tuple[str, Edit]] = {
     "a quarter cut off": (
         "jpg",
         lambda picture, path: save(ImageOps.crop(picture, picture.width // 8), path),
@@ -60,6 +76,16 @@ OUT_OF_REACH: dict[str, tuple[str, Edit]] = {
     "in a wide frame": (
         "jpg",
         lambda picture, path: save(ImageOps.expand(picture, picture.width // 8), path),
+    ),
+    "as a screenshot": ("jpg", screenshot),
+}
+
+OUT_OF_REACH: dict[str, tuple[str, Edit]] = {
+    "a tenth of it": (
+        "jpg",
+        lambda picture, path: save(
+            picture.crop((0, 0, picture.width // 3, picture.height // 3)).resize((96, 72)), path
+        ),
     ),
 }
 
