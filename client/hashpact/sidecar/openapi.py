@@ -24,11 +24,16 @@ CONTRIBUTE_FIELDS: Final = {
 
 _TEXT: Final = {"type": "string"}
 _AGREED: Final = {
-    "signal_type": {**_TEXT, "description": "The signal type that agreed: sha256, md5, pdq, phash, phash256."},
+    "signal_type": {**_TEXT, "description": "The signal type that agreed: sha256, md5, pdq, local_sift, ..."},
     "distance": {"type": "integer", "description": "In bits; an upper bound where distance_is_bound is true."},
     "distance_is_bound": {"type": "boolean"},
     "sequence": {"type": "integer", "description": "Number of the ledger entry that listed what agreed."},
     "vouching_groups": {"type": "integer", "description": "Corporate groups that vouch for what agreed."},
+}
+_AGREEMENT: Final = {
+    **_AGREED,
+    "confirmation": {"type": "object", "description": "For local_sift: how much of the listed picture is there."},
+    "overlap": {"type": "object", "description": "For frames of a video: how much of the two is the same."},
 }
 
 
@@ -213,6 +218,11 @@ def _schemas() -> dict[str, Any]:
             "properties": {
                 "item": {"type": "integer"},
                 **_AGREED,
+                "level": {
+                    "enum": ["near", "strong"],
+                    "description": "How sure it is: one witness, or two (or a digest).",
+                },
+                "reason": {**_TEXT, "description": "Why, in a sentence for people."},
                 "status": _TEXT,
                 "labels": {"type": "array", "items": _TEXT},
                 "members": {"type": "array", "items": _TEXT, "description": "Who speaks for the item."},
@@ -223,7 +233,7 @@ def _schemas() -> dict[str, Any]:
                 },
                 "advice": advice,
                 "hub_advice": advice,
-                "agreements": {"type": "array", "items": {"type": "object", "properties": _AGREED}},
+                "agreements": {"type": "array", "items": {"type": "object", "properties": _AGREEMENT}},
             },
         },
         "ContributeAnswer": {
