@@ -149,6 +149,15 @@ def test_a_photograph_is_detailed(name: str) -> None:
     assert is_detailed(np.asarray(photo(name).convert("L")))
 
 
+@pytest.mark.parametrize("edit", ["border 3 % white", "border 10 % blue, noisy", "letterbox", "turned 15"])
+@pytest.mark.parametrize("name", PHOTOS)
+def test_the_list_is_told_of_the_picture_without_its_frame(name: str, edit: str) -> None:
+    picture = photo(name).convert("RGB")
+    inner = unframed(_luma(EDITS[edit](picture)))
+    assert inner is not None
+    assert min(hamming(one, pdq(inner).values[0]) for one in _listed(picture)) <= RADIUS
+
+
 def test_the_list_is_told_of_no_picture_among_others() -> None:
     """A screenshot that is listed must not list the photograph in it, which may be anybody's."""
     luma = _luma(_browser(photo("chelsea.png").convert("RGB")))
