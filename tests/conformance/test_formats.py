@@ -54,6 +54,10 @@ def test_a_part_that_is_not_known_stops_whoever_reads_it() -> None:
     """As it stopped those that knew no stretches."""
     payload = ContributionPayload(1, 0, "", ("list:un",), (ListedSignal(32, bytes(32), stretch=(5, 9)),)).encode()
     at = payload.rindex(b"\x00\x20\x11")
+    for confirms, unseen, stretch in ((True, False, (0, 1)), (False, True, (7, 2**32 - 1)), (False, True, None)):
+        frame = ListedSignal(32, bytes(32), 50, "", confirms, unseen, stretch)
+        stated = ContributionPayload(1, 0, "", (), (frame, ListedSignal(1, bytes(32))))
+        assert ContributionPayload.decode(stated.encode()) == stated
     for part in (0x10, 0x14, 0x21, 0x31):
         with pytest.raises(LayoutError, match="upgrade"):
             ContributionPayload.decode(payload[: at + 2] + bytes((part,)) + payload[at + 3 :])

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hashpact_server import videos
 from hashpact_server.rules.advice import LONE_FRAME
 from hashpact_server.rules.levels import FRAMES_IN_ORDER, Level, frames_say, level_of
-from hashpact_server.videos import PAIRS_MAX, Frames, Overlap, overlap_of
+from hashpact_server.videos import Frames, Overlap, overlap_of
 
 RADIUS = 31
 FRAME_MS = 100
@@ -145,11 +146,17 @@ def test_what_frames_are_evidence_of(item: list[bytes]) -> None:
     assert level_of(["pdq_frame", "md5"]) is Level.STRONG
 
 
-def test_the_work_is_bounded(item: list[bytes]) -> None:
-    """Ten thousand moments against the longest item, all of them alike: evenly chosen moments are compared."""
+def test_the_work_is_bounded(item: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a longer upload evenly chosen moments are compared, each with all of its variants."""
     alike = changed([item[0]] * 4096, 2)
     uploaded = changed([item[0]] * 10_000, 2, seed=3)
     overlap = overlap_of(uploaded, range(0, 10_000_000, 1000), item_of(alike), RADIUS)
     assert overlap is not None
-    assert overlap.moments <= PAIRS_MAX // len(alike)
     assert overlap.pictures == 1
+    values, times = sampled(item)
+    noise = drifting(11, len(values))
+    both = [value for pair in zip(noise, values, strict=True) for value in pair]
+    monkeypatch.setattr(videos, "PAIRS_MAX", 20 * len(item))
+    few = found(both, [time for time in times for _ in range(2)], item)
+    assert few.moments == 10
+    assert min(few.query_percent, few.item_percent) > 85
