@@ -66,37 +66,53 @@ class UrlSignals:
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentPage:
-    """One page.
+class PagePicture:
+    """A page as a picture.
 
     Attributes:
-        number: from 1.
-        pdq: PDQ with quality, of the page's picture.
-        letters: letters and digits of its text.
-        filled_percent: in how many of 8 x 8 cells of the page there is anything.
-        straightened: PDQ of the page upright and without its margins, by which a scan is found; None where that is the
-            page as it is.
+        pdq: PDQ with quality.
+        filled_percent: in how many of 8 x 8 cells of it there is anything.
     """
 
-    number: int
     pdq: Signal
-    letters: int
-    filled_percent: int = 100
-    straightened: Signal | None = None
+    filled_percent: int
 
     @property
     def telling(self) -> bool:
         """Whether there is enough on it to be told from others: PDQ quality of at least 50, and filled for 60 %."""
         return (self.pdq.quality or 0) >= PDQ_QUALITY_MIN and self.filled_percent >= PAGE_FILLED_PERCENT_MIN
 
+
+@dataclass(frozen=True, slots=True)
+class DocumentPage:
+    """One page.
+
+    Attributes:
+        number: from 1.
+        whole: the page as it is.
+        letters: letters and digits of its text.
+        straightened: the page upright and without its margins, by which a scan is found; None where that is the page
+            as it is, or next to nothing.
+    """
+
+    number: int
+    whole: PagePicture
+    letters: int
+    straightened: PagePicture | None = None
+
+    @property
+    def pdq(self) -> Signal:
+        """PDQ of the page as it is."""
+        return self.whole.pdq
+
+    @property
+    def telling(self) -> tuple[PagePicture, ...]:
+        """Those of its pictures with enough on them to be compared."""
+        return tuple(each for each in (self.whole, self.straightened) if each is not None and each.telling)
+
     def listed(self) -> tuple[Signal, ...]:
         """The signals to contribute, and to look up; none of a page that tells nothing."""
-        pictures = (self.pdq, self.straightened) if self.telling else ()
-        return tuple(
-            Signal("pdq_page", each.value, each.quality)
-            for each in pictures
-            if each is not None and (each.quality or 0) >= PDQ_QUALITY_MIN
-        )
+        return tuple(Signal("pdq_page", each.pdq.value, each.pdq.quality) for each in self.telling)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,8 +99,8 @@ def _document_dict(path: str, signals: DocumentSignals) -> dict[str, Any]:
                 "letters": page.letters,
                 "pdq": page.pdq.hex,
                 "pdq_quality": page.pdq.quality,
-                "filled_percent": page.filled_percent,
-                "pdq_straightened": None if page.straightened is None else page.straightened.hex,
+                "pdq_straightened": None if page.straightened is None else page.straightened.pdq.hex,
+                "listed": len(page.telling),
             }
             for page in signals.pages
         ],

@@ -17,7 +17,7 @@ import importlib.util
 import os
 from typing import Any, Final
 
-from hashpact.document_signals import DocumentPage, DocumentSignals
+from hashpact.document_signals import DocumentPage, DocumentSignals, PagePicture
 from hashpact.errors import HashpactError, UnreadableMediaError
 from hashpact.hashing.added import with_added
 from hashpact.hashing.formats import is_document
@@ -90,25 +90,18 @@ def _understood(told: dict[str, Any]) -> tuple[int, list[DocumentPage], str]:
     try:
         for number, page in enumerate(told["pages"], 1):
             if page is not None:
-                picture, straight, filled, letters = page
-                pages.append(
-                    DocumentPage(
-                        number,
-                        _picture(picture),
-                        len(letters),
-                        int(filled),
-                        None if straight is None else _picture(straight),
-                    )
-                )
+                whole, straight, letters = page
+                straight = None if straight is None else _picture(straight)
+                pages.append(DocumentPage(number, _picture(whole), len(letters), straight))
                 plain.append(letters)
         return int(told["page_count"]), pages, "".join(plain)
     except (KeyError, TypeError, ValueError, HashpactError) as error:
         raise UnreadableMediaError("the process that reads documents answered nonsense") from error
 
 
-def _picture(told: tuple[str, int]) -> Signal:
-    value, quality = told
-    return Signal.from_hex("pdq", value, int(quality))
+def _picture(told: tuple[str, int, int]) -> PagePicture:
+    value, quality, filled = told
+    return PagePicture(Signal.from_hex("pdq", value, int(quality)), int(filled))
 
 
 def _notes(page_count: int, failed: int, letters: int, limits: DocumentLimits) -> list[str]:

@@ -29,17 +29,27 @@ _CELL_DEVIATION_MIN: Final = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its PDQ, that of the page straightened, how much of it is filled, and the letters of its text."""
+    """One page: the page as it is, the page straightened, and the letters of its text."""
 
-    pdq: PdqResult
-    straight: PdqResult | None
-    filled: int
+    whole: PagePicture
+    straight: PagePicture | None
     letters: str
 
     def told(self) -> list[Any]:
         """As it is told to the process that asked."""
-        values = [each and (each.values[0].hex(), each.quality) for each in (self.pdq, self.straight)]
-        return [*values, self.filled, self.letters]
+        return [self.whole.told(), self.straight and self.straight.told(), self.letters]
+
+
+@dataclass(frozen=True, slots=True)
+class PagePicture:
+    """A page as a picture: its PDQ, and how much of it is filled, in percent."""
+
+    pdq: PdqResult
+    filled: int
+
+    def told(self) -> list[Any]:
+        """As it is told to the process that asked."""
+        return [self.pdq.values[0].hex(), self.pdq.quality, self.filled]
 
 
 def read_pages(data: bytes, pages_max: int) -> tuple[int, list[Page | None]]:
@@ -78,12 +88,7 @@ def _page(document: Any, index: int) -> Page | None:
         if luma is None:
             return None
         straight = straightened(luma)
-        return Page(
-            pdq(luma),
-            None if straight is None else pdq(straight),
-            filled_percent(luma),
-            plain_letters(_text(page)),
-        )
+        return Page(_picture(luma), None if straight is None else _picture(straight), plain_letters(_text(page)))
     except pypdfium2.PdfiumError:
         return None
     finally:
@@ -108,6 +113,10 @@ def _luma(page: Any) -> NDArray[np.uint8] | None:
     weighted = drawn[:, :, 2] * np.uint32(19595) + drawn[:, :, 1] * np.uint32(38470) + drawn[:, :, 0] * np.uint32(7471)
     luma: NDArray[np.uint8] = ((weighted + 0x8000) >> 16).astype(np.uint8)
     return luma
+
+
+def _picture(luma: NDArray[np.uint8]) -> PagePicture:
+    return PagePicture(pdq(luma), filled_percent(luma))
 
 
 def filled_percent(luma: NDArray[np.uint8]) -> int:

@@ -4,7 +4,7 @@
 
     {"size", "pages_max", "seconds"} + the bytes  -->  {"page_count", "pages": [page | null]}
                                                        or {"error": message}
-    page: [[pdq, quality] of the page, the same of the page straightened | null, filled, letters]
+    page: [[pdq, quality, filled] of the page, the same of the page straightened | null, letters]
 
 It is started when the first document comes and stays; one that hangs or dies is replaced. PDFium is not made for
 threads, so documents take turns. What it says is checked: a reader that was taken over by its document says what it

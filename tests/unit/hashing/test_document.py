@@ -23,6 +23,7 @@ from hashpact.probes import Probe
 from hashpact.signals import PDQ_QUALITY_MIN, hamming
 from PIL import Image
 
+from tests.bench.robustness.letters import letter as letter_on_a_letterhead
 from tests.data import effort, shared_data
 from tests.documents import scanned, typeset
 from tests.pictures import encoded, photo
@@ -184,7 +185,7 @@ def test_what_is_listed_of_a_document_is_what_is_looked_up(pdf: bytes) -> None:
     names = [signal.signal_type for signal in signals.listed()]
     assert names[:3] == ["sha256", "md5", "tlsh"]
     assert set(names[3:]) == {"pdq_page"}
-    assert len(names) == 3 + 2 * len(signals.telling)
+    assert len(names) == 3 + sum(len(page.telling) for page in signals.pages) > 3 + signals.page_count
     assert listed_signals(pdf) == listed_signals(signals) == signals.listed()
     assert Probe.of(signals) == Probe.of(signals.listed())
 
@@ -192,9 +193,15 @@ def test_what_is_listed_of_a_document_is_what_is_looked_up(pdf: bytes) -> None:
 def test_a_page_with_little_on_it_tells_nothing(pdf: bytes) -> None:
     letter = hash_document(typeset(TEXT[:600]))
     assert (letter.pages[0].pdq.quality or 0) >= PDQ_QUALITY_MIN
-    assert letter.pages[0].filled_percent < PAGE_FILLED_PERCENT_MIN
+    assert letter.pages[0].whole.filled_percent < PAGE_FILLED_PERCENT_MIN
+    assert letter.pages[0].straightened is None
     assert [signal.signal_type for signal in letter.listed()] == ["sha256", "md5", "tlsh"]
-    assert hash_document(pdf).pages[0].filled_percent > PAGE_FILLED_PERCENT_MIN
+    assert hash_document(pdf).pages[0].whole.filled_percent > PAGE_FILLED_PERCENT_MIN
+    head = hash_document(scanned([letter_on_a_letterhead(TEXT, 3)])).pages[0]
+    assert head.straightened is not None
+    assert head.listed() == ()
+    short = hash_document(typeset(TEXT[:2000])).pages[0]
+    assert short.telling == (short.straightened,), "without its margins a short text is a full page"
 
 
 @pytest.mark.parametrize("degrees", [0.0, 0.3, -1.2])
@@ -207,12 +214,12 @@ def test_a_scan_of_a_page_of_text_is_found(pdf: bytes, degrees: float) -> None:
     listed, probe = hash_document(pdf).pages[0], hash_document(scanned([scan])).pages[0]
     assert listed.straightened is not None
     assert probe.straightened is not None
-    assert hamming(listed.straightened.value, probe.straightened.value) <= 31
+    assert hamming(listed.straightened.pdq.value, probe.straightened.pdq.value) <= 31
     if degrees:
         assert hamming(listed.pdq.value, probe.pdq.value) > 31
     other = hash_document(typeset(TEXT[3000:])).pages[0]
     assert other.straightened is not None
-    assert hamming(other.straightened.value, probe.straightened.value) > 60
+    assert hamming(other.straightened.pdq.value, probe.straightened.pdq.value) > 60
 
 
 def test_straightening_keeps_what_is_no_page() -> None:
