@@ -46,11 +46,11 @@ COPY_RADIUS_BITS: Final = 31
 """Pictures within it by PDQ are copies of each other."""
 
 VOTES_MIN: Final = 3
-CROWD_MAX: Final = 96
-"""Buckets with more points are passed over: edges and bars that every picture has."""
+CROWD_MAX: Final = 32
+"""Of one bucket so many points are looked at, the newest: some hold edges and bars that every picture has."""
 
 SHARING_CROWD_MAX: Final = 192
-"""Of crowded buckets so many points are asked whether they share one, from all over the bucket."""
+"""The same, when it is asked who shares a point."""
 
 
 DEAD_SHARE: Final = 4

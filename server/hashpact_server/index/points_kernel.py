@@ -6,9 +6,9 @@ is either *sorted*: ``starts[t * (2**bits + 1) + bucket]`` is where the bucket's
 or *chained*, and grows while others search: ``heads[t * 2**bits + bucket]`` is 1 + the newest row of the bucket, 0 for
 none, and ``links[(row - first) * 12 + t]`` is 1 + the next older one.
 
-This is not exact, unlike all other indexes: equal chunks are likely for near descriptors, and not certain, and crowded
-buckets are passed over. ``docs/signatures.md`` says what is lost. Of a picture many points are found again and a few
-are enough, so a lost point is not a lost picture.
+This is not exact, unlike all other indexes: equal chunks are likely for near descriptors, and not certain, and of
+crowded buckets only the newest rows are looked at. ``docs/signatures.md`` says what is lost. Of a picture many points
+are found again and a few are enough, so a lost point is not a lost picture.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def chain_rows(
 
 @part
 def gather_sorted(
-    queries: Words, query: int, values: Words, tables: Tables, sizes: Sizes, crowd_max: int, cut: bool,
+    queries: Words, query: int, values: Words, tables: Tables, sizes: Sizes, crowd_max: int,
     met: NDArray[np.uint32], ends: NDArray[np.int64],
 ) -> int:  # fmt: skip
     """As :func:`gather`, of the sorted body."""
@@ -137,13 +137,11 @@ def gather_sorted(
     for table in range(TABLES if rows else 0):
         prefetch(starts, table * width + bucket_of(queries, query, table, bits))
     for table in range(TABLES):
-        here, step, first = 0, 1, 0
+        first, end = 0, 0
         if rows:
             at = table * width + bucket_of(queries, query, table, bits)
-            first, here = table * rows + int(starts[at]), int(starts[at + 1]) - int(starts[at])
-        if here > crowd_max:
-            here, step = (crowd_max, here // crowd_max) if cut else (0, 1)
-        for place in range(first, first + here * step, step):
+            first, end = table * rows + int(starts[at]), table * rows + int(starts[at + 1])
+        for place in range(max(first, end - crowd_max), end):
             met[count] = entries[place]
             prefetch(values, int(entries[place]) * WORDS)
             count += 1
@@ -153,7 +151,7 @@ def gather_sorted(
 
 @part
 def gather(
-    queries: Words, query: int, values: Words, tables: Tables, sizes: Sizes, crowd_max: int, cut: bool,
+    queries: Words, query: int, values: Words, tables: Tables, sizes: Sizes, crowd_max: int,
     met: NDArray[np.uint32], ends: NDArray[np.int64],
 ) -> int:  # fmt: skip
     """The rows that share a bucket with a query, those of each table together, the sorted body's tables first.
@@ -164,19 +162,19 @@ def gather(
         values: uint64 [rows * 4].
         tables: of both bodies.
         sizes: of both bodies.
-        crowd_max: rows of one bucket.
-        cut: of a bucket with more, take so many from all over it (the newest of a chain); else none.
+        crowd_max: rows of one bucket; of one with more, the newest are taken. (The same ones in each table: of a
+            thousand variants of one picture some are found by all of their points, and not all by a few.)
         met: uint32 [>= 24 * crowd_max], written: the rows.
         ends: int64 [24], written: where the rows of each table of each body end.
 
     Returns:
         How many rows there are.
     """
-    count = gather_sorted(queries, query, values, tables, sizes, crowd_max, cut, met, ends)
+    count = gather_sorted(queries, query, values, tables, sizes, crowd_max, met, ends)
     _, _, heads, links = tables
     first, _, bits, rows = sizes
     for table in range(TABLES):
-        begin, steps, row = count, 0, 0
+        steps, row = 0, 0
         if rows > first:
             row = int(heads[(table << bits) + bucket_of(queries, query, table, bits)])
         while row and steps < crowd_max:
@@ -186,24 +184,17 @@ def gather(
                 count += 1
             row = int(links[(row - 1 - first) * TABLES + table])
             steps += 1
-        if row and not cut:
-            count = begin
         ends[TABLES + table] = count
     return count
 
 
 @part
-def met_before(
-    queries: Words, query: int, values: Words, row: int, bits: int, table: int, ends: NDArray[np.int64], body: int
-) -> bool:
-    """Whether a row was met in an earlier table of its body."""
-    for earlier in range(table):
-        at = body * TABLES + earlier
-        begin = ends[at - 1] if at else 0
-        same = bucket_of(queries, query, earlier, bits) == bucket_of(values, row, earlier, bits)
-        if same and ends[at] > begin:
-            return True
-    return False
+def met_before(met: NDArray[np.uint32], place: int, begin: int) -> bool:
+    """Whether a row was met before, from place ``begin`` on: two descriptors may share several chunks."""
+    found = False
+    for earlier in range(begin, place):
+        found |= met[earlier] == met[place]
+    return found
 
 
 @kernel(WORDS_1D, WORDS_1D, U32, U8, TABLES_TYPE, SIZES_TYPE, types.int64, types.int64, OUT_I32)
@@ -218,7 +209,7 @@ def search_points(
     crowd_max: int,
     found: NDArray[np.int32],
 ) -> int:
-    """Rows of living pictures within the radius of each query, each once; crowded buckets are passed over.
+    """Rows of living pictures within the radius of each query, each once; of crowded buckets the newest.
 
     Args:
         queries: uint64 [n * 4].
@@ -228,7 +219,7 @@ def search_points(
         tables: of both bodies.
         sizes: of both bodies.
         radius: in bits.
-        crowd_max: rows of one bucket; of one with more, none is looked at.
+        crowd_max: rows of one bucket that are looked at: the newest.
         found: int32 [3, room], written: query, row and distance of each hit.
 
     Returns:
@@ -238,22 +229,17 @@ def search_points(
     ends = np.empty(2 * TABLES, np.int64)
     hits = 0
     for query in range(queries.shape[0] // WORDS):
-        gather(queries, query, values, tables, sizes, crowd_max, False, met, ends)
-        place = 0
-        for group in range(2 * TABLES):
-            body, table = group // TABLES, group % TABLES
-            bits = sizes[2] if body else sizes[1]
-            while place < ends[group]:
-                row = int(met[place])
-                place += 1
-                distance = distance_of(values, row, queries, query)
-                if distance > radius or not alive[owners[row]]:
-                    continue
-                if met_before(queries, query, values, row, bits, table, ends, body):
-                    continue
-                if hits < found.shape[1]:
-                    found[0, hits], found[1, hits], found[2, hits] = query, row, distance
-                hits += 1
+        gather(queries, query, values, tables, sizes, crowd_max, met, ends)
+        for place in range(ends[2 * TABLES - 1]):
+            row = int(met[place])
+            distance = distance_of(values, row, queries, query)
+            if distance > radius or not alive[owners[row]]:
+                continue
+            if met_before(met, place, 0 if row < sizes[0] else ends[TABLES - 1]):
+                continue
+            if hits < found.shape[1]:
+                found[0, hits], found[1, hits], found[2, hits] = query, row, distance
+            hits += 1
     return hits
 
 
@@ -304,13 +290,13 @@ def find_others(
         sizes: of both bodies.
         radius: in bits.
         whole_radius: in bits.
-        crowd_max: rows of one bucket that are looked at.
+        crowd_max: rows of one bucket that are looked at: the newest.
         others: uint64 [n, some], written: different items, as many as there is room for; 0 where there are no more.
     """
     met = np.empty(2 * TABLES * crowd_max, np.uint32)
     ends = np.empty(2 * TABLES, np.int64)
     for query in range(queries.shape[0] // WORDS):
-        total = gather(queries, query, values, tables, sizes, crowd_max, True, met, ends)
+        total = gather(queries, query, values, tables, sizes, crowd_max, met, ends)
         count = 0
         for place in range(total):
             row = int(met[place])

@@ -156,15 +156,21 @@ def test_others_are_other_items_that_are_no_copies_and_are_there() -> None:
     assert not index.others(77, values).any()
 
 
-def test_crowded_buckets_are_passed_over() -> None:
+@pytest.mark.parametrize("chained", [40, 16_384])
+def test_of_a_thousand_variants_the_newest_are_found_by_all_of_their_points(
+    monkeypatch: pytest.MonkeyPatch, chained: int
+) -> None:
+    monkeypatch.setattr("hashpact_server.index.points_view.CHAINED_MIN", chained)
     rng = np.random.default_rng(7)
-    same, other = (
-        np.tile(rng.integers(0, 256, 32, dtype=np.uint8), (module.CROWD_MAX + 1, 1)),
-        np.zeros((1, 32), np.uint8),
-    )
+    base, places = rng.integers(0, 256, (20, 32), dtype=np.uint8), random_places(rng, 20)
     index = PointIndex()
-    index.add(pictures([1, 2], [same, other]))
-    assert index.pairs(asked(np.concatenate([same[:1], other]))).tolist() == [[1], [2], [0]]
+    for first in range(1, 1001, 100):
+        ids = list(range(first, first + 100))
+        index.add(pictures(ids, [noisy(rng, base, 4) for _ in ids], [places] * 100))
+    found = index.sightings(asked(base, places), 8)
+    assert len(found) == 8
+    assert min(each.votes for each in found) >= 15
+    assert index.pairs(asked(base), 31).shape[1] <= 2 * 12 * module.CROWD_MAX * len(base)  # and not all of them
 
 
 def test_what_was_added_is_found_at_once_while_others_search_and_all_is_sorted_behind(
