@@ -64,9 +64,11 @@ def test_copies_of_a_document_are_found(alpha: Client, acme: Client, tmp_path: P
     again = tmp_path / "upload.jpg"
     again.write_bytes(original + b"\n% saved again\n")
     assert told(acme.check(again)) == [(item, "strong", {"tlsh", "pdq_page"})]
-    cover = typeset("How it is built, an account for newcomers. Second printing. " + TEXT)
-    for copy in (typeset(TEXT, "Times-Roman", columns=60), TEXT.encode(), TEXT.encode("utf-16"), cover):
+    for copy in (typeset(TEXT, "Times-Roman", columns=60), TEXT.encode(), TEXT.encode("utf-16")):
         assert told(acme.check(copy)) == [(item, "near", {"tlsh"})]
+    preface = typeset("How it is built, an account for newcomers. Second printing. " + TEXT)
+    ((same, _, types),) = told(acme.check(preface))  # of a page that moved by a few words, PDQ may agree or not
+    assert (same, "tlsh" in types) == (item, True)
     assert told(acme.check(scan_of(original, 0.4))) == [(item, "near", {"pdq_page"})]
 
     found = list(
