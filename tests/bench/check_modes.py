@@ -157,7 +157,7 @@ def _file(picture: Image.Image) -> bytes:
 
 
 def table(result: dict[str, Any]) -> str:
-    """For docs/hashing.md."""
+    """As in docs/hashing.md."""
     lines = [
         "| mode | hashing | check, not listed | check of a 20 % crop | target | crops found |",
         "|---|---|---|---|---|---|",
