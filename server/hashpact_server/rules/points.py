@@ -18,10 +18,6 @@ POINTS_MIN: Final = 8
 CELLS_MIN: Final = 4
 """Of 4 x 4 parts of the listed picture, so many have to hold one: a caption or a logo is not the picture."""
 
-CELLS_EXACT_MIN: Final = 3
-THUMBNAIL_PERCENT_EXACT: Final = 95.0
-"""Where the thumbnails agree as only copies do, a part fewer is enough: of a crop's points many may lie together."""
-
 CELL_PERCENT_MIN: Final = 50.0
 """Share of the points that should be visible, averaged over those parts."""
 
@@ -30,6 +26,12 @@ THUMBNAIL_PERCENT_MIN: Final = 80.0
 
 THUMBNAIL_SIGNS_MIN: Final = 64
 """So many signs have to be clear, or the thumbnail says nothing."""
+
+CLOSE_CELLS_MIN: Final = 2
+CLOSE_CELL_PERCENT_MIN: Final = 75.0
+CLOSE_THUMBNAIL_PERCENT_MIN: Final = 90.0
+CLOSE_THUMBNAIL_SIGNS_MIN: Final = 300
+"""Fewer parts are enough where nearly everything else agrees: of a crop's points many may lie together."""
 
 SHARED_ITEMS_MAX: Final = 1
 """Other items that may have a point, too; what more have is the template's and not the picture's. Items of one incident
@@ -76,14 +78,19 @@ def confirmed(signature: LocalSignature, measured: Measurement, counting: NDArra
             items (the interface of an app, a title card, a logo), says nothing.
     """
     found = compare(signature, measured, counting)
-    exact = found.thumbnail_percent >= THUMBNAIL_PERCENT_EXACT
-    if (
-        found.points < POINTS_MIN
-        or found.cells < (CELLS_EXACT_MIN if exact else CELLS_MIN)
-        or found.cell_percent < CELL_PERCENT_MIN
-        or found.thumbnail_signs < THUMBNAIL_SIGNS_MIN
-        or found.thumbnail_percent < THUMBNAIL_PERCENT_MIN
-    ):
+    spread = (
+        found.cells >= CELLS_MIN
+        and found.cell_percent >= CELL_PERCENT_MIN
+        and found.thumbnail_percent >= THUMBNAIL_PERCENT_MIN
+        and found.thumbnail_signs >= THUMBNAIL_SIGNS_MIN
+    )
+    close = (
+        found.cells >= CLOSE_CELLS_MIN
+        and found.cell_percent >= CLOSE_CELL_PERCENT_MIN
+        and found.thumbnail_percent >= CLOSE_THUMBNAIL_PERCENT_MIN
+        and found.thumbnail_signs >= CLOSE_THUMBNAIL_SIGNS_MIN
+    )
+    if found.points < POINTS_MIN or not (spread or close):
         return None
     return Confirmed(
         found.points, found.points_visible, found.visible_percent, found.thumbnail_percent, found.pdq_distance
