@@ -137,7 +137,7 @@ class Agreement:
     Attributes:
         signal_type: its name.
         value_index: which value of the probe agreed, where it had several (the 8 variants of a picture).
-        distance: Hamming distance in bits; 0 for digests.
+        distance: in bits, or in units of the type; 0 for digests.
         distance_is_bound: True when the caller may not see the exact distance, which is then at most ``distance``.
         sequence: number of the ledger entry that listed the signal that agreed.
         vouching_groups: corporate groups that vouch for that signal.

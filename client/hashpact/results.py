@@ -90,7 +90,7 @@ class Match:
 
     @property
     def distance(self) -> int:
-        """Distance of the best agreement, in bits."""
+        """Distance of the best agreement, in bits or in units of its type."""
         return self.best.distance
 
     @property

@@ -286,7 +286,7 @@ class NearDuplicate(_message.Message):
     signal_type: _builtins.str
     """The signal type that is close."""
     distance: _builtins.int
-    """Hamming distance in bits."""
+    """Distance in bits, or in the type's own units."""
     def __init__(
         self,
         *,

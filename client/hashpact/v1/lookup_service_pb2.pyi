@@ -144,7 +144,8 @@ class Radius(_message.Message):
     signal_type: _builtins.str
     """Name of a perceptual signal type."""
     radius: _builtins.int
-    """Largest Hamming distance in bits that counts as a match, inclusive. At most `SignalTypeInfo.radius_max`.
+    """Largest distance that counts as a match, inclusive: in bits, save where `SignalTypeInfo.comparison` is `distance`. At most
+    `SignalTypeInfo.radius_max`.
 
     Callers without one of the roles `review`, `contribute` and `replicate` cannot walk a boundary with it: for them half of
     the default, the default or `radius_max` holds, whichever is the first that is not below what they ask for.
@@ -483,7 +484,7 @@ class Agreement(_message.Message):
     value_index: _builtins.int
     """Position of the agreeing value in the probe's signal set (0 when there is but one)."""
     distance: _builtins.int
-    """Hamming distance in bits; 0 for digests. An upper bound where `distance_is_bound` is set."""
+    """Distance in bits, or in the type's own units; 0 for digests. An upper bound where `distance_is_bound` is set."""
     distance_is_bound: _builtins.bool
     """True when the caller may not see the exact distance, so that the boundary cannot be walked: `distance` is
     then 0 for an equal value, else half of the radius or the radius, whichever is not below the real one.
@@ -751,11 +752,11 @@ class SignalExplanation(_message.Message):
     signal_type: _builtins.str
     """Name of the signal type."""
     radius: _builtins.int
-    """The radius in force, in bits; 0 for digests."""
+    """The radius in force, in units of the type; 0 for digests."""
     agrees: _builtins.bool
     """Whether it agrees."""
     distance: _builtins.int
-    """Distance of the nearest pair, in bits. Absent for digests that differ; for callers that may not see distances where it is over
+    """Distance of the nearest pair, in units of the type. Absent for digests that differ; for callers that may not see distances where it is over
     the radius; and for callers that may not see the item's values (`replicate`, or a contribution to it) where it is over
     the type's `radius_max`: else it could be told from distances what the values are.
     """
