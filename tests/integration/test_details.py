@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from hashpact import AsyncClient, CheckResult, Client, FailedCheck, hash_image
+from hashpact import AsyncClient, CheckResult, Client, FailedCheck, ImageSignals, hash_image
 from hashpact.errors import InvalidRequestError
 from PIL import Image, ImageDraw, ImageOps
 
@@ -89,7 +89,7 @@ def test_each_edit_is_found_as_sure_as_it_can_be(items: tuple[Client, dict[str, 
         assert [match.item for match in answer.matches] == [listed[name]], (edit, name)
         (match,) = answer.matches
         assert match.level == "strong" or level == "near", (edit, name, match)
-        assert answer.signals is not None
+        assert isinstance(answer.signals, ImageSignals)
         assert answer.signals.canvas is None, "a check lets go of the picture"
         assert match.reason
 

@@ -35,7 +35,7 @@ def test_an_upload_is_kept_and_its_later_check_put_off(tmp_path: Path) -> None:
             super().again(upload_id, delay_s)
             put_off.set()
 
-    async def never(_: Probe, __: str) -> Settle:
+    async def never(_: Probe | ImageSignals, __: str) -> Settle:
         raise AssertionError("looked up")
 
     async def body(queue: RecheckQueue) -> None:

@@ -41,7 +41,7 @@ class Scene:
             on_done=lambda _: self.done.set(),
         )
 
-    async def look_up(self, _: Probe, reference: str) -> Settle:
+    async def look_up(self, _: Probe | ImageSignals, reference: str) -> Settle:
         self.asked.set()
         if reference == "forgotten":
             await self.go.wait()
