@@ -3,8 +3,8 @@
 A point has a place, a size and a direction, so each pair of points that look alike says by itself where the listed
 picture would lie in the probe: a similarity (turned, scaled, shifted). The one on which most pairs agree wins, is
 fitted to all of them by least squares (with six pairs or more as an affine map: copies are squashed, too), and counts
-its votes: each point of either side once. Then it is made exact, by pairs that lie ever closer: what is measured
-afterwards is measured at these very places.
+its votes: each point of either side once. Before, it is made exact, by pairs that lie ever closer, one of each listed
+point: what is measured afterwards is measured at these very places.
 """
 
 from __future__ import annotations
@@ -30,7 +30,18 @@ HYPOTHESES_MAX: Final = 48
 TOLERANCES: Final = (24.0, 16.0, 12.0)
 """How far a pair may lie off what another one says; off the first fit; and off the second one."""
 
-REFITS: Final = 3
+SIMILAR_STEPS: Final = 4
+"""Of the refits of what one pair states, so many look for a similarity: a few pairs bend an affine map at will."""
+
+ATTEMPTS: Final = 4
+"""Places that are tried until one explains half of the pairs: in a repeated pattern one step aside explains many."""
+
+STATED_WIDTH: Final = 4.0
+"""Of what one pair states: a pair that lies as far off counts half."""
+
+WIDTHS: Final = (12.0, 7.0, 4.0, 2.5, 1.5, 1.5)
+"""Of the refits: a pair that lies as far off as this counts a quarter, one twice as far a twenty-fifth."""
+
 AFFINE_PAIRS_MIN: Final = 6
 SQUASH_MAX: Final = 2.2
 """Ratio of the longest to the shortest direction of an affine map: a stronger one is a fit to noise."""
@@ -91,32 +102,33 @@ def agrees(listed: NDArray[np.float32], asked: NDArray[np.float32], at: int, pla
 
 @part
 def fitted(
-    listed: NDArray[np.float32], asked: NDArray[np.float32], begin: int, end: int, inside: NDArray[np.uint8]
-) -> Map:
-    """What fits the pairs inside best, by least squares: an affine map if they carry one, else a similarity."""
+    listed: NDArray[np.float32], asked: NDArray[np.float32], begin: int, end: int, weights: NDArray[np.float64],
+    affine: bool,
+) -> Map:  # fmt: skip
+    """What fits the pairs best, by least squares: an affine map if asked for and if they carry one, or a similarity."""
     count, mx, my, mu, mv = 0.0, 0.0, 0.0, 0.0, 0.0
     for at in range(begin, end):
-        if inside[at]:
-            count += 1.0
-            mx += listed[at, 0]
-            my += listed[at, 1]
-            mu += asked[at, 0]
-            mv += asked[at, 1]
+        weight = weights[at]
+        count += weight
+        mx += weight * listed[at, 0]
+        my += weight * listed[at, 1]
+        mu += weight * asked[at, 0]
+        mv += weight * asked[at, 1]
     if count < 2.0:
         return NOWHERE
     mx, my, mu, mv = mx / count, my / count, mu / count, mv / count
     xx, xy, yy, xu, xv, yu, yv = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for at in range(begin, end):
-        if inside[at]:
-            x, y, u, v = listed[at, 0] - mx, listed[at, 1] - my, asked[at, 0] - mu, asked[at, 1] - mv
-            xx, xy, yy = xx + x * x, xy + x * y, yy + y * y
-            xu, xv, yu, yv = xu + x * u, xv + x * v, yu + y * u, yv + y * v
+        x, y, u, v = listed[at, 0] - mx, listed[at, 1] - my, asked[at, 0] - mu, asked[at, 1] - mv
+        wx, wy = weights[at] * x, weights[at] * y
+        xx, xy, yy = xx + wx * x, xy + wx * y, yy + wy * y
+        xu, xv, yu, yv = xu + wx * u, xv + wx * v, yu + wy * u, yv + wy * v
     if xx + yy < 1.0:
         return NOWHERE
     a, d = (xu + yv) / (xx + yy), (xv - yu) / (xx + yy)
     b, e = -d, a
     spread = xx * yy - xy * xy
-    if count >= AFFINE_PAIRS_MIN and spread > 0.01 * (xx + yy) * (xx + yy):
+    if affine and count >= AFFINE_PAIRS_MIN and spread > 0.01 * (xx + yy) * (xx + yy):
         free = (xu * yy - yu * xy) / spread, (yu * xx - xu * xy) / spread
         free_2 = (xv * yy - yv * xy) / spread, (yv * xx - xv * xy) / spread
         area = free[0] * free_2[1] - free[1] * free_2[0]
@@ -148,24 +160,26 @@ def take_inside(
 
 
 @part
-def best_of(listed: NDArray[np.float32], asked: NDArray[np.float32], begin: int, end: int) -> Map:
-    """The similarity that one pair states and most agree with."""
-    best, best_placed = 0, NOWHERE
+def best_of(
+    listed: NDArray[np.float32], asked: NDArray[np.float32], begin: int, end: int, tried: NDArray[np.uint8]
+) -> Map:
+    """The similarity that one pair states and most agree with; pairs that were ``tried`` state none."""
+    best, best_placed = 0.0, NOWHERE
     for at in range(begin, min(end, begin + HYPOTHESES_MAX)):
         scale = float(asked[at, 2]) / float(listed[at, 2])
-        if not scale <= SCALE_MAX or scale * SCALE_MAX < 1.0:
+        if tried[at] or not scale <= SCALE_MAX or scale * SCALE_MAX < 1.0:
             continue
         turn = float(asked[at, 3]) - float(listed[at, 3])
         a, d = scale * cos(turn), scale * sin(turn)
         x, y = float(listed[at, 0]), float(listed[at, 1])
         placed = a, -d, asked[at, 0] - a * x + d * y, d, a, asked[at, 1] - d * x - a * y
-        count = 0
+        count = 0.0
         for other in range(begin, end):
-            count += agrees(listed, asked, other, placed, TOLERANCES[0])
+            if agrees(listed, asked, other, placed, TOLERANCES[0]):
+                off = off_by(listed, asked, other, placed) / (STATED_WIDTH * scale)
+                count += 1.0 / (1.0 + off * off)
         if count > best:
             best, best_placed = count, placed
-        if best == end - begin:
-            break
     return best_placed
 
 
@@ -185,24 +199,42 @@ def thin_out(
 
 
 @part
+def weigh(
+    listed: NDArray[np.float32], asked: NDArray[np.float32], begin: int, end: int, placed: Map, width: float,
+    weights: NDArray[np.float64],
+) -> float:  # fmt: skip
+    """Weigh pairs by how well a map explains them, and of a listed point the best pair alone; the sum of the weights.
+
+    In what repeats itself (tiles, leaves) a point has partners one step away, too: they would pull the map along.
+    """
+    scale, total = scale_of(placed), 0.0
+    for at in range(begin, end):
+        weights[at] = 0.0
+        if agrees(listed, asked, at, placed, TOLERANCES[2]):
+            off = off_by(listed, asked, at, placed) / (width * scale)
+            weights[at] = 1.0 / ((1.0 + off * off) * (1.0 + off * off))
+            for other in range(begin, at):
+                if weights[other] > 0.0 and listed[at, 0] == listed[other, 0] and listed[at, 1] == listed[other, 1]:
+                    if weights[other] < weights[at]:
+                        weights[other] = 0.0
+                    else:
+                        weights[at] = 0.0
+                        break
+    for at in range(begin, end):
+        total += weights[at]
+    return total
+
+
+@part
 def made_exact(
-    listed: NDArray[np.float32], asked: NDArray[np.float32], begin: int, end: int, placed: Map, near: NDArray[np.uint8]
-) -> Map:
-    """A map, fitted again to the pairs that it explains best; ``near`` is scratch."""
-    for _ in range(REFITS):
-        scale = scale_of(placed)
-        offs = np.empty(end - begin, np.float64)
-        count = 0
-        for at in range(begin, end):
-            if agrees(listed, asked, at, placed, TOLERANCES[2]):
-                offs[count] = off_by(listed, asked, at, placed)
-                count += 1
-        if not count:
+    listed: NDArray[np.float32], asked: NDArray[np.float32], begin: int, end: int, placed: Map,
+    weights: NDArray[np.float64], affine_from: int,
+) -> Map:  # fmt: skip
+    """A map, fitted again to the pairs that it explains ever better; ``weights`` is scratch."""
+    for step in range(len(WIDTHS)):
+        if weigh(listed, asked, begin, end, placed, WIDTHS[step], weights) < 1.0:
             return placed
-        most = max(2.0 * np.median(offs[:count]), scale)
-        for at in range(begin, end):
-            near[at] = agrees(listed, asked, at, placed, TOLERANCES[2]) and off_by(listed, asked, at, placed) <= most
-        better = fitted(listed, asked, begin, end, near)
+        better = fitted(listed, asked, begin, end, weights, step >= affine_from)
         if scale_of(better) * SCALE_MAX < 1.0:
             return placed
         placed = better
@@ -231,16 +263,32 @@ def count_votes(
         voting: uint8 [pairs], written: 1 for the pairs that were counted.
     """
     voting[:] = 0
-    near = np.empty(voting.shape[0], np.uint8)
+    weights, tried = np.empty(voting.shape[0], np.float64), np.empty(voting.shape[0], np.uint8)
     for group in range(groups):
         begin = starts[group]
         end = min(starts[group + 1], begin + GROUP_MAX)
-        placed = best_of(listed, asked, begin, end)
-        for step in range(2):
-            take_inside(listed, asked, begin, end, placed, TOLERANCES[step], voting)
-            placed = fitted(listed, asked, begin, end, voting)
+        tried[begin:end] = 0
+        placed, explained = NOWHERE, 0.0
+        for attempt in range(ATTEMPTS):
+            stated = best_of(listed, asked, begin, end, tried)
+            if scale_of(stated) * SCALE_MAX < 1.0:
+                break
+            # A squashed copy needs a wide fit to begin with, a repeated pattern goes wrong by it: the better counts.
+            for wide in range(1 if attempt else 2):
+                fit = stated
+                for step in range(2 * wide):
+                    take_inside(listed, asked, begin, end, fit, TOLERANCES[step], voting)
+                    weights[begin:end] = voting[begin:end]
+                    fit = fitted(listed, asked, begin, end, weights, True)
+                fit = made_exact(listed, asked, begin, end, fit, weights, 0 if wide else SIMILAR_STEPS)
+                total = weigh(listed, asked, begin, end, fit, WIDTHS[len(WIDTHS) - 1], weights)
+                for at in range(begin, end):
+                    tried[at] |= weights[at] > 0.25
+                if total > explained:
+                    placed, explained = fit, total
+            if 2.0 * explained > end - begin:
+                break
         take_inside(listed, asked, begin, end, placed, TOLERANCES[2], voting)
         votes[group] = thin_out(listed, asked, begin, end, voting)
-        placed = made_exact(listed, asked, begin, end, placed, near)
         for number in range(6):
             placements[group, number] = placed[number]
