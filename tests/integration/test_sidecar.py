@@ -73,6 +73,22 @@ def test_a_listed_picture_is_found_in_every_way_that_it_can_be_sent(sidecar: Sid
     assert "u 1" not in json.dumps(sidecar.lines)
 
 
+def test_a_part_of_a_listed_picture_is_measured_and_confirmed(sidecar: SidecarRun) -> None:
+    whole = photo("motorcycle_left.png")
+    listed = sidecar.contribute(encoded(whole, "PNG"), LABEL)
+    part = whole.crop((0, whole.height // 5, whole.width * 4 // 5, whole.height))
+    told = sidecar.answer(encoded(part, "JPEG", quality=70), at_least_as_fresh=listed["as_of"])
+    (match,) = told["matches"]
+    assert (told["verdict"], match["item"], match["level"], match["signal_type"]) == (
+        "near",
+        listed["item"],
+        "near",
+        "local_sift",
+    )
+    assert match["reason"].startswith("near: ")
+    assert not list((sidecar.data / "spool").iterdir()), "what is measured in is kept nowhere"
+
+
 def test_it_answers_as_the_command_line_does(sidecar: SidecarRun, hub: Hub) -> None:
     picture = encoded(photo("chelsea.png"), "PNG")
     fresh = sidecar.contribute(picture, LABEL, "incident:test")["as_of"]
