@@ -9,7 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 import pytest
-from hashpact.hashing.local import LocalCandidate, canvas, local_signature, measure, probe_points, projection, sift
+from hashpact.hashing.local import (
+    LocalCandidate,
+    canvas,
+    local_signature,
+    measure,
+    probe_points,
+    projection,
+    sift,
+    thumbnail,
+)
+from hashpact.hashing.local.extract import worth_listing
 from hashpact.hashing.local.patches import Pyramid, describe
 from hashpact.hashing.local.thresholds import THRESHOLDS
 from hashpact.hashing.luma import to_luma
@@ -128,19 +138,33 @@ def test_another_picture_is_not_confirmed_anywhere() -> None:
             assert found.pdq_distance is None or found.pdq_distance > 60
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_what_is_listed_is_spread_over_the_picture_and_half_of_it_large(name: str) -> None:
-    signature = listed(grey(name))
-    assert len(signature) == 96
-    frame = np.array([signature.width_px, signature.height_px])
-    parts = {tuple(part) for part in (signature.places.xy * 4 // frame).astype(int).tolist()}
-    most_marked = sift.detect(canvas(grey(name)).frame(), 96)
-    crowded = {tuple(part) for part in (most_marked.xy * 4 // frame).astype(int).tolist()}
-    assert len(parts) >= max(10, len(crowded))
-    assert len(np.unique(signature.places.xy, axis=0)) == 96
-    every = sift.detect(canvas(grey(name)).frame(), 800)
-    large = len(np.unique(every.xy[every.size >= 4.6], axis=0))
-    assert (signature.places.size >= 4.4).sum() >= min(large, 48)
+def test_what_is_listed_is_spread_over_the_picture_and_half_of_it_large() -> None:
+    """The most marked are 300 small points in one corner; large and lonely ones are far down the list."""
+    rng = np.random.default_rng(5)
+    corner, anywhere, large = rng.random((300, 2)) * 60, rng.random((60, 2)) * 300, rng.random((60, 2)) * 300
+    xy = np.concatenate([corner, corner[:20], anywhere, large]).astype(np.float32)
+    size = np.repeat([2.0, 2.0, 3.0, 6.0], [300, 20, 60, 60]).astype(np.float32)
+    places = Places(xy, size, rng.random(len(xy)).astype(np.float32))
+    kept = places.some(worth_listing(places, 300, 300))
+    assert len(kept) == 96
+    assert (kept.size == 6).sum() >= 48
+    assert (kept.xy < 60).all(axis=1).sum() <= 20
+    assert len(np.unique(kept.xy, axis=0)) == 96  # a place that has two directions is listed once
+
+
+def test_a_thumbnail_says_where_it_gets_brighter_and_what_of_it_is_clear() -> None:
+    right = np.tile(np.arange(32, dtype=np.float32) * 0.9, (32, 1))
+    right[:, 16:] += 40
+    signs = np.unpackbits(thumbnail.signs(right))
+    assert signs[:992].all()
+    assert not signs[992:].any()
+    assert np.array_equal(np.unpackbits(thumbnail.signs(right.T)), np.roll(signs.reshape(2, 992), 1, axis=0).ravel())
+    seen = np.ones((32, 32), np.bool_)
+    seen[:4] = False
+    clear = np.unpackbits(thumbnail.clear(right, seen))
+    assert clear[:992].reshape(32, 31).nonzero()[1].tolist() == [15] * 28  # of the rows in view the one real edge
+    assert not clear[992:].any()
+    np.testing.assert_allclose(thumbnail.cells(np.full((500, 333), 7, np.uint8)), 7.0, rtol=1e-6)
 
 
 def test_points_of_the_mirrored_picture_are_known_without_looking_again() -> None:

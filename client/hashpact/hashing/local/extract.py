@@ -37,7 +37,7 @@ def local_signature(canvas: LocalCanvas, pdq: bytes, quality: int) -> bytes | No
     """
     frame = canvas.frame()
     places = sift.detect(frame, _LISTED_FROM)
-    chosen = _listed(places, canvas.width_px, canvas.height_px)
+    chosen = worth_listing(places, canvas.width_px, canvas.height_px)
     if len(chosen) < POINTS_MIN:
         return None
     listed = places.some(chosen)
@@ -69,7 +69,7 @@ def _descriptors(canvas: LocalCanvas, places: Places) -> NDArray[np.uint8]:
     return projection.bits(describe(Pyramid(canvas.grey), canvas.places(places)))
 
 
-def _listed(places: Places, width: int, height: int) -> NDArray[np.int64]:
+def worth_listing(places: Places, width: int, height: int) -> NDArray[np.int64]:
     """Which points to list: half of them large, all of them spread over the picture.
 
     A place that has several directions gives one: copies of one detail would stand for others.
