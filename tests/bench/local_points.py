@@ -24,7 +24,7 @@ from PIL import Image
 from tests.data import find_shared_data
 from tests.pictures import PHOTOS, photo
 
-REAL_PARTS: Final = 2_000
+REAL_PARTS: Final = 2_500
 FLIPPED: Final = 0.15
 CANDIDATES: Final = 8
 
@@ -64,7 +64,9 @@ def main(size: int) -> None:
     photos = photographs()
     some = [each for each in photos if local_signature(canvas(each), bytes(32), 0) is not None]
     blocks = [listed(some, 1)]
-    parts = listed((part_of(rng, photos[n % len(photos)], rng.uniform(0.15, 0.6)) for n in range(REAL_PARTS)), 10_000)
+    parts = listed(
+        (part_of(rng, photos[n % len(photos)], rng.uniform(0.15, 0.6)) for n in range(min(REAL_PARTS, size))), 10_000
+    )
     while sum(len(each.ids) for each in blocks) < size:
         blocks.append(flipped(rng, parts, 20_000 + 10_000 * len(blocks)))
     every = Pictures._make(np.concatenate(columns) for columns in zip(*blocks, strict=True))

@@ -9,6 +9,7 @@ import pytest
 from hashpact_server.index import Asked, IndexInputError, Pictures, PointIndex
 from hashpact_server.index import points as module
 from hashpact_server.index.choosing import chosen
+from hashpact_server.index.points_view import sorted_view
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -199,6 +200,19 @@ def test_what_was_added_is_found_at_once_while_others_search_and_all_is_sorted_b
     searcher.join()
     assert not failed
     assert len(index) == 300
+
+
+def test_what_came_while_it_was_sorted_hangs_in_the_new_chains(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(9)
+    values = rng.integers(0, 256, (3, 30, 32), dtype=np.uint8)
+    for room in (16_384, 40):  # enough for what came, and not
+        index = PointIndex()
+        index.add(pictures([1], [values[0]]))
+        before = index._view
+        index.add(pictures([2, 3], [values[1], values[2]]))
+        monkeypatch.setattr("hashpact_server.index.points_view.CHAINED_MIN", room)
+        index._view = index._view.with_tables_of(sorted_view(before))
+        assert [index.pairs(asked(each)).shape[1] for each in values] == [30, 30, 30]
 
 
 def test_ids_that_are_there_are_refused_and_may_come_again() -> None:
