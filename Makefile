@@ -87,6 +87,10 @@ accept-wire: $(STAMP) ## at a release: make today's proto/ the wire that `make l
 bench: .tools/bench/.stamp ## measure, beside the peers in the same run, and write the figures into the README
 	@.tools/bench/bin/python -m tests.bench $(ARGS)
 
+.PHONY: bench-robustness
+bench-robustness: .tools/bench/.stamp ## which edited copies are still found, what is found falsely (ARGS='--quick', '--work FOLDER')
+	@.tools/bench/bin/python -m tests.bench.robustness $(ARGS)
+
 .PHONY: bench-check
 bench-check: .tools/bench/.stamp ## fail when a measured ratio fell by more than 30 % since the committed figures
 	@.tools/bench/bin/python -m tests.bench.check
