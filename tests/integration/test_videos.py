@@ -62,7 +62,7 @@ def encoded(frames: list[Image.Image], container: str = "mp4", codec: str = "lib
 def only(found: CheckResult, item: int) -> tuple[str, str, float, float]:
     """Level, advice, and both percentages of the one match."""
     (match,) = found.matches
-    assert (match.item, found.verdict) == (item, "near")
+    assert (match.item, found.verdict) == (item, "match" if match.level == "strong" else "near")
     assert match.overlap is not None
     return match.level, match.advice, match.overlap.query_percent, match.overlap.item_percent
 
