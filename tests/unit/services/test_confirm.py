@@ -104,6 +104,7 @@ def test_withdrawn_pictures_are_gone_and_a_start_finds_the_rest(forum: Forum, it
     forum.decide(lambda scene: withdraw(scene, forum.a.pseudonym, items["astronaut.png"], 1, steward=False))
     gone, kept = upload(bordered(photo("astronaut.png"))), upload(bordered(photo("rocket.jpg")))
     for _ in range(2):
+        assert len(forum.engine.matcher._indexes.points) == len(items) - 1  # what left the list is not held either
         assert not candidates(forum.as_(forum.a), gone)
         assert [match.item for match in confirm(forum.as_(forum.a), kept)] == [items["rocket.jpg"]]
         forum.reopen()
