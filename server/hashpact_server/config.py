@@ -75,7 +75,7 @@ class Limits:
     candidates_max: int = setting(
         8, "Items that one probe's local points may be measured for, and measurements in one Confirm.", least=1, most=64
     )
-    points_bytes_max: int = setting(32_768, "Bytes of local points in one probe.", least=1024, most=1 << 20)
+    points_bytes_max: int = setting(65_536, "Bytes of local points in one probe.", least=1024, most=1 << 20)
 
     def __post_init__(self) -> None:
         _check(self, "limits.")

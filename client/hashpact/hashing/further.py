@@ -14,7 +14,7 @@ from hashpact.local_signature import PROBE_POINTS_MAX
 from hashpact.modes import Mode
 from hashpact.signals import PDQ_QUALITY_MIN, Signal, hamming
 
-POINTS: Final = {"standard": 600, "deep": PROBE_POINTS_MAX}
+POINTS: Final = {"standard": 800, "deep": PROBE_POINTS_MAX}
 """Local points of a probe, by mode: each costs two searches. Below 500 small copies inside other pictures are lost."""
 
 _DIFFERS_BITS: Final = 8

@@ -13,7 +13,7 @@ from hashpact.errors import InvalidSignalError
 from hashpact.local_signature.places import PLACE_BYTES, Places, check_frame, check_within
 from hashpact.local_signature.signature import DESCRIPTOR_BYTES, mirrored
 
-PROBE_POINTS_MAX: Final = 800
+PROBE_POINTS_MAX: Final = 1200
 PROBE_POINT_BYTES: Final = PLACE_BYTES + DESCRIPTOR_BYTES
 _VERSION: Final = 1
 _HEAD: Final = struct.Struct(">BxHHH")  # version, zero, points, width, height

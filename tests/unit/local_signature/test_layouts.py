@@ -39,7 +39,7 @@ def test_a_signature_is_read_as_it_was_written(rng: np.random.Generator, count: 
     assert (read.pdq, read.pdq_quality) == (written.pdq, written.pdq_quality)
 
 
-@pytest.mark.parametrize("count", [0, 1, 800])
+@pytest.mark.parametrize("count", [0, 1, 1200])
 def test_probe_points_are_read_as_they_were_written(rng: np.random.Generator, count: int) -> None:
     written = drawn.probe_points(rng, count)
     data = written.encode()
@@ -88,7 +88,7 @@ def test_bytes_that_are_no_signature_are_refused(rng: np.random.Generator) -> No
 
 def test_bytes_that_are_no_probe_points_are_refused(rng: np.random.Generator) -> None:
     good = drawn.probe_points(rng, 20).encode()
-    many = drawn.probe_points(rng, 801).encode()
+    many = drawn.probe_points(rng, 1201).encode()
     for bad in (b"", good[:7], good[:-1], good + b"\0", b"\2" + good[1:], good[:1] + b"\1" + good[2:], many):
         with pytest.raises(InvalidSignalError):
             ProbePoints.decode(bad)

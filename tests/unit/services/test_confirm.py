@@ -202,7 +202,7 @@ def test_points_that_cannot_be_read_are_told_and_the_rest_is_looked_up(forum: Fo
     (problem,) = answer.problems
     assert (problem.signal_set_index, problem.reason) == (1, reasons.ERROR_REASON_SIGNAL_MALFORMED)
     assert [match.item for each in answer.matched for match in each.matches] == [items["astronaut.png"]]
-    seen.probe.points = bytes(32_769)
+    seen.probe.points = bytes(forum.limits.points_bytes_max + 1)
     with pytest.raises(Refusal) as refused:
         forum.as_(forum.a).lookup.Lookup(pb.LookupRequest(probes=[seen.probe]), None)
     assert refused.value.reason == reasons.ERROR_REASON_LIMIT_EXCEEDED

@@ -12,7 +12,7 @@ from hashpact.hashing.local.canvas import LocalCanvas
 from hashpact.hashing.local.patches import Pyramid, describe
 from hashpact.local_signature import POINTS_MAX, POINTS_MIN, PROBE_POINTS_MAX, LocalSignature, Places, ProbePoints
 
-PROBE_POINTS: Final = 700
+PROBE_POINTS: Final = 800
 _LISTED_FROM: Final = 800
 """Of so many of the most marked points, those that are listed are chosen."""
 
