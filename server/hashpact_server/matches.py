@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from hashpact_server.rules.acting import may_act, types_of
 from hashpact_server.rules.advice import Advice, advise
 from hashpact_server.rules.grounds import Ground, ground_of
-from hashpact_server.rules.levels import Level, evidence_of, frames_say, level_of
+from hashpact_server.rules.levels import Level, evidence_of, level_of, weaker_words
 from hashpact_server.rules.member_policy import member_policy
 from hashpact_server.rules.points import Confirmed
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS, Role, Status
@@ -175,10 +176,14 @@ class Probe:
         batch = next((each for each in self._batches if each.kind.code == code), None)
         return [] if batch is None else batch.values_of(self._index)
 
-    def agreed(self, signals: Collection[Vouched]) -> frozenset[str]:
+    def agreed(self, ground: Ground, signals: Collection[Vouched]) -> frozenset[str]:
         """Names of the types by which it agrees with some signals, within the radius and the type's default both.
 
         A member may look as far as it likes; what it is advised to act upon is no farther than chance excludes.
+
+        Args:
+            ground: the item that has the signals.
+            signals: some of its signals: those that are vouched for.
         """
         found: set[str] = set()
         by_code: dict[int, list[bytes]] = {}
@@ -192,7 +197,8 @@ class Probe:
                 continue
             if kind is FRAME:
                 if (overlap := self.overlap(frames_of(signals))) is not None:
-                    found.add(frames_say(overlap))
+                    # Whoever vouches for an opening alone has not made the opening most of the item.
+                    found.add(weaker_words(overlap, self.overlap(ground.frames)))
                 continue
             if kind.exact:
                 agrees = not set(mine).isdisjoint(listed)
@@ -261,7 +267,7 @@ class Advisor:
         evidence = evidence_of((each.signal_type, each.overlap) for each in near)
         evidence += tuple(name for each in agreements if each.confirmed for name in each.confirmed.types)
         vouching, needed = ground.vouching_of(each.signal for each in agreements), ground.needed
-        agreed = probe.agreed if probe is not None else _none
+        agreed = functools.partial(probe.agreed, ground) if probe is not None else _none
         advice = advise(
             ground.status,
             evidence_of((each.signal_type, each.overlap) for each in agreements),

@@ -14,8 +14,8 @@ from hashpact_server.videos import FRAME, Overlap
 FRAMES_IN_ORDER: Final = "most of its frames in order"
 """Evidence beside the names of signal types: see :func:`frames_say`."""
 
-FRAME_WORDS: Final = frozenset({FRAME.name, LONE_FRAME, FRAMES_IN_ORDER})
-"""All that frames can be evidence of."""
+FRAME_WORDS: Final = (LONE_FRAME, FRAME.name, FRAMES_IN_ORDER)
+"""All that frames can be evidence of, the weakest first."""
 
 CERTAIN: Final = frozenset({"sha256", "url_sha256", FRAMES_IN_ORDER})
 """Signal types of which one is enough. Not MD5: anybody can make two files of one MD5, one to be listed and a lawful
@@ -54,6 +54,11 @@ def frames_say(overlap: Overlap | None) -> str:
         return LONE_FRAME
     in_order = overlap.moments >= MOMENTS_STRONG and overlap.pictures >= PICTURES_STRONG
     return FRAMES_IN_ORDER if in_order and overlap.item_percent >= ITEM_PERCENT_STRONG else FRAME.name
+
+
+def weaker_words(vouched: Overlap | None, whole: Overlap | None) -> str:
+    """What frames that somebody vouches for are evidence of: no more than all frames of the item are."""
+    return min(frames_say(vouched), frames_say(whole), key=FRAME_WORDS.index)
 
 
 def evidence_of(agreed: Iterable[tuple[str, Overlap | None]]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 
 from hashpact.signals import SIGNAL_TYPES, SignalType
@@ -58,7 +59,7 @@ class Explaining:
 
     def signals(self) -> list[pb.SignalExplanation]:
         """How near the probe is, by each type that both have."""
-        counted = self._probe.agreed(self._ground.vouched_by(self._advisor.needed(self._ground)))
+        counted = self._probe.agreed(self._ground, self._ground.vouched_by(self._advisor.needed(self._ground)))
         told = []
         for kind in SIGNAL_TYPES.values():
             mine = self._probe.values(kind.code)
@@ -115,7 +116,8 @@ class Explaining:
 
     def conditions(self, *, benign: bool) -> list[pb.ActCondition]:
         """Each condition of acting; ``benign``: whether the probe looks like what the benign list holds."""
-        found = list(findings(self._ground, self._advisor.wish, self._advisor.use, self._probe.agreed))
+        agreed = functools.partial(self._probe.agreed, self._ground)
+        found = list(findings(self._ground, self._advisor.wish, self._advisor.use, agreed))
         told = "the picture looks like known good media" if benign else "it looks like nothing on the benign list"
         found.append(Finding(Condition.NOT_BENIGN, not benign, told))
         return [

@@ -89,6 +89,17 @@ def test_only_frames_that_enough_groups_vouch_for_are_acted_upon(forum: Forum) -
     assert (rest.item, rest.advice) == (item, REVIEW)
 
 
+def test_an_opening_is_not_the_item_whoever_vouches_for_it_alone(forum: Forum) -> None:
+    """All of what two groups vouch for is there, and less than half of the item: a clip that a hundred films have."""
+    item = one(forum, forum.a, offer(*video(1))).item
+    one(forum, forum.b, offer(*video(1)[:51]))
+    upload = asked([*ITEM[:50], *drifting(22, 300)], step=5)
+    (found,) = matches(forum, upload)
+    assert (found.item, found.level, found.advice) == (item, NEAR, REVIEW)
+    told = forum.as_(forum.a).lookup.Explain(pb.ExplainRequest(probe=upload, item=item), None)
+    assert [each.condition for each in told.conditions if not each.holds] == [pb.ActCondition.CONDITION_AGREEMENT]
+
+
 def test_without_times_frames_are_only_counted(forum: Forum) -> None:
     one(forum, forum.a, offer(*video(1)))
     (found,) = matches(forum, asked(ITEM, timed=False))
