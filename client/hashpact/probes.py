@@ -9,7 +9,7 @@ from typing import Final
 from hashpact.document_signals import DocumentSignals, TextSignals, UrlSignals
 from hashpact.errors import InvalidRequestError, InvalidSignalError
 from hashpact.results import MediaSignals
-from hashpact.signals import SIGNAL_TYPES, ImageSignals, Signal
+from hashpact.signals import PROBE_POINT_BYTES, SIGNAL_TYPES, ImageSignals, Signal
 from hashpact.video_signals import VideoSignals, evenly
 
 FRAME: Final = "pdq_frame"
@@ -21,7 +21,7 @@ class Probe:
 
     Attributes:
         signal_sets: (signal type, values) pairs; the values of a type are concatenated. Not in the repr.
-        values: number of values in all sets, as the server's limits count them.
+        values: number of values in all sets, as the server's limit of one probe counts them.
         points: local points, as ``docs/signatures.md`` lays them out; b"" for none. Not in the repr.
         wide: whether PDQ may be compared beyond its radius; such a match is ``near``.
         times_ms: when each frame of a video is shown, in ms from the first; ``()`` where nobody said.
@@ -66,6 +66,11 @@ class Probe:
             wide,
             tuple(times_ms) if len(times_ms) == len(by_type.get(FRAME, ())) else (),
         )
+
+    @property
+    def searched(self) -> int:
+        """Values and local points, as the server's limit of one call counts them."""
+        return self.values + len(self.points) // PROBE_POINT_BYTES
 
     def within(self, values_max: int) -> Probe:
         """The same with at most so many values, where that takes away frames of a video: evenly chosen moments stay."""

@@ -30,6 +30,9 @@ STRETCH_MS_MAX: Final = 2**32 - 1
 LOCAL_SIGNATURE_BYTES: Final = 3968
 """Length of a local signature: with its row's key it fits one page of the store."""
 
+PROBE_POINT_BYTES: Final = 38
+"""Length of one local point of a probe, behind a head that is shorter: ``docs/signatures.md``, "Probe points"."""
+
 _HEX: Final = re.compile(r"[0-9a-f]*")
 
 

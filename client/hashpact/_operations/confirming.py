@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
@@ -25,7 +25,13 @@ Measured = list[tuple[int, bytes]]
 
 
 def confirmed(
-    probes: Sequence[Probe], canvases: Sequence[object | None], found: Sequence[ProbeResult], *, use: str, as_of: str
+    probes: Sequence[Probe],
+    canvases: Sequence[object | None],
+    found: Sequence[ProbeResult],
+    *,
+    radii: Mapping[str, int] | None,
+    use: str,
+    as_of: str,
 ) -> Operation[list[ProbeResult]]:
     """What was found, with candidates turned into matches or dropped.
 
@@ -33,7 +39,8 @@ def confirmed(
         probes: what was looked up.
         canvases: of the uploads; None where one was not kept: its candidates are dropped.
         found: what the look-up answered.
-        use: as in the look-up.
+        radii: as in the look-up.
+        use: likewise.
         as_of: of the look-up's answer.
     """
     results = list(found)
@@ -41,7 +48,10 @@ def confirmed(
     if not asked:
         return results
     every = yield from compute(lambda: [measured(canvases[at], found[at].candidates) for at in asked])
-    calls = [_call(probes[at], measurements, use, as_of) for at, measurements in zip(asked, every, strict=True)]
+    calls = [
+        wire.Call(wire.CONFIRM, _request(probes[at], measurements, radii, use, as_of), wait_for=BUSY)
+        for at, measurements in zip(asked, every, strict=True)
+    ]
     for at, answer in zip(asked, (yield from _each_answered(calls)), strict=True):
         if isinstance(answer, InvalidRequestError):
             problem = Problem(0, answer.reason, f"its local points could not be confirmed: {answer.message}")
@@ -98,14 +108,16 @@ def merged(looked_up: Sequence[Match], confirmed_ones: Sequence[Match]) -> tuple
     return tuple(sorted(by_item.values(), key=lambda match: match.level != "strong"))
 
 
-def _call(probe: Probe, measurements: Measured, use: str, as_of: str) -> wire.Call[lookup_service_pb2.ConfirmResponse]:
-    request = lookup_service_pb2.ConfirmRequest(
-        probe=matches.probe_message(probe),
+def _request(
+    probe: Probe, measurements: Measured, radii: Mapping[str, int] | None, use: str, as_of: str
+) -> lookup_service_pb2.ConfirmRequest:
+    return lookup_service_pb2.ConfirmRequest(
+        probe=matches.probe_message(replace(probe, points=b"")),  # what was measured says more than its points
         measurements=[
             lookup_service_pb2.Measurement(signal=signal, measured=measured_bytes)
             for signal, measured_bytes in measurements
         ],
         use=use,
         at_least_as_fresh=as_of,
+        radii=matches.radius_messages(radii),
     )
-    return wire.Call(wire.CONFIRM, request, wait_for=BUSY)

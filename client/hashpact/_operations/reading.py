@@ -69,7 +69,7 @@ def lookup(
     messages = [matches.probe_message(probe) for probe in probes]
     chunks = [messages]
     if limits is not None:
-        sizes = [(probe.values, message.ByteSize()) for probe, message in zip(probes, messages, strict=True)]
+        sizes = [(probe.searched, message.ByteSize()) for probe, message in zip(probes, messages, strict=True)]
         chunks = cut(
             messages,
             sizes,
@@ -126,7 +126,7 @@ def check(
         found = yield from lookup(
             session, probes, radii=radii, matches_max=matches_max, use=use, at_least_as_fresh=at_least_as_fresh
         )
-        results = yield from confirmed(probes, canvases, found.results, use=use, as_of=found.as_of)
+        results = yield from confirmed(probes, canvases, found.results, radii=radii, use=use, as_of=found.as_of)
     except ServiceError as error:
         if session.on_unavailable == "raise" or not cannot_be_asked(error):
             raise

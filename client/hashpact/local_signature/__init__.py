@@ -14,7 +14,7 @@ from hashpact.local_signature.comparing import CONFIRMED_DISTANCE, LocalComparis
 from hashpact.local_signature.measurement import MEASUREMENT_BYTES, Measurement
 from hashpact.local_signature.placement import Placement
 from hashpact.local_signature.places import PLACE_BYTES, SIDE_MAX_PX, Places, joined
-from hashpact.local_signature.probe_points import PROBE_POINT_BYTES, PROBE_POINTS_MAX, ProbePoints
+from hashpact.local_signature.probe_points import PROBE_POINTS_MAX, ProbePoints
 from hashpact.local_signature.signature import POINTS_MAX, POINTS_MIN, LocalSignature, mirrored
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "POINTS_MAX",
     "POINTS_MIN",
     "PROBE_POINTS_MAX",
-    "PROBE_POINT_BYTES",
     "SIDE_MAX_PX",
     "LocalComparison",
     "LocalSignature",

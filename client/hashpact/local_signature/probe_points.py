@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from hashpact.errors import InvalidSignalError
 from hashpact.local_signature.places import PLACE_BYTES, Places, check_frame, check_within
 from hashpact.local_signature.signature import DESCRIPTOR_BYTES, mirrored
+from hashpact.signals import PROBE_POINT_BYTES
 
 PROBE_POINTS_MAX: Final = 1200
-PROBE_POINT_BYTES: Final = PLACE_BYTES + DESCRIPTOR_BYTES
 _VERSION: Final = 1
 _HEAD: Final = struct.Struct(">BxHHH")  # version, zero, points, width, height
 

@@ -6,9 +6,9 @@ import base64
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from hashpact.errors import HashpactError, InvalidSignalError
-from hashpact.local_signature import PROBE_POINT_BYTES, PROBE_POINTS_MAX, SIDE_MAX_PX
+from hashpact.local_signature import PROBE_POINTS_MAX, SIDE_MAX_PX
 from hashpact.plugins import added
-from hashpact.signals import ImageSignals, Signal
+from hashpact.signals import PROBE_POINT_BYTES, ImageSignals, Signal
 
 if TYPE_CHECKING:
     from hashpact.hashing.local import LocalCanvas

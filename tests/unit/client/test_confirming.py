@@ -35,9 +35,8 @@ def answer(*items: int) -> pb.ConfirmResponse:
 
 def run(found: list[ProbeResult], answers: dict[int, Any], canvas: object | None = object()) -> list[ProbeResult]:
     """The operation with a service that answers by the (first) item measured, and measuring left away."""
-    operation = confirming.confirmed(
-        [Probe.of(signals(number)) for number in range(len(found))], [canvas] * len(found), found, use="u", as_of="t"
-    )
+    probes = [replace(Probe.of(signals(number)), points=bytes(46)) for number in range(len(found))]
+    operation = confirming.confirmed(probes, [canvas] * len(found), found, radii={"pdq": 20}, use="u", as_of="t")
     step: Any = next(operation, None)
     try:
         while step is not None:
@@ -46,7 +45,9 @@ def run(found: list[ProbeResult], answers: dict[int, Any], canvas: object | None
                 step = operation.send(made)
                 continue
             told = [answers[call.request.measurements[0].signal >> 16] for call in step]
-            assert all(call.request.use == "u" and call.request.at_least_as_fresh == "t" for call in step)
+            for request in (call.request for call in step):
+                assert (request.use, request.at_least_as_fresh, request.probe.points) == ("u", "t", b"")
+                assert [(each.signal_type, each.radius) for each in request.radii] == [("pdq", 20)]
             failed = next((each for each in told if isinstance(each, Exception)), None)
             step = operation.throw(failed) if failed is not None else operation.send(told)
     except StopIteration as done:
@@ -89,7 +90,7 @@ def test_an_outage_is_an_outage() -> None:
 
 def test_without_the_picture_nothing_is_asked() -> None:
     found = [ProbeResult((match(4),), candidates=(candidate(1),))]
-    operation = confirming.confirmed([Probe.of(signals(1))], [None], found, use="", as_of="")
+    operation = confirming.confirmed([Probe.of(signals(1))], [None], found, radii=None, use="", as_of="")
     with pytest.raises(StopIteration) as done:
         next(operation)
     assert done.value.value == found

@@ -135,6 +135,14 @@ def test_a_large_batch_is_cut_by_the_limits(client: Client, service: LoopbackSer
     assert service.methods().count("GetCapabilities") == 1
 
 
+def test_local_points_count_as_values(client: Client, service: LoopbackService) -> None:
+    service.limits.lookup_values_max = 1000
+    uploads = [replace(signals(seed), points=bytes(8 + 300 * 38)) for seed in range(5)]
+    assert len(client.lookup(uploads)) == 5
+    sizes = [len(asked.request.probes) for asked in service.asked if asked.method == "Lookup"]
+    assert sorted(sizes, reverse=True) == [3, 2]
+
+
 def test_parts_are_no_older_than_the_first(client: Client, service: LoopbackService) -> None:
     service.limits.lookup_probes_max = 2
     found = client.lookup([signals(seed) for seed in range(6)])

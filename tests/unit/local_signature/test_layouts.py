@@ -7,14 +7,13 @@ import pytest
 from hashpact.errors import InvalidSignalError
 from hashpact.local_signature import (
     MEASUREMENT_BYTES,
-    PROBE_POINT_BYTES,
     LocalSignature,
     Measurement,
     Placement,
     Places,
     ProbePoints,
 )
-from hashpact.signals import LOCAL_SIGNATURE_BYTES
+from hashpact.signals import LOCAL_SIGNATURE_BYTES, PROBE_POINT_BYTES
 
 from tests.unit.local_signature import drawn
 
