@@ -117,6 +117,11 @@ class SignalType:
         return self.comparison in (Comparison.HAMMING, Comparison.DISTANCE)
 
     @property
+    def of_a_part(self) -> bool:
+        """Whether one value describes a part of an item, a frame or a page, and so says little about the whole."""
+        return self.witness in (Witness.FRAMES, Witness.PAGES)
+
+    @property
     def size_bytes(self) -> int:
         """Length of a value in bytes."""
         return self.bits // 8

@@ -1,7 +1,8 @@
 """The benign list: known good media that everybody shares, so that nobody has them listed as terrorist content.
 
 * At contribution: what has a signal equal to a benign digest, or within half of the default radius of a benign value,
-  is refused. So near lie copies of the same picture, and not what only shares its background.
+  is refused. So near lie copies of the same picture, and not what only shares its background. A video or a document
+  is refused when all of its frames or pages lie so near: one title card in it makes nothing benign.
 * At look-up, when something matched: advice is OBSERVE where, in a signal type, the probe is as close or closer to a
   benign value than to the item; and at most REVIEW where a benign value lies within the default radius. Of a probe of
   several values (the frames of a video) it is each one that looks like the item which is asked: a title card in front
@@ -27,7 +28,7 @@ from hashpact_server.rules.advice import Advice
 from hashpact_server.rules.alerts import raise_alert
 from hashpact_server.rules.claims import Claim
 from hashpact_server.rules.outcomes import Outcome, refused
-from hashpact_server.rules.signals import FitSignal, OfferedSignal, sort_out
+from hashpact_server.rules.signals import FitSignal, offered, sort_out
 from hashpact_server.scene import Scene
 from hashpact_server.state.alerts import AlertKind
 from hashpact_server.state.benign import is_benign_listed
@@ -57,18 +58,30 @@ def screened(scene: Scene, member: bytes, claims: Sequence[Claim | Outcome]) -> 
     benign = scene.benign
     if not benign:
         return list(claims)
+    near = _near(benign, claims)
+    if len(near) >= ALARM_REFUSED_MIN:
+        raise_alert(scene, AlertKind.BENIGN, member=member, count=len(near))
+    return [_benign(claim) if place in near else claim for place, claim in enumerate(claims)]
+
+
+def _near(benign: BenignValues, claims: Sequence[Claim | Outcome]) -> set[int]:
+    """Positions of the claims that look like benign media: by a value of the whole, or by each frame or page."""
     batches: dict[SignalType, list[tuple[int, bytes]]] = {}
     for place, claim in enumerate(claims):
         if isinstance(claim, Claim):
             for signal in claim.signals:
                 batches.setdefault(signal.kind, []).append((place, signal.value))
     near: set[int] = set()
+    near_in_part: set[int] = set()
+    far_in_part: set[int] = set()
     for kind, pairs in batches.items():
         distances = benign.distances(kind, [value for _, value in pairs], contribution_radius(kind))
-        near.update(place for (place, _), distance in zip(pairs, distances, strict=True) if distance is not None)
-    if len(near) >= ALARM_REFUSED_MIN:
-        raise_alert(scene, AlertKind.BENIGN, member=member, count=len(near))
-    return [_benign(claim) if place in near else claim for place, claim in enumerate(claims)]
+        for (place, _), distance in zip(pairs, distances, strict=True):
+            if distance is not None:
+                (near_in_part if kind.of_a_part else near).add(place)
+            elif kind.of_a_part:
+                far_in_part.add(place)
+    return near | (near_in_part - far_in_part)
 
 
 def check_not_benign(scene: Scene, signals: Iterable[FitSignal]) -> None:
@@ -79,6 +92,8 @@ def check_not_benign(scene: Scene, signals: Iterable[FitSignal]) -> None:
     """
     benign = scene.benign
     for signal in signals if benign else ():
+        if signal.kind.of_a_part:
+            continue
         (distance,) = benign.distances(signal.kind, [signal.value], contribution_radius(signal.kind))
         if distance is not None:
             place = f"attach_signals[{signal.signal_index}]"
@@ -123,16 +138,7 @@ def carry_out_unlisting(scene: Scene, actor: bytes, act: steward_pb.StewardAct.R
 def _fit_signals(act: steward_pb.StewardAct.AddBenign) -> tuple[FitSignal, ...]:
     if not 0 < len(act.signals) <= SIGNALS_MAX:
         raise invalid_field("list_benign.signals", f"give 1 to {SIGNALS_MAX} signals")
-    offered = [
-        OfferedSignal(
-            sent.signal_type,
-            sent.value if sent.WhichOneof("encoding") == "value" else None,
-            sent.hex if sent.WhichOneof("encoding") == "hex" else None,
-            sent.quality if sent.HasField("quality") else None,
-        )
-        for sent in act.signals
-    ]
-    fit, problems = sort_out(offered)
+    fit, problems = sort_out([offered(signal) for signal in act.signals])
     if problems:
         first = problems[0]
         raise invalid_field(f"list_benign.signals[{first.signal_index}]", first.message)

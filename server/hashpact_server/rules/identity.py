@@ -1,6 +1,7 @@
 """Identity: which items the list knows under the signals of a contribution.
 
-``sha256``, ``md5`` and ``pdq`` of equal value say "the same item"; pHash never does, because flat pictures collide.
+``sha256``, ``md5``, ``url_sha256`` and ``pdq`` of equal value say "the same item"; pHash never does, because flat
+pictures collide, and neither do frames, pages, texts and local signatures, which others may share.
 No two live items share an identifying value: that is what the rules that stand on this module keep true.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from hashpact.signals import SignalType, Witness
+from hashpact.signals import SignalType
 from hashpact.v1 import error_reason_pb2
 
 from hashpact_server.ledger.payloads import ListedSignal
@@ -70,7 +71,7 @@ def near_radius(kind: SignalType) -> int:
 
 def looks_around(kind: SignalType) -> bool:
     """Whether a contribution is told what lies near its values of this type: not of each frame and each page."""
-    return kind.ranged and kind.witness not in (Witness.FRAMES, Witness.PAGES)
+    return kind.ranged and not kind.of_a_part
 
 
 def wanted(signals: Iterable[FitSignal]) -> list[tuple[int, bytes, int]]:

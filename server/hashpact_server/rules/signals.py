@@ -15,7 +15,7 @@ from hashpact.errors import InvalidSignalError
 from hashpact.local_signature import LocalSignature
 from hashpact.plugins import added
 from hashpact.signals import QUALITY_MAX, SIGNAL_TYPES, Comparison, SignalType, Witness, parse_hex
-from hashpact.v1 import error_reason_pb2
+from hashpact.v1 import error_reason_pb2, signal_pb2
 
 from hashpact_server.ledger.payloads import ListedSignal
 from hashpact_server.refusal import Reason
@@ -37,6 +37,20 @@ class OfferedSignal(NamedTuple):
 
     def __repr__(self) -> str:
         return f"OfferedSignal(signal_type={self.signal_type!r}, quality={self.quality})"
+
+
+def offered(sent: signal_pb2.Signal) -> OfferedSignal:
+    """A signal as sent."""
+    # Empty and unset look alike: only then does it take a second look.
+    value, quality = sent.value, sent.quality
+    encoding = "value" if value else sent.WhichOneof("encoding")
+    return OfferedSignal(
+        sent.signal_type,
+        value if encoding == "value" else None,
+        sent.hex if encoding == "hex" else None,
+        quality if quality or sent.HasField("quality") else None,
+        (sent.stretch.start_ms, sent.stretch.end_ms) if sent.HasField("stretch") else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from hashpact.v1 import contribution_service_pb2 as pb
-from hashpact.v1 import contribution_service_pb2_grpc, item_pb2, signal_pb2
+from hashpact.v1 import contribution_service_pb2_grpc, item_pb2
 
 from hashpact_server.config import Limits
 from hashpact_server.engine import Engine
@@ -22,7 +22,7 @@ from hashpact_server.rules.drills import of_drill
 from hashpact_server.rules.identity import wanted
 from hashpact_server.rules.merging import merge
 from hashpact_server.rules.outcomes import Outcome, hide_unwritten
-from hashpact_server.rules.signals import OfferedSignal, SignalProblem
+from hashpact_server.rules.signals import SignalProblem, offered
 from hashpact_server.rules.statements import existing_item
 from hashpact_server.rules.withdrawing import check_reason, withdraw
 from hashpact_server.scene import Scene
@@ -170,20 +170,6 @@ def _offer(sent: pb.Contribution) -> Offer:
         sent.labels,
         attestation_of(sent.attestation) if sent.HasField("attestation") else None,
         sent.attach_to,
-    )
-
-
-def offered(sent: signal_pb2.Signal) -> OfferedSignal:
-    """A signal as sent."""
-    # Empty and unset look alike: only then does it take a second look.
-    value, quality = sent.value, sent.quality
-    encoding = "value" if value else sent.WhichOneof("encoding")
-    return OfferedSignal(
-        sent.signal_type,
-        value if encoding == "value" else None,
-        sent.hex if encoding == "hex" else None,
-        quality if quality or sent.HasField("quality") else None,
-        (sent.stretch.start_ms, sent.stretch.end_ms) if sent.HasField("stretch") else None,
     )
 
 

@@ -20,12 +20,12 @@ from hashpact_server.refusal import Refusal, invalid_field, over_limit
 from hashpact_server.rules import challenges, disputes, opinions
 from hashpact_server.rules.day_limits import Searches
 from hashpact_server.rules.identity import look, wanted
-from hashpact_server.rules.signals import sort_out
+from hashpact_server.rules.signals import offered, sort_out
 from hashpact_server.rules.standing import groups_of, groups_wanted, judges
 from hashpact_server.rules.statements import existing_item
 from hashpact_server.scene import Scene
 from hashpact_server.services.caller import current_caller
-from hashpact_server.services.contribution import attestation_of, offered
+from hashpact_server.services.contribution import attestation_of
 from hashpact_server.services.items import encode_status
 from hashpact_server.services.judgement import encode_challenge, encode_dispute, encode_opinion
 from hashpact_server.services.reading import bad_page_token, fresh_head, page_key, page_size, page_token

@@ -68,6 +68,21 @@ def test_what_lies_near_benign_media_is_not_contributed(forum: Forum) -> None:
     assert refused.value.reason == reasons.ERROR_REASON_SIGNAL_BENIGN
 
 
+def test_frames_make_a_video_benign_when_all_do(forum: Forum) -> None:
+    card, opening = (value("pdq_frame", name) for name in ("title card", "opening"))
+    stretch = signal_pb2.Stretch(start_ms=0, end_ms=1000)
+    signals = [
+        signal_pb2.Signal(signal_type="pdq_frame", value=each, quality=100, stretch=stretch) for each in (card, opening)
+    ]
+    carry(forum, pb.StewardAct(list_benign=pb.StewardAct.AddBenign(signals=signals, note="a channel's opening")))
+    parts = [signal("pdq_frame", flipped(card, 3)), signal("pdq_frame", opening)]
+    assert one(forum, forum.a, offer(signal("sha256", 1), *parts)).reason == reasons.ERROR_REASON_SIGNAL_BENIGN
+    video = one(forum, forum.a, offer(signal("sha256", 2), *parts, signal("pdq_frame", "attack")))
+    assert video.result is Result.CREATED
+    _, fit, _ = check_amendment([], [signal("pdq_frame", flipped(opening, 2))], forum.limits)
+    forum.decide(lambda scene: amend(scene, forum.a.pseudonym, video.item, (), fit, None))
+
+
 def test_a_title_card_in_front_hides_no_video(forum: Forum) -> None:
     """Of several values only those that look like the item say whether it is benign."""
     listed, card = value("pdq", "attack"), value("pdq", "title card")
