@@ -68,5 +68,5 @@ def test_what_is_far_is_no_reason_to_act(forum: Forum) -> None:
         ground = Advisor(view, forum.a.pseudonym).ground(item)
         assert ground is not None
         signals = list(ground.signals.values())
-        assert not Probe([batch], 0, {}).agreed(signals)
-        assert Probe([close], 0, {}).agreed(signals)
+        assert not Probe([batch], 0, {}).agreed(ground, signals)
+        assert Probe([close], 0, {}).agreed(ground, signals)
