@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Media: TypeAlias = "str | os.PathLike[str] | bytes | Image"
-"""A picture: a path, a file's bytes, or a decoded Pillow image."""
+"""A path, a file's bytes, or a decoded Pillow image."""
 
 Source: TypeAlias = "Media | Url | MediaSignals"
 """A picture, a video, a document, a text or an address, or what hashing it gave."""
@@ -34,7 +34,7 @@ class Contribution:
     """One entry of :meth:`hashpact.Client.contribute_many`.
 
     Attributes:
-        source: a picture (path, bytes, Pillow image), its signals, or any signals.
+        source: media (path, bytes, Pillow image, :class:`Url`), what hashing it gave, or any signals.
         labels: what it is; at least one.
         basis: how the member knows: ``person_looked``, ``automatic``, ``found_through_list``, ``import``.
         observer_role: function of the person who looked, e.g. ``reviewer``; never a name.

@@ -53,7 +53,8 @@ class Match:
         members: names of the members that speak for the item, sorted.
         incidents: names of the incidents that it belongs to.
         sequence: number of the newest ledger entry by which a member speaks for it.
-        level: how sure it is: ``strong`` (a digest, or two independent witnesses) or ``near`` (one).
+        level: how sure it is: ``strong`` (SHA-256, most of a video in its order, or two independent witnesses) or
+            ``near`` (one).
     """
 
     item: int

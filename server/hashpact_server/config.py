@@ -40,7 +40,7 @@ class Limits:
 
     message_bytes_max: int = setting(4 << 20, "Largest message that the server reads, in bytes.", least=1024)
     lookup_probes_max: int = setting(4096, "Probes in one Lookup.", least=1)
-    lookup_values_max: int = setting(65_536, "Values in all signal sets of one Lookup.", least=1)
+    lookup_values_max: int = setting(65_536, "Values in all signal sets of one Lookup, and local points.", least=1)
     probe_values_max: int = setting(16_384, "Values in one probe: a video of an hour has 7,200 and more.", least=1)
     matches_default: int = setting(10, "Items in the answer for one probe, if the caller does not say.", least=1)
     matches_max: int = setting(100, "Items in the answer for one probe, at most.", least=1)

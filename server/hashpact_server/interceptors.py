@@ -79,11 +79,9 @@ class Method:
     @property
     def writes(self) -> bool:
         """Whether it changes what the forum shares; the wire's verbs say so."""
-        verb = self.path.rpartition("/")[2]
-        # A member is confirmed by two stewards; a match is confirmed by what a look-up measured, which changes nothing.
-        return self.path not in LOCAL and not (
-            verb == "Confirm" or verb.startswith(("Get", "List", "Lookup", "Explain", "Watch", "Snapshot"))
-        )
+        service, _, verb = self.path.rpartition("/")
+        reads = service.endswith("LookupService") or verb.startswith(("Get", "List", "Watch", "Snapshot"))
+        return self.path not in LOCAL and not reads
 
 
 class Gate:

@@ -283,7 +283,7 @@ class Limits(_message.Message):
     lookup_probes_max: _builtins.int
     """Probes in one Lookup."""
     lookup_values_max: _builtins.int
-    """Values in all signal sets of one Lookup."""
+    """Values in all signal sets of one Lookup, and local points of its probes."""
     probe_values_max: _builtins.int
     """Values in one probe."""
     matches_default: _builtins.int

@@ -33,7 +33,9 @@ class _MatchLevelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MatchLevel
     MATCH_LEVEL_NEAR: _MatchLevel.ValueType  # 1
     """One witness: the item or something that looks like it. A part of it, or a copy of which one kind of evidence is gone."""
     MATCH_LEVEL_STRONG: _MatchLevel.ValueType  # 2
-    """A digest of the file or address, or two independent witnesses, e.g. the whole picture (PDQ) and its details (local points)."""
+    """SHA-256 of the file or address; most of a video's frames in their order; or two independent witnesses, e.g. the whole
+    picture (PDQ) and its details (local points).
+    """
 
 class MatchLevel(_MatchLevel, metaclass=_MatchLevelEnumTypeWrapper):
     """How sure a match is. How often each level is wrong is measured: `docs/robustness.md`."""
@@ -43,7 +45,9 @@ MATCH_LEVEL_UNSPECIFIED: MatchLevel.ValueType  # 0
 MATCH_LEVEL_NEAR: MatchLevel.ValueType  # 1
 """One witness: the item or something that looks like it. A part of it, or a copy of which one kind of evidence is gone."""
 MATCH_LEVEL_STRONG: MatchLevel.ValueType  # 2
-"""A digest of the file or address, or two independent witnesses, e.g. the whole picture (PDQ) and its details (local points)."""
+"""SHA-256 of the file or address; most of a video's frames in their order; or two independent witnesses, e.g. the whole
+picture (PDQ) and its details (local points).
+"""
 Global___MatchLevel: _TypeAlias = MatchLevel  # noqa: Y015
 
 @_typing.final

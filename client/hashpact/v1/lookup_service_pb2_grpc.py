@@ -31,7 +31,7 @@ class LookupServiceStub(object):
     A probe is one upload being checked: its signals, computed where the media is. Media, user names and file
     names never reach the service, and there is no field to put them in.
 
-    Two values of a perceptual signal type match when their Hamming distance is at most the radius; digests
+    Two values of a perceptual signal type match when their distance is at most the radius; digests
     match when they are equal. All listed values within the radius are found, without exception: there is no
     approximation, save for local points (`Probe.points`), of which the index finds nearly all that it could.
     No match is an OK answer without matches, never an error.
@@ -70,7 +70,7 @@ class LookupServiceServicer(object):
     A probe is one upload being checked: its signals, computed where the media is. Media, user names and file
     names never reach the service, and there is no field to put them in.
 
-    Two values of a perceptual signal type match when their Hamming distance is at most the radius; digests
+    Two values of a perceptual signal type match when their distance is at most the radius; digests
     match when they are equal. All listed values within the radius are found, without exception: there is no
     approximation, save for local points (`Probe.points`), of which the index finds nearly all that it could.
     No match is an OK answer without matches, never an error.
@@ -172,7 +172,7 @@ class LookupService(object):
     A probe is one upload being checked: its signals, computed where the media is. Media, user names and file
     names never reach the service, and there is no field to put them in.
 
-    Two values of a perceptual signal type match when their Hamming distance is at most the radius; digests
+    Two values of a perceptual signal type match when their distance is at most the radius; digests
     match when they are equal. All listed values within the radius are found, without exception: there is no
     approximation, save for local points (`Probe.points`), of which the index finds nearly all that it could.
     No match is an OK answer without matches, never an error.

@@ -32,7 +32,7 @@ class LookupServiceStub:
     A probe is one upload being checked: its signals, computed where the media is. Media, user names and file
     names never reach the service, and there is no field to put them in.
 
-    Two values of a perceptual signal type match when their Hamming distance is at most the radius; digests
+    Two values of a perceptual signal type match when their distance is at most the radius; digests
     match when they are equal. All listed values within the radius are found, without exception: there is no
     approximation, save for local points (`Probe.points`), of which the index finds nearly all that it could.
     No match is an OK answer without matches, never an error.
@@ -102,7 +102,7 @@ class LookupServiceAsyncStub(LookupServiceStub):
     A probe is one upload being checked: its signals, computed where the media is. Media, user names and file
     names never reach the service, and there is no field to put them in.
 
-    Two values of a perceptual signal type match when their Hamming distance is at most the radius; digests
+    Two values of a perceptual signal type match when their distance is at most the radius; digests
     match when they are equal. All listed values within the radius are found, without exception: there is no
     approximation, save for local points (`Probe.points`), of which the index finds nearly all that it could.
     No match is an OK answer without matches, never an error.
@@ -168,7 +168,7 @@ class LookupServiceServicer(metaclass=_abc_1.ABCMeta):
     A probe is one upload being checked: its signals, computed where the media is. Media, user names and file
     names never reach the service, and there is no field to put them in.
 
-    Two values of a perceptual signal type match when their Hamming distance is at most the radius; digests
+    Two values of a perceptual signal type match when their distance is at most the radius; digests
     match when they are equal. All listed values within the radius are found, without exception: there is no
     approximation, save for local points (`Probe.points`), of which the index finds nearly all that it could.
     No match is an OK answer without matches, never an error.

@@ -139,7 +139,7 @@ class PointIndex:
         with self._lock:
             self._sorter = None
             now = self._view
-            if now.sorted_rows != view.sorted_rows or now.pictures < view.pictures:
+            if now.starts is not view.starts:
                 return  # sorted or moved together meanwhile
             self._view = now.with_tables_of(made)
 

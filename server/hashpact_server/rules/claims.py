@@ -60,6 +60,7 @@ def no_identity(problems: tuple[SignalProblem, ...]) -> Outcome:
     """The refusal of a contribution that does not say which item it is."""
     return refused(
         error_reason_pb2.ERROR_REASON_NO_IDENTITY,
-        "no good signal is left that says which item this is: give a sha256, an md5 or a pdq of quality >= 50",
+        "no good signal is left that says which item this is: give a sha256, an md5, a url_sha256 or a pdq of "
+        "quality >= 50",
         problems,
     )
