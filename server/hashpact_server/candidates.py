@@ -112,6 +112,8 @@ class Confirming:
         self._batches = batches
         self._radii = radii
         self._exact_distances = exact_distances
+        self.compared: list[tuple[int, Measurement, Confirmed | None]] = []
+        """Item, measurement and what it confirms, of all that were compared; after :meth:`matches`."""
 
     def matches(self, measured: Iterable[tuple[int, Measurement]]) -> list[Match]:
         """The items that match, by growing id; signals that are no longer listed are passed over.
@@ -124,7 +126,9 @@ class Confirming:
             if (listed := listed_signature(self._view, signal)) is None:
                 continue
             of_item = by_item.setdefault(listed[0], {})
-            if (found := self._confirmed(signal, *listed, each)) is not None:
+            found = self._confirmed(signal, *listed, each)
+            self.compared.append((listed[0], each, found))
+            if found is not None:
                 of_item[signal] = max(found, of_item.get(signal, found), key=_weight)
         told = []
         for item, confirmations in sorted(by_item.items()):

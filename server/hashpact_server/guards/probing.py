@@ -12,6 +12,9 @@ and never stored: the last values that matched an item, or lay within two bits o
 What follows, when a star is found: the call is refused, stewards are told, and for a while what the member asks about
 the neighbourhood goes slowly and tells no distance. Refused is by nearness to what was asked before, whether it would
 match or not; so the refusal itself tells nothing.
+
+Of measurements (``Confirm``) the PDQ is watched as if it were looked up, and all else that is compared folded into
+256 bits: of a measurement that is changed in one bit, one bit of these changes.
 """
 
 from __future__ import annotations
@@ -19,11 +22,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE
+from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE, SignalType
 
 from hashpact_server.guards.quotas import Bucket, exceeded
 from hashpact_server.guards.rings import NEAR_BITS, Ring, rows_of
@@ -51,6 +54,19 @@ nothing, and whoever asks about a list asks about a list."""
 
 RADII_MAX: Final = 12
 """Different radii in the time that a member may use while it has matches."""
+
+
+class Compared(NamedTuple):
+    """What is watched of a measurement: a value of it, what tells it from others alike, and whether it agrees."""
+
+    item: int
+    kind: SignalType
+    value: bytes
+    name: bytes
+    agrees: bool
+
+    def __repr__(self) -> str:
+        return f"Compared(item={self.item}, kind={self.kind.name!r}, agrees={self.agrees})"
 
 
 class Suspicion(NamedTuple):
@@ -142,6 +158,27 @@ class ProbingWatch:
             slowed = {key[1] for key in self._hot.get(member, ()) if self._rings[key].slow is not None}
         return [_withheld(each, slowed, radii) for each in found] if slowed else list(found)
 
+    def measured(self, member: bytes, compared: Iterable[Compared]) -> None:
+        """After measurements were compared with what is listed, before the answer.
+
+        Args:
+            member: who measured.
+            compared: what of each measurement is watched.
+
+        Raises:
+            Refusal: QUOTA_EXCEEDED: it feels its way.
+        """
+        with self._lock:
+            now_s = self._clock_s()
+            for item, kind, value, name, agrees in compared:
+                key = (member, item, kind.code)
+                if agrees:
+                    self._note_values(key, kind, [value], now_s)
+                elif key in self._hot.get(member, ()):
+                    self._rings[key].miss(value, name)
+                if key in self._rings and self._rings[key].feels and self._rings[key].slow is None:
+                    self._suspect(key, now_s)
+
     def _note_hits(
         self, member: bytes, batches: Sequence[Batch], found: Sequence[Found], now_s: float
     ) -> set[tuple[bytes, int, int]]:
@@ -156,18 +193,22 @@ class ProbingWatch:
                         key = (member, match.item, batch.kind.code)
                         values.setdefault(key, []).append(batch.value_of(each.probe, agreement.value_index))
         for key, added in values.items():
-            ring = self._rings.get(key)
-            if ring is None or now_s - ring.at_s > KEPT_S:
-                self._forget(key)
-                ring = self._rings[key] = Ring(SIGNAL_TYPES_BY_CODE[key[2]], now_s)
-            ring.at_s = now_s
-            self._rings.move_to_end(key)
-            ring.add(added)
-            if ring.hot:
-                self._hot.setdefault(member, set()).add(key)
+            self._note_values(key, SIGNAL_TYPES_BY_CODE[key[2]], added, now_s)
+        return {key for key in values if key in self._rings}
+
+    def _note_values(self, key: tuple[bytes, int, int], kind: SignalType, added: Iterable[bytes], now_s: float) -> None:
+        """Values that matched, to their ring."""
+        ring = self._rings.get(key)
+        if ring is None or now_s - ring.at_s > KEPT_S:
+            self._forget(key)
+            ring = self._rings[key] = Ring(kind, now_s)
+        ring.at_s = now_s
+        self._rings.move_to_end(key)
+        ring.add(added)
+        if ring.hot:
+            self._hot.setdefault(key[0], set()).add(key)
         while len(self._rings) > RINGS_MAX:
             self._forget(next(iter(self._rings)))
-        return {key for key in values if key in self._rings}
 
     def _note_misses(self, member: bytes, batches: Sequence[Batch]) -> set[tuple[bytes, int, int]]:
         """The values around the middle of a star, whether they matched or not; which rings changed."""

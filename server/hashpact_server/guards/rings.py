@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
-from hashpact.signals import SignalType
+from hashpact.signals import Comparison, SignalType
 from numpy.typing import NDArray
 
 from hashpact_server.guards.quotas import Bucket
@@ -56,6 +56,7 @@ class Ring:
         "_bits",
         "_counts",
         "_known",
+        "_misses",
         "_next",
         "_rows",
         "around",
@@ -74,6 +75,7 @@ class Ring:
         self._counts = np.zeros((2, RING_VALUES), np.int64)
         self._bits = np.zeros(kind.bits, np.int64)
         self._known: dict[bytes, None] = {}
+        self._misses: set[bytes] = set()
         self._next = 0
         self.pairs = self.around = self.missed = 0
         self.center = self._rows[0]
@@ -124,6 +126,14 @@ class Ring:
         self._counts[:, :size] += change * near
         self._counts[:, place] = near.sum(1)
 
+    def miss(self, value: bytes, name: bytes) -> None:
+        """Take a value that missed, if it lies around the center; ``name`` tells it from others, and counts once."""
+        if self.near(rows_of(value, self.kind.size_bytes), NEAR_BITS).size:
+            self.add([value])
+            if name not in self._misses and len(self._misses) < MISSED_MIN:
+                self._misses.add(name)
+                self.missed += 1
+
     @property
     def hot(self) -> bool:
         """Whether values that miss are looked at, too."""
@@ -131,7 +141,12 @@ class Ring:
 
     @property
     def feels(self) -> bool:
-        """Whether whoever asked these values feels his way."""
+        """Whether whoever asked these values feels his way.
+
+        Of measurements only a walk along the border says so: copies that differ in one pixel differ in a bit or two.
+        """
+        if self.kind.comparison is Comparison.POINTS:
+            return self.missed >= MISSED_MIN
         return self.pairs >= PAIRS_MIN or self.around >= STAR_MIN or self.missed >= MISSED_MIN
 
     def near(self, rows: Rows, bits: int) -> NDArray[np.intp]:

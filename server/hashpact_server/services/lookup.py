@@ -13,6 +13,7 @@ from hashpact_server.candidates import Candidate, Confirming, candidates, certai
 from hashpact_server.config import Limits
 from hashpact_server.engine import Engine
 from hashpact_server.guards import Guards
+from hashpact_server.guards.measured import batches_of, watched
 from hashpact_server.guards.probing import coarse
 from hashpact_server.ledger.base import Head
 from hashpact_server.lookup import check_deadline, look_up, soften
@@ -96,6 +97,8 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
         batches, _ = gather([request.probe], limits)
         measured = read_measurements(request.measurements, limits)
         self._spend(caller, batches, MEASUREMENT_VALUES * len(measured))
+        if self._guards is not None:
+            self._guards.probing.check(caller.pseudonym, batches_of(each for _, each in measured))
         head = fresh_head(self._engine, request.at_least_as_fresh)
         radii, exact = self._radii(request), caller.has(*SEES_DISTANCES)
         if request.probe.wide:
@@ -107,6 +110,7 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
             found = soften(view, self._engine.published.benign, batches, found)
         told = [found] if found.matches else []
         if self._guards is not None:
+            self._guards.probing.measured(caller.pseudonym, watched(confirming.compared))
             told = self._guards.probing.asked(caller.pseudonym, batches, told, radii)
             # What its other signals agree with was counted when it was looked up.
             self._guards.floods.matched(caller.pseudonym, _counted(map(_by_points_alone, told)))
