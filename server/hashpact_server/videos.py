@@ -148,6 +148,8 @@ def _compared(
         moments = moments[np.linspace(0, len(moments) - 1, max(1, rows_max * len(moments) // len(values))).astype(int)]
     kept = np.flatnonzero(np.isin(times, moments))
     kept = kept[np.argsort(times[kept], kind="stable")]
+    if len(kept) > rows_max:  # thousands of variants of one moment are no variants
+        kept = kept[np.linspace(0, len(kept) - 1, rows_max).astype(int)]
     asked, at = _words([values[place] for place in kept.tolist()]), np.searchsorted(moments, times[kept])
     found: list[list[tuple[Times, Times]]] = [[] for _ in moments]
     step = max(1, _AT_ONCE // len(listed))

@@ -153,6 +153,17 @@ def test_the_work_is_bounded(item: list[bytes], monkeypatch: pytest.MonkeyPatch)
     overlap = overlap_of(uploaded, range(0, 10_000_000, 1000), item_of(alike), RADIUS)
     assert overlap is not None
     assert overlap.pictures == 1
+    compared: list[int] = []
+    listed, words = item_of(alike), videos._words
+
+    def counted(values: Sequence[bytes]) -> videos.Values:
+        compared.append(len(values))
+        return words(values)
+
+    with monkeypatch.context() as patch:  # all of them are variants of one moment
+        patch.setattr(videos, "_words", counted)
+        assert overlap_of(uploaded, [5] * len(uploaded), listed, RADIUS) is not None
+    assert max(compared) * len(alike) <= videos.PAIRS_MAX
     values, times = sampled(item)
     noise = drifting(11, len(values))
     both = [value for pair in zip(noise, values, strict=True) for value in pair]
