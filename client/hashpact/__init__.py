@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from hashpact.document_signals import DocumentPage, DocumentSignals, TextSignals, Url, UrlSignals
     from hashpact.hashing import hash_image
     from hashpact.hashing.document import hash_document
-    from hashpact.hashing.media import MediaSignals, hash_media
+    from hashpact.hashing.media import hash_media
     from hashpact.hashing.text import hash_text
     from hashpact.hashing.url import hash_address, hash_url
     from hashpact.hashing.video import hash_video
+    from hashpact.media_signals import MediaSignals
     from hashpact.probes import Probe
     from hashpact.results import CheckResult, FailedCheck, LookupResult, Match
     from hashpact.signals import ImageSignals, Signal
@@ -44,7 +45,7 @@ _HOME = {
     "ImageSignals": "hashpact.signals",
     "LookupResult": "hashpact.results",
     "Match": "hashpact.results",
-    "MediaSignals": "hashpact.hashing.media",
+    "MediaSignals": "hashpact.media_signals",
     "Probe": "hashpact.probes",
     "Signal": "hashpact.signals",
     "TextSignals": "hashpact.document_signals",

@@ -9,12 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from hashpact.document_signals import DocumentSignals, TextSignals, Url, UrlSignals
+from hashpact.document_signals import Url
 from hashpact.errors import HashpactError, InvalidRequestError, UnreadableMediaError
+from hashpact.media_signals import MediaSignals
 from hashpact.modes import Mode
-from hashpact.results import MediaSignals
 from hashpact.signals import ImageSignals, Signal
-from hashpact.video_signals import VideoSignals
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -100,7 +99,7 @@ def try_signals(source: Source, mode: Mode) -> MediaSignals | HashpactError:
 
 
 def _any_signals(source: Source, *, mode: Mode, listing: bool) -> MediaSignals:
-    if isinstance(source, ImageSignals | VideoSignals | DocumentSignals | TextSignals | UrlSignals):
+    if isinstance(source, MediaSignals):
         return source
     if isinstance(source, Url):
         from hashpact import hash_address  # noqa: PLC0415  # as below
@@ -124,9 +123,7 @@ def listed_signals(source: ContributionSource) -> tuple[Signal, ...]:
     given: object = source
     if isinstance(given, str | os.PathLike | bytes) or not isinstance(given, Iterable):
         given = media_to_list(cast("Source", given))
-    if isinstance(given, ImageSignals):
-        return tuple(given)
-    if isinstance(given, VideoSignals | DocumentSignals | TextSignals | UrlSignals):
+    if isinstance(given, MediaSignals):
         return given.listed()
     signals = tuple(given)
     if not all(isinstance(signal, Signal) for signal in signals):

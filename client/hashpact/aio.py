@@ -41,10 +41,11 @@ from hashpact._watch import AsyncWatchCalls
 from hashpact.client import CALLS_IN_FLIGHT_MAX, CHECK_BATCH, TIMEOUT_S
 from hashpact.errors import HashpactError
 from hashpact.items import AmendResult, ContributeResult, ContributionOutcome, Item, ItemPage, WithdrawResult
+from hashpact.media_signals import MediaSignals
 from hashpact.membership import Capabilities, IssuedToken, Member
 from hashpact.modes import CHECK_MODE, Mode, require_mode
 from hashpact.probes import ProbeSource, probes_of
-from hashpact.results import CheckResult, FailedCheck, LookupResult, MediaSignals
+from hashpact.results import CheckResult, FailedCheck, LookupResult
 
 
 class AsyncClient(

@@ -36,10 +36,11 @@ from hashpact._uploads import UploadCalls
 from hashpact._watch import WatchCalls
 from hashpact.errors import HashpactError
 from hashpact.items import AmendResult, ContributeResult, ContributionOutcome, WithdrawResult
+from hashpact.media_signals import MediaSignals
 from hashpact.membership import Capabilities
 from hashpact.modes import CHECK_MODE, Mode, require_mode
 from hashpact.probes import ProbeSource, probes_of
-from hashpact.results import CheckResult, FailedCheck, LookupResult, MediaSignals
+from hashpact.results import CheckResult, FailedCheck, LookupResult
 
 TIMEOUT_S = 10.0
 CALLS_IN_FLIGHT_MAX = 4

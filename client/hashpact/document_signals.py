@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import ClassVar, Final
 
 from hashpact.signals import PDQ_QUALITY_MIN, Signal
 
@@ -25,6 +25,8 @@ class TextSignals:
         added: signals of types that other packages add.
     """
 
+    kind: ClassVar[str] = "text"
+
     sha256: Signal
     md5: Signal
     tlsh: Signal | None
@@ -33,8 +35,12 @@ class TextSignals:
     added: tuple[Signal, ...] = ()
 
     def listed(self) -> tuple[Signal, ...]:
-        """The signals to contribute, and to look up."""
+        """The signals to contribute."""
         return (self.sha256, self.md5, *(() if self.tlsh is None else (self.tlsh,)), *self.added)
+
+    def probed(self) -> tuple[Signal, ...]:
+        """The signals to look up: the same."""
+        return self.listed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +63,18 @@ class UrlSignals:
         notes: what a person should know.
     """
 
+    kind: ClassVar[str] = "address"
+
     url_sha256: Signal
     notes: tuple[str, ...] = ()
 
     def listed(self) -> tuple[Signal, ...]:
-        """The signals to contribute, and to look up."""
+        """The signals to contribute."""
         return (self.url_sha256,)
+
+    def probed(self) -> tuple[Signal, ...]:
+        """The signals to look up: the same."""
+        return self.listed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +145,8 @@ class DocumentSignals:
         added: signals of types that other packages add.
     """
 
+    kind: ClassVar[str] = "document"
+
     sha256: Signal
     md5: Signal
     pages: tuple[DocumentPage, ...]
@@ -149,7 +163,11 @@ class DocumentSignals:
         return tuple(page for page in self.pages if page.telling)
 
     def listed(self) -> tuple[Signal, ...]:
-        """The signals to contribute, and to look up: digests, the text, and the pages that tell something."""
+        """The signals to contribute: digests, the text, and the pages that tell something."""
         pages = (signal for page in self.pages for signal in page.listed())
         text = () if self.tlsh is None else (self.tlsh,)
         return (self.sha256, self.md5, *text, *pages, *self.added)
+
+    def probed(self) -> tuple[Signal, ...]:
+        """The signals to look up: the same."""
+        return self.listed()

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from hashpact.document_signals import DocumentSignals, TextSignals, UrlSignals
 from hashpact.errors import InvalidRequestError, InvalidSignalError
-from hashpact.results import MediaSignals
+from hashpact.media_signals import MediaSignals
 from hashpact.signals import PROBE_POINT_BYTES, SIGNAL_TYPES, ImageSignals, Signal
-from hashpact.video_signals import VideoSignals, evenly
+from hashpact.video_signals import evenly
 
 FRAME: Final = "pdq_frame"
 
@@ -37,8 +36,7 @@ class Probe:
     def of(cls, signals: ProbeSource) -> Probe:
         """Pack what :func:`hashpact.hash_image` gave, or any signals.
 
-        The 8 rotated and mirrored PDQ values take the place of the single one where they were computed; after them come
-        those of the pictures inside it, eight of each. A local signature describes what is listed, and is left out.
+        Of media what ``probed()`` gives. A local signature describes what is listed, and is left out.
 
         Raises:
             InvalidSignalError: no signals, or two values of one type that differ in length.
@@ -97,20 +95,8 @@ ProbeSource = MediaSignals | Probe | Sequence[Signal] | Iterable[Signal]
 
 
 def _every_signal(source: object) -> Iterator[Signal]:
-    if isinstance(source, ImageSignals):
-        yield from (signal for signal in source if signal.signal_type != "pdq")
-        # Quality 0 is a blank or tiny picture: its PDQ says nothing, and would be near to other nothings.
-        if source.pdq.quality != 0:
-            yield from source.pdq_dihedral or (source.pdq,)
-        yield from source.pdq_regions
-        return
-    if isinstance(source, VideoSignals):
-        yield from (source.sha256, source.md5, *source.added)
-        for frame in source.frames:
-            yield from frame.probed()
-        return
-    if isinstance(source, DocumentSignals | TextSignals | UrlSignals):
-        yield from source.listed()
+    if isinstance(source, MediaSignals):
+        yield from source.probed()
         return
     if isinstance(source, Signal):
         raise InvalidRequestError(
@@ -136,8 +122,7 @@ def probes_of(sources: Iterable[ProbeSource]) -> list[Probe]:
     Raises:
         InvalidRequestError: the signals of one upload were given where a batch of probes belongs.
     """
-    whole = (ImageSignals, VideoSignals, DocumentSignals, TextSignals, UrlSignals, Probe, Signal, str, bytes)
-    if isinstance(sources, whole) or not isinstance(sources, Iterable):
+    if isinstance(sources, MediaSignals | Probe | Signal | str | bytes) or not isinstance(sources, Iterable):
         raise InvalidRequestError(
             "lookup() takes a batch, one entry per upload: write lookup([signals])", reason="FIELD_INVALID"
         )

@@ -10,15 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
-from hashpact.document_signals import DocumentSignals, TextSignals, UrlSignals
 from hashpact.evidence import Agreement, Candidate, Overlap
-from hashpact.signals import ImageSignals
-from hashpact.video_signals import VideoSignals
-
-MediaSignals: TypeAlias = ImageSignals | VideoSignals | DocumentSignals | TextSignals | UrlSignals
-"""What hashing a media file gives."""
+from hashpact.media_signals import MediaSignals
 
 if TYPE_CHECKING:
     from hashpact.errors import HashpactError

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from hashpact.distances import tlsh_distance
 from hashpact.errors import InvalidSignalError
@@ -323,6 +323,8 @@ class ImageSignals:
             signature.
     """
 
+    kind: ClassVar[str] = "picture"
+
     sha256: Signal | None
     md5: Signal | None
     pdq: Signal
@@ -351,3 +353,15 @@ class ImageSignals:
             *self.listing,
         )
         return (signal for signal in everything if signal is not None)
+
+    def listed(self) -> tuple[Signal, ...]:
+        """The signals to contribute."""
+        return tuple(self)
+
+    def probed(self) -> Iterator[Signal]:
+        """The signals to look up: all variants of PDQ in place of the one, and those of the pictures inside."""
+        yield from (signal for signal in self if signal.signal_type not in {"pdq", "local_sift"})
+        # Quality 0 is a blank or tiny picture: its PDQ says nothing, and would be near to other nothings.
+        if self.pdq.quality != 0:
+            yield from self.pdq_dihedral or (self.pdq,)
+        yield from self.pdq_regions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from hashpact.signals import PDQ_QUALITY_MIN, Signal
 
@@ -79,6 +79,8 @@ class VideoSignals:
         added: signals of types that other packages add.
     """
 
+    kind: ClassVar[str] = "video"
+
     sha256: Signal
     md5: Signal
     frames: tuple[VideoFrame, ...]
@@ -117,6 +119,12 @@ class VideoSignals:
             last = min(following, blank[dark] if dark < len(blank) else len(frames))
             signals += frame.listed(self.frames[last - 1].until_s)
         return tuple(signals)
+
+    def probed(self) -> Iterator[Signal]:
+        """The signals to look up."""
+        yield from (self.sha256, self.md5, *self.added)
+        for frame in self.frames:
+            yield from frame.probed()
 
 
 def evenly(count: int, wanted: int) -> list[int]:

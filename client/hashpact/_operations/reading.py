@@ -16,8 +16,9 @@ from hashpact._operations.session import BUSY, Session, limits_may_be_old, limit
 from hashpact._wire import Operation, Result, ask, ask_all
 from hashpact.errors import ConflictError, HashpactError, ServiceError, UnavailableError
 from hashpact.items import Item, ItemPage
+from hashpact.media_signals import MediaSignals
 from hashpact.probes import Probe
-from hashpact.results import CheckResult, LookupResult, MediaSignals, ProbeResult
+from hashpact.results import CheckResult, LookupResult, ProbeResult
 from hashpact.signals import ImageSignals
 from hashpact.v1 import contribution_service_pb2, item_pb2, lookup_service_pb2
 

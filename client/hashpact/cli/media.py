@@ -12,31 +12,25 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from hashpact._isolated import IsolatedMap, Loss
-from hashpact._media import checked_signals, listed_signals, media_to_list
+from hashpact._media import checked_signals, media_to_list
 from hashpact._parallel import OrderedMap
 from hashpact.cli.paths import Input
 from hashpact.cli.resuming import Answered
-from hashpact.document_signals import DocumentSignals, TextSignals, Url, UrlSignals
+from hashpact.document_signals import Url
 from hashpact.errors import HashpactError, UnreadableMediaError
+from hashpact.media_signals import FileSignals, MediaSignals
 from hashpact.modes import Mode
-from hashpact.results import MediaSignals
 from hashpact.signals import Signal
-from hashpact.video_signals import VideoSignals
-
-if TYPE_CHECKING:
-    from hashpact.hashing.media import MediaSignals as HashedMedia
 
 PROCESSES_FROM: Final = 8
 """Named files from which processes pay, as they do for every folder: starting them takes about a second."""
 SECONDS_MAX: Final = 900.0
 """Of one file, when it is hashed in a process: hours of video take minutes."""
 
-KINDS: Final = ("picture", "video", "document", "text", "address")
-
-Shown: TypeAlias = "HashedMedia | HashpactError"
+Shown: TypeAlias = "FileSignals | HashpactError"
 Checked: TypeAlias = "MediaSignals | Answered | HashpactError"
 Out = TypeVar("Out")
 Work: TypeAlias = OrderedMap[Input, Out] | IsolatedMap[Input, Out]
@@ -47,7 +41,7 @@ class ListedMedia:
     """What is contributed of one file.
 
     Attributes:
-        kind: one of :data:`KINDS`.
+        kind: picture, video, document, text or address.
         signals: all of them.
     """
 
@@ -82,17 +76,6 @@ def checked_inputs(inputs: Iterable[Input], *, mode: Mode, workers: int | None, 
 def listed_inputs(inputs: Iterable[Input], *, workers: int | None, seconds_max: float) -> Work[Listed]:
     """(input, signals or error) pairs in order, as they are contributed."""
     return _work(_listed, inputs, workers, seconds_max)
-
-
-def kind_of(signals: object) -> str:
-    """One of :data:`KINDS`."""
-    if isinstance(signals, VideoSignals):
-        return "video"
-    if isinstance(signals, DocumentSignals):
-        return "document"
-    if isinstance(signals, UrlSignals):
-        return "address"
-    return "text" if isinstance(signals, TextSignals) else "picture"
 
 
 def _work(
@@ -135,7 +118,7 @@ def _listed(one: Input) -> Listed:
 
 def _listed_media(source: str | bytes | Url) -> ListedMedia:
     signals = media_to_list(source)
-    return ListedMedia(kind_of(signals), listed_signals(signals))
+    return ListedMedia(signals.kind, signals.listed())
 
 
 def _tried(one: Input, hashing: Callable[[str | bytes | Url], Out]) -> Out | HashpactError:

@@ -11,13 +11,13 @@ from hashpact.signals import ImageSignals, Signal
 from hashpact.video_signals import VideoSignals
 
 if TYPE_CHECKING:
-    from hashpact.hashing.media import MediaSignals
+    from hashpact.media_signals import FileSignals
 
 _ROWS_MAX: Final = 20
 """Frames or pages that a person is shown; --json has all."""
 
 
-def as_dict(path: str, signals: MediaSignals) -> dict[str, Any]:
+def as_dict(path: str, signals: FileSignals) -> dict[str, Any]:
     """One line of --json. What is no picture says its ``kind``."""
     if isinstance(signals, VideoSignals):
         return _video_dict(path, signals)
@@ -28,7 +28,7 @@ def as_dict(path: str, signals: MediaSignals) -> dict[str, Any]:
     return _image_dict(path, signals)
 
 
-def show(path: str, signals: MediaSignals) -> None:
+def show(path: str, signals: FileSignals) -> None:
     """The lines for a person."""
     if isinstance(signals, VideoSignals):
         _show_video(path, signals)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TypeAlias
 
-from hashpact.document_signals import DocumentSignals, TextSignals
+from hashpact.document_signals import TextSignals
 from hashpact.errors import UnreadableMediaError
 from hashpact.hashing.containers import CONTAINER_HEAD_BYTES, container_format
 from hashpact.hashing.formats import HEAD_BYTES, describe_unknown, is_document, is_heif, is_image
@@ -14,16 +13,13 @@ from hashpact.hashing.image import hash_image
 from hashpact.hashing.limits import DEFAULT_VIDEO_LIMITS
 from hashpact.hashing.source import display_name, open_file
 from hashpact.hashing.text import LETTERS_MIN, hash_text, is_text
+from hashpact.media_signals import FileSignals
 from hashpact.modes import Mode
-from hashpact.signals import ImageSignals
-from hashpact.video_signals import VideoSignals
-
-MediaSignals: TypeAlias = ImageSignals | VideoSignals | DocumentSignals | TextSignals
 
 
 def hash_media(
     source: str | os.PathLike[str] | bytes, *, dihedral: bool = False, mode: Mode = "fast", listing: bool = False
-) -> MediaSignals:
+) -> FileSignals:
     """The signals of a picture, a video, a PDF or a plain text, whichever it is, within the default limits of its kind.
 
     Text is what can be read as such (UTF-8, or UTF-16 with its mark) and is long enough to be told from others: of

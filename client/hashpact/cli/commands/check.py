@@ -14,15 +14,16 @@ from hashpact.cli.batching import ask_in_batches
 from hashpact.cli.command import AsJson, service
 from hashpact.cli.commands.hashing import FileSeconds, Hidden, MediaPaths, Urls, Workers, count_of, say_empty
 from hashpact.cli.exits import Exit
-from hashpact.cli.media import SECONDS_MAX, checked_inputs, kind_of
+from hashpact.cli.media import SECONDS_MAX, checked_inputs
 from hashpact.cli.paths import Input, everything
 from hashpact.cli.progress import progress
 from hashpact.cli.resuming import Answered, Resumed
 from hashpact.cli.settings import Settings
 from hashpact.cli.words import completing, one_of
 from hashpact.errors import ConfigError
+from hashpact.media_signals import MediaSignals
 from hashpact.modes import CHECK_MODE, MODES, require_mode
-from hashpact.results import CheckResult, FailedCheck, MediaSignals
+from hashpact.results import CheckResult, FailedCheck
 from hashpact.signals import SIGNAL_TYPES
 
 BATCH = 32
@@ -102,7 +103,7 @@ def check_command(
         )
 
 
-def _answered(one: Input, signals: object, answer: CheckResult | FailedCheck) -> Answered:
+def _answered(one: Input, signals: MediaSignals, answer: CheckResult | FailedCheck) -> Answered:
     if isinstance(answer, FailedCheck):
         raise answer.error
     rows = [
@@ -117,13 +118,12 @@ def _answered(one: Input, signals: object, answer: CheckResult | FailedCheck) ->
         )
         for match in answer.matches
     ]
-    kind = kind_of(signals)
     return Answered(
-        line={**replace(answer, path=Path(one.path)).to_dict(), "path": one.path, "kind": kind},
+        line={**replace(answer, path=Path(one.path)).to_dict(), "path": one.path, "kind": signals.kind},
         rows=rows,
         plain=(one.path, "none", "none", "", "", "", ""),
         word=answer.verdict,
-        kind=kind,
+        kind=signals.kind,
         code=Exit.OK if answer.verdict == "none" else Exit.MATCHED,
     )
 
