@@ -14,11 +14,12 @@ from typing import Final, NamedTuple
 from hashpact.errors import InvalidSignalError
 from hashpact.local_signature import LocalSignature
 from hashpact.plugins import added
-from hashpact.signals import QUALITY_MAX, SIGNAL_TYPES, Comparison, SignalType, Witness, parse_hex
+from hashpact.signals import QUALITY_MAX, SIGNAL_TYPES, Comparison, SignalType, parse_hex
 from hashpact.v1 import error_reason_pb2, signal_pb2
 
 from hashpact_server.ledger.payloads import ListedSignal
 from hashpact_server.refusal import Reason
+from hashpact_server.videos import FRAME
 
 _EMPTY_DIGESTS: Final = frozenset(
     # MD5 is a signal type because the lists of the world are full of it; nothing is protected by it here.
@@ -179,8 +180,8 @@ def _quality(kind: SignalType, quality: int | None) -> int | None:
 
 
 def _stretch(kind: SignalType, stretch: tuple[int, int] | None) -> tuple[int, int] | None:
-    if kind.witness is not Witness.FRAMES:
-        return None  # nothing else is a part of a video, whatever was sent
+    if kind is not FRAME:
+        return None  # of nothing else is it kept, whatever was sent
     if stretch is None:
         raise _malformed(f"a {kind.name} value stands for a stretch of its video: say which, with `stretch`")
     if stretch[1] < stretch[0]:
