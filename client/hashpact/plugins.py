@@ -111,10 +111,11 @@ def load(points: Iterable[EntryPoint]) -> Added:
         about = f"the signal type {point.name!r} of the package {package}"
         try:
             plugin = point.load()
-        except Exception as error:  # noqa: BLE001  # a stranger's module may raise anything while it is imported
+            flaw = flaw_of(plugin)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's module may do anything while imported
             problems.append(f"{about} cannot be loaded ({type(error).__name__}: {error})")
             continue
-        if flaw := flaw_of(plugin):
+        if flaw:
             problems.append(f"{about} is not one: {flaw}")
             continue
         kind = plugin.kind

@@ -94,6 +94,8 @@ def test_nothing_installed_adds_nothing() -> None:
         ("raise RuntimeError('no luck')", "cannot be loaded (RuntimeError: no luck)"),
         ("import there_is_no_such_module", "cannot be loaded (ModuleNotFoundError"),
         ("", "cannot be loaded (AttributeError"),
+        ("raise SystemExit(0)", "cannot be loaded (SystemExit: 0)"),
+        (DECLARED.format(upper="ROWS", name="rows", code=128).replace('("image",)', "([],)"), "(TypeError: unhashable"),
         ("ROWS = 5", "has to be a SignalTypePlugin, and is of type int"),
         (DECLARED.format(upper="ROWS", name="cols", code=128), "calls itself 'cols'"),
         (DECLARED.format(upper="ROWS", name="rows", code=34), "codes from 128 to 255"),
@@ -252,3 +254,13 @@ def test_the_size_of_an_added_value_is_checked_as_ours_is(monkeypatch: pytest.Mo
     adding(monkeypatch, lambda _: [])
     with pytest.raises(InvalidSignalError, match="a mine value has 8 bytes"):
         Signal("mine", bytes(7))
+
+
+def test_a_package_that_fails_at_a_value_refuses_that_value_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(value: bytes) -> str | None:
+        raise KeyError(value)
+
+    made = SignalTypePlugin(KIND, lambda _: [], flaw=broken)
+    monkeypatch.setattr(plugins, "_found", Added({"mine": made}, {"mine": "bad-hash 2.1"}, ()))
+    said = degeneracy(KIND, bytes(range(8)))
+    assert said == "the package bad-hash 2.1 fails at it (KeyError)"  # and says nothing of the value

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from hashpact.errors import InvalidSignalError
 from hashpact.local_signature import LocalSignature
-from hashpact.plugins import added
+from hashpact.plugins import SignalTypePlugin, added
 from hashpact.signals import QUALITY_MAX, SIGNAL_TYPES, Comparison, SignalType, parse_hex
 from hashpact.v1 import error_reason_pb2, signal_pb2
 
@@ -211,12 +211,20 @@ def degeneracy(kind: SignalType, value: bytes) -> str | None:
     if value in (value + value)[1:-1]:
         return "the same bytes repeat in it"
     if (plugin := added().plugins.get(kind.name)) is not None:  # only whoever made it knows what else is empty
-        return plugin.flaw(value) if plugin.flaw is not None else None
+        return _flaw_by(plugin, value)
     if not kind.ranged:  # a local signature may rightly be zero for the most part
         return "it is the digest of no bytes" if value in _EMPTY_DIGESTS else None
     if not kind.bits // 4 <= ones <= kind.bits - kind.bits // 4:
         return "almost all of its bits are equal, as for a picture of one colour or one bar, or a text of few letters"
     return None
+
+
+def _flaw_by(plugin: SignalTypePlugin, value: bytes) -> str | None:
+    """What a package says of a value of its type; one that fails at it does not vouch for it."""
+    try:
+        return plugin.flaw(value) if plugin.flaw is not None else None
+    except Exception as error:  # noqa: BLE001  # a stranger's function; what it says may hold the value
+        return f"the package {added().packages[plugin.kind.name]} fails at it ({type(error).__name__})"
 
 
 def _malformed(message: str) -> _UnfitError:
