@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hashpact.v1 import contribution_service_pb2, lookup_service_pb2, signal_pb2, upload_service_pb2
 from hashpact_server import config
@@ -33,6 +34,7 @@ from hashpact_server.uploads.values import Window, pack, unpack
 
 from tests.forum import Forum, flipped, forum_in, look_alikes, offer, signal, value
 from tests.integration.harness import WAIT_S
+from tests.unit.local_signature.drawn import signature
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 MEMBER = b"a".ljust(16, b"\x01")
@@ -340,6 +342,15 @@ def test_a_probe_has_no_more_values_than_can_be_told_apart(forum: Forum, tmp_pat
             upload_service_pb2.RememberUploadsRequest(uploads=[upload], as_of=as_of), None
         )
     assert refused.value.metadata["limit_value"] == "65536"
+
+
+def test_what_uploads_cannot_be_found_by_stops_no_search(forum: Forum, tmp_path: Path) -> None:
+    """Of uploads no local points are kept: an item that has them is found by all else."""
+    local = signature(np.random.default_rng(1)).encode()
+    with memory_of(forum, tmp_path / "uploads") as memory:
+        remember(memory, forum, upload=pdq(1))
+        forum.contribute(forum.a, offer(signal("local_sift", local), signal("pdq", pdq(1))))
+        assert told(memory, forum) == ["upload"]
 
 
 def test_who_only_confirms_what_is_listed_tells_nothing_new(forum: Forum, tmp_path: Path) -> None:

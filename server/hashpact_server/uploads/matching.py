@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE
+from hashpact.signals import SIGNAL_TYPES
 from numpy.typing import NDArray
 
 from hashpact_server.engine import Engine
@@ -23,7 +23,7 @@ from hashpact_server.matches import Agreement, Batch, agreement_of
 from hashpact_server.rules.grounds import ground_of
 from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS
 from hashpact_server.state.view import View
-from hashpact_server.uploads.values import VALUE_BITS, Values, Window
+from hashpact_server.uploads.values import VALUE_BITS, Values, Window, is_searched
 
 Candidates = dict[int, dict[int, int]]
 """Upload -> item -> sequence of the newest entry that may have added what matches."""
@@ -52,7 +52,7 @@ def of_entries(window: Window, entries: Sequence[Entry], newest: int) -> Pairs:
         if entry.kind not in CONTRIBUTING or entry.payload is None:
             continue
         for signal in ContributionPayload.decode(entry.payload).signals:
-            if not signal.confirms and signal.code in SIGNAL_TYPES_BY_CODE:
+            if not signal.confirms and is_searched(signal.code):
                 values, places = added.setdefault(signal.code, ([], []))
                 values.append(signal.value)
                 places.append(place)

@@ -51,6 +51,15 @@ def unpack(packed: bytes) -> dict[int, bytes]:
     return found
 
 
+def is_searched(code: int) -> bool:
+    """Whether uploads are found again by values of a type: digests, and whatever has a distance.
+
+    Not by local points: the upload itself would have to be measured.
+    """
+    kind = SIGNAL_TYPES_BY_CODE.get(code)
+    return kind is not None and (kind.exact or kind.ranged)
+
+
 class Window:
     """The values of all remembered uploads, searchable. Whoever changes it sees to it that nobody else does."""
 
@@ -93,8 +102,7 @@ def _columns(uploads: Iterable[tuple[int, Values]]) -> dict[int, tuple[NDArray[n
     pieces: dict[int, tuple[list[int], list[bytes]]] = {}
     for upload, values in uploads:
         for code, each in values.items():
-            kind = SIGNAL_TYPES_BY_CODE.get(code)
-            if kind is not None and (kind.exact or kind.ranged):
+            if is_searched(code):
                 owners, blocks = pieces.setdefault(code, ([], []))
                 owners.append(upload)
                 blocks.append(each)
