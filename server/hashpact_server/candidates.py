@@ -27,6 +27,7 @@ from hashpact_server.matches import Advisor, Agreement, Batch, Match, Probe, agr
 from hashpact_server.rules.grounds import Ground
 from hashpact_server.rules.levels import Level
 from hashpact_server.rules.points import SHARED_ITEMS_MAX, Confirmed, confirmed
+from hashpact_server.state.rows import Status
 from hashpact_server.state.view import View
 
 _SPARE: Final = 2
@@ -147,16 +148,22 @@ class Confirming:
         """Which points of a signature few other items have."""
         others = self._engine.matcher.others(signal, signature.descriptors)
         ground = self._advisor.ground(item)
-        if ground is not None and ground.incidents:
-            akin = [each for each in np.unique(others[others > 0]).tolist() if self._are_akin(ground, each)]
-            others[np.isin(others, np.array(akin, np.uint64))] = 0
+        if ground is not None and (ground.incidents or ground.status is Status.CORROBORATED):
+            passed = [each for each in np.unique(others[others > 0]).tolist() if self._passes_over(ground, each)]
+            others[np.isin(others, np.array(passed, np.uint64))] = 0
         own: NDArray[np.bool_] = np.count_nonzero(others, axis=1) <= SHARED_ITEMS_MAX
         return own
 
-    def _are_akin(self, ground: Ground, item: int) -> bool:
-        """Whether an item belongs to one of the other's incidents."""
+    def _passes_over(self, ground: Ground, item: int) -> bool:
+        """Whether it makes nothing common that an item has it, too: one of the same incident, or a weaker one.
+
+        Else one member could list the points of what others vouch for twice more, and so blind all to it.
+        """
         other = self._advisor.ground(item)
-        return other is not None and not set(ground.incidents).isdisjoint(other.incidents)
+        if other is None:
+            return False
+        weaker = ground.status is Status.CORROBORATED and other.status is not Status.CORROBORATED
+        return weaker or not set(ground.incidents).isdisjoint(other.incidents)
 
     def _match(self, ground: Ground, found: Mapping[int, Confirmed]) -> Match | None:
         radii = {**self._engine.published.board.radii_of(ground.item), **self._radii}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hashpact.local_signature import LocalSignature, Measurement
@@ -177,6 +179,20 @@ def test_copies_of_one_picture_do_not_blind_each_other(forum: Forum) -> None:
     assert {each.item for each in matches} == listed
     assert len(listed) == 4
     assert {each.level for each in matches} == {pb.MATCH_LEVEL_STRONG}
+
+
+def test_one_member_does_not_blind_all_to_what_others_vouch_for(forum: Forum) -> None:
+    """It lists the same points again and again, as details of other wholes."""
+    forum.admit("third", [Role.CONTRIBUTE])
+    whole, local = signals_of(photo("astronaut.png"))
+    item = one(forum, forum.a, offer(whole, local)).item
+    assert one(forum, forum.b, offer(whole, local)).item == item
+    listed = LocalSignature.decode(local.value or b"")
+    for seed in range(4):
+        other = replace(listed, pdq=value("pdq", seed), thumbnail=np.roll(listed.thumbnail, seed + 1))
+        one(forum, forum.member("third"), offer(signal("sha256", seed), local._replace(value=other.encode())))
+    seen = upload(bordered(photo("astronaut.png")))
+    assert [(each.item, each.level) for each in confirm(forum.as_(forum.a), seen)] == [(item, pb.MATCH_LEVEL_STRONG)]
 
 
 @pytest.mark.parametrize("make", ["none", "short", "many"])
