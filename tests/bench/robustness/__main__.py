@@ -42,7 +42,7 @@ def main() -> None:
 
 def _measured(kind: str, chosen: argparse.Namespace, work: Path) -> dict[str, Any]:
     if kind != report.PICTURES:
-        figures = _APART[kind](quick=chosen.quick) | {"machine": machine.describe()}
+        figures = _APART[kind](quick=chosen.quick) | {"day": machine.describe()["day"]}
         print(json.dumps(figures, indent=1))
         return figures
     scale = QUICK if chosen.quick else FULL

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from tests.bench.robustness.collection import Collection
-from tests.bench.robustness.edits import EDITS
+from tests.bench.robustness.collection import Collection, Photo
+from tests.bench.robustness.edits import EDITS, SHOW_ANOTHER, Edit
 from tests.bench.robustness.tally import Answer, Mistakes, Recall
 
 FREE_LICENCES: Final = ("CC0-1.0", "public domain", "Unsplash photos")
@@ -87,12 +87,23 @@ def false_pairs(probes: Mapping[str, Sequence[Answer]]) -> list[dict[str, str]]:
     ]
 
 
+def shown(edit: Edit, name: str, collection: Collection) -> list[Photo]:
+    """The photographs that an edit's copy of the listed one shows."""
+    own = next(photo for photo in collection.listed if photo.name == name)
+    other = collection.strangers[edit.other(name, len(collection.strangers))]
+    return [own, other] if edit.name in SHOW_ANOTHER else [own]
+
+
 def examples(answers: Sequence[Answer], collection: Collection) -> list[dict[str, str]]:
     """Per edit, one copy that was found and one that was missed, of photographs that may be shown."""
-    free = {photo.name for photo in collection.listed if photo.licence.startswith(FREE_LICENCES)}
     chosen: list[dict[str, str]] = []
     for edit in EDITS:
-        mine = [answer for answer in answers if answer.kind == edit.name and answer.probe in free]
+        mine = [
+            answer
+            for answer in answers
+            if answer.kind == edit.name
+            and all(photo.licence.startswith(FREE_LICENCES) for photo in shown(edit, answer.probe, collection))
+        ]
         for found in (True, False):
             fitting = [answer for answer in mine if (answer.level() != "none") is found]
             if fitting:

@@ -49,10 +49,17 @@ class Edit:
 
     def copy(self, name: str, picture: Picture, others: list[Picture]) -> bytes:
         """The edited copy of the photograph of this name, as the bytes of a file."""
-        rng = np.random.default_rng(zlib.crc32(f"{self.name}/{name}".encode()))
+        rng = self._random(name)
         other = others[int(rng.integers(len(others)))]
         changed = self.change(picture.convert("RGB"), rng, other.convert("RGB"))
         return encoded(changed, "JPEG", quality=self.quality)
+
+    def other(self, name: str, count: int) -> int:
+        """Which of so many other photographs the copy of this one shows, where it shows one."""
+        return int(self._random(name).integers(count))
+
+    def _random(self, name: str) -> Random:
+        return np.random.default_rng(zlib.crc32(f"{self.name}/{name}".encode()))
 
 
 def crop(percent: float) -> Change:
@@ -219,6 +226,10 @@ def then(*changes: Change) -> Change:
 
 
 _FLIP: Final = turned(Image.Transpose.FLIP_LEFT_RIGHT)
+SHOW_ANOTHER: Final = frozenset(
+    {"feed screenshot", "picture in picture, half width", "picture in picture, third width"}
+)
+"""Edits whose copies show another photograph, too."""
 HARMLESS: Final = "re-encode, resize, squash, gamma, blur, noise, grey, watermark, saturation"
 TURNS: Final = "flips, 90 / 180 degrees"
 

@@ -9,10 +9,10 @@ from typing import Final
 
 from PIL import Image
 
-from tests.bench.robustness import material, report
+from tests.bench.robustness import counting, material, report
 from tests.bench.robustness.collection import collect
 from tests.bench.robustness.drawing import fit
-from tests.bench.robustness.edits import EDITS
+from tests.bench.robustness.edits import EDITS, HARMLESS, TURNS
 
 FOLDER: Final = report.PAGE.parent / "robustness"
 HEIGHT_PX, WIDTH_PX, GAP_PX = 200, 280, 8
@@ -21,21 +21,23 @@ SHOWN: Final = 24
 
 
 def write(examples: Sequence[Mapping[str, str]], work: Path) -> None:
-    """Draw them anew; misses first, since they say more."""
+    """Draw them anew: misses, since they say most, then hits of hard edits."""
     collection = collect(work)
     photos = {photo.name: photo for photo in collection.listed}
     edits = {edit.name: edit for edit in EDITS}
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.glob("*.jpg"):
         old.unlink()
-    sources: dict[str, str] = {}
-    ordered = sorted(examples, key=lambda example: example["level"] != "none")
-    for example in [each for each in ordered if each["photo"] in photos][:SHOWN]:
+    sources: dict[str, list[str]] = {}
+    hard = [each for each in examples if edits[each["edit"]].row not in {HARMLESS, TURNS}]
+    for example in sorted(hard, key=lambda example: example["level"] != "none")[:SHOWN]:
         photo, edit = photos[example["photo"]], edits[example["edit"]]
         file = next(each for each in material.edited([photo], collection, work / "edits", [edit]))
         pair = beside(photo.open(), Image.open(file.path).convert("RGB"))
         save(pair, FOLDER / report.name(example))
-        sources[report.name(example)] = f"{photo.origin}, {photo.licence}"
+        sources[report.name(example)] = [
+            f"{each.origin}, {each.licence}" for each in counting.shown(edit, photo.name, collection)
+        ]
     (FOLDER / "sources.json").write_text(json.dumps(sources, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 

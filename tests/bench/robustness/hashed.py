@@ -11,7 +11,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Final
 
+import cv2
 import hashpact.hashing
+import PIL
 from hashpact import Signal, hash_image
 
 Signals = tuple[Signal, ...]
@@ -38,8 +40,8 @@ def _hashed(path: Path) -> Signals:
 
 
 def _key(paths: Sequence[Path]) -> str:
-    """Of the code that hashes, and the names of the files."""
-    digest = hashlib.sha256("\n".join(map(str, paths)).encode())
+    """Of the code that hashes, of the libraries below it, and of the names of the files."""
+    digest = hashlib.sha256("\n".join([cv2.__version__, PIL.__version__, *map(str, paths)]).encode())
     for source in sorted(Path(hashpact.hashing.__file__).parent.rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]

@@ -98,16 +98,16 @@ def templates(figures: Figures) -> str:
     after = figures["false_after_benign"]
     rows = []
     for name in TEMPLATE_KINDS:
-        before, later = figures["false"].get(name), after.get(name)
-        if before is None or later is None or name not in before:
+        before = figures["false"].get(name, {})
+        if name not in before:
             continue
-        one, two = before[name], later[name]
+        one, two = before[name], after.get(name, {}).get(name)
         rows.append(
             (
                 name,
                 f"{one['probes']:,} x {one['items']:,}",
                 f"{one['near']:,} / {one['strong']:,}",
-                f"{two['near']:,} / {two['strong']:,}",
+                "-" if two is None else f"{two['near']:,} / {two['strong']:,}",
                 _elsewhere(before, name),
             )
         )
@@ -237,7 +237,7 @@ def apart(kind: str) -> Callable[[Figures], str]:
                 for row in own["false"]
             ],
         )
-        on = f"Taken {own['machine']['day']} at `{own['machine']['commit']}`."
+        on = f"Taken {own['day']}."
         return "\n\n".join([on, found, wrong, "\n".join(f"- {note}" for note in own["notes"])])
 
     return render
@@ -277,7 +277,7 @@ def kept(kind: str) -> dict[str, Any]:
 
 def keep(kind: str, figures: Figures) -> None:
     """Write them down."""
-    results(kind).write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    results(kind).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 def filled(text: str) -> str:
