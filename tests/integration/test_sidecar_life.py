@@ -112,9 +112,11 @@ def test_without_an_answer(hub: Hub, folder: Path, picture: bytes, fail: str) ->
             assert told["reason"] == "REPLICA_NOT_SERVING"
             assert told["recheck"]
             assert sidecar.metric("hashpact_sidecar_recheck_queue") == 1
-            assert not list((sidecar.data / "memory" / "recheck").iterdir())  # hashed already: signals, no media
+            waiting = sidecar.data / "memory" / "recheck"
+            assert [path.read_bytes() for path in waiting.iterdir()] == [picture]  # it may have to be measured
             assert sidecar.http.post("/v1/forget", params={"reference": "mine"}).json() == {"forgotten": 1}
             assert sidecar.metric("hashpact_sidecar_recheck_queue") == 0
+            assert not list(waiting.iterdir())
         assert sidecar.http.post("/v1/forget").status_code == 400
         assert sidecar.check(b"no picture").status_code == 422  # it can be said without the list
         assert sidecar.stop() == 0
