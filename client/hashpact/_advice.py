@@ -12,7 +12,7 @@ from hashpact._transport import Transport
 from hashpact._transport_aio import AsyncTransport
 from hashpact.advice import Explanation, MemberPolicy
 from hashpact.items import Item
-from hashpact.probes import Probe
+from hashpact.modes import CHECK_MODE, Mode, require_mode
 
 
 class AdviceCalls:
@@ -26,15 +26,17 @@ class AdviceCalls:
         source: Source,
         item: int,
         *,
+        mode: Mode = CHECK_MODE,
         radii: Mapping[str, int] | None = None,
         use: str = "",
         at_least_as_fresh: str = "",
     ) -> Explanation:
-        """Say why a picture or video matches an item, or why not. The media stays here.
+        """Say why an upload matches an item, or why not. The media stays here.
 
         Args:
             source: as :meth:`check` takes it.
             item: id of the item.
+            mode: see :meth:`check`; what one mode finds another may not.
             radii: see :meth:`lookup`.
             use: see :meth:`lookup`.
             at_least_as_fresh: see :meth:`lookup`.
@@ -43,9 +45,9 @@ class AdviceCalls:
             UnreadableMediaError: no media that can be read.
             NotFoundError: no such item.
         """
-        probe = Probe.of(checked_signals(source, "fast"))
+        signals = checked_signals(source, require_mode(mode))
         return self._transport.run(
-            advising.explain(self._session, probe, item, radii=radii, use=use, at_least_as_fresh=at_least_as_fresh)
+            advising.explain(self._session, signals, item, radii=radii, use=use, at_least_as_fresh=at_least_as_fresh)
         )
 
     def get_policy(self, *, at_least_as_fresh: str = "") -> MemberPolicy:
@@ -137,14 +139,15 @@ class AsyncAdviceCalls:
         source: Source,
         item: int,
         *,
+        mode: Mode = CHECK_MODE,
         radii: Mapping[str, int] | None = None,
         use: str = "",
         at_least_as_fresh: str = "",
     ) -> Explanation:
-        """Say why a picture or video matches an item, or why not. The media stays here."""
-        probe = Probe.of(await asyncio.to_thread(checked_signals, source, "fast"))
+        """Say why an upload matches an item, or why not. The media stays here."""
+        signals = await asyncio.to_thread(checked_signals, source, require_mode(mode))
         return await self._transport.run(
-            advising.explain(self._session, probe, item, radii=radii, use=use, at_least_as_fresh=at_least_as_fresh)
+            advising.explain(self._session, signals, item, radii=radii, use=use, at_least_as_fresh=at_least_as_fresh)
         )
 
     async def get_policy(self, *, at_least_as_fresh: str = "") -> MemberPolicy:

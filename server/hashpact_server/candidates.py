@@ -114,7 +114,7 @@ class Confirming:
         self._radii = radii
         self._exact_distances = exact_distances
         self.compared: list[tuple[int, Measurement, Confirmed | None]] = []
-        """Item, measurement and what it confirms, of all that were compared; after :meth:`matches`."""
+        """Item, measurement and what it confirms, of all that were compared; after :meth:`confirmations`."""
 
     def matches(self, measured: Iterable[tuple[int, Measurement]]) -> list[Match]:
         """The items that match, by growing id; signals that are no longer listed are passed over.
@@ -122,6 +122,15 @@ class Confirming:
         Args:
             measured: (signal id, what was measured for it) pairs.
         """
+        told = []
+        for item, confirmations in sorted(self.confirmations(measured).items()):
+            ground = self._advisor.ground(item)
+            if ground is not None and (match := self._match(ground, confirmations)) is not None:
+                told.append(match)
+        return told
+
+    def confirmations(self, measured: Iterable[tuple[int, Measurement]]) -> dict[int, dict[int, Confirmed]]:
+        """Each item that was measured -> signal id -> what was confirmed of it, the best of several."""
         by_item: dict[int, dict[int, Confirmed]] = {}
         for signal, each in measured:
             if (listed := listed_signature(self._view, signal)) is None:
@@ -131,12 +140,7 @@ class Confirming:
             self.compared.append((listed[0], each, found))
             if found is not None:
                 of_item[signal] = max(found, of_item.get(signal, found), key=_weight)
-        told = []
-        for item, confirmations in sorted(by_item.items()):
-            ground = self._advisor.ground(item)
-            if ground is not None and (match := self._match(ground, confirmations)) is not None:
-                told.append(match)
-        return told
+        return by_item
 
     def _confirmed(self, signal: int, item: int, signature: LocalSignature, measured: Measurement) -> Confirmed | None:
         counting = ~self._engine.published.benign.has_points(signature.descriptors)
@@ -170,9 +174,7 @@ class Confirming:
         probe = Probe(self._batches, 0, radii, found)
         agreements = list(self._agreements(ground, probe, radii))
         if found:
-            signal = max(found, key=lambda each: (_weight(found[each]), -each))
-            name = next(kind.name for kind in SIGNAL_TYPES.values() if kind.code in CODES)
-            agreements.append(Agreement(name, 0, 0, False, signal, confirmed=found[signal]))
+            agreements.append(agreed_by_points(found))
         return self._advisor.match(ground, agreements, probe) if agreements else None
 
     def _agreements(self, ground: Ground, probe: Probe, radii: Mapping[int, int]) -> Iterator[Agreement]:
@@ -191,6 +193,13 @@ class Confirming:
                 near = agreement_of(kind, mine, listed, radius, self._exact_distances)
                 if near is not None:
                     yield near
+
+
+def agreed_by_points(found: Mapping[int, Confirmed]) -> Agreement:
+    """How an item's local points agree, by signal id; of several pictures of it the one that agrees most is told."""
+    signal = max(found, key=lambda each: (_weight(found[each]), -each))
+    name = next(kind.name for kind in SIGNAL_TYPES.values() if kind.code in CODES)
+    return Agreement(name, 0, 0, False, signal, confirmed=found[signal])
 
 
 def _weight(confirmed: Confirmed) -> tuple[int, int]:

@@ -143,6 +143,37 @@ def test_the_async_client_says_the_same(
             assert one.matches == other.matches
 
 
+def test_what_is_explained_is_what_a_check_told(items: tuple[Client, dict[str, int]]) -> None:
+    acme, listed = items
+    for name in LISTED:
+        for change in (lambda picture: cropped(picture, 0.25), in_another):
+            upload = saved(change(photo(name).convert("RGB")))
+            (match,) = acme.check(upload).matches
+            told = acme.explain(upload, listed[name])
+            assert (told.match, told.advice) == (match, match.advice)
+            assert {one.signal_type for one in told.signals if one.agrees} == {
+                one.signal_type for one in match.agreements
+            }
+            other = acme.explain(upload, next(item for item in listed.values() if item != listed[name]))
+            assert (other.match, other.advice) == (None, "none")
+            assert not [one for one in other.signals if one.agrees]
+            assert "local_sift" in {one.signal_type for one in other.signals}
+    assert acme.explain(upload, listed[name], mode="fast").match is None
+
+
+def test_a_radius_holds_for_what_is_confirmed_too(
+    inside: ServerInside, items: tuple[Client, dict[str, int]], forum: Forum
+) -> None:
+    _, listed = items
+    small = saved(photo("coffee.png").convert("L").resize((150, 100)), quality=30)
+    with Client(str(inside.address), token=forum.tokens["alpha"], ca=forum.ca, timeout_s=TIMEOUT_S) as alpha:
+        for radius, expected in ((31, {"pdq", "local_sift"}), (0, {"local_sift"})):
+            (match,) = alpha.check(small, radii={"pdq": radius, "phash": 0, "phash256": 0}).matches
+            assert match.item == listed["coffee.png"]
+            assert {one.signal_type for one in match.agreements} >= expected
+            assert ("pdq" in {one.signal_type for one in match.agreements}) == (radius > 0)
+
+
 def test_no_picture_leaves_and_none_is_shown(items: tuple[Client, dict[str, int]]) -> None:
     acme, _ = items
     signals = hash_image(saved(cropped(photo("coffee.png"), 0.25)), dihedral=True, mode="standard")

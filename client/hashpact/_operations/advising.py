@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from hashpact import _convert as convert
 from hashpact import _convert_matches as matches
 from hashpact import _wire as wire
-from hashpact._operations.reading import fresh
+from hashpact._operations.confirming import Measured, measured, messages_of
+from hashpact._operations.reading import fresh, lookup
 from hashpact._operations.session import Session, new_request_id, require_id
 from hashpact._operations.writing import write
-from hashpact._wire import Operation, ask
+from hashpact._wire import Operation, ask, compute
 from hashpact.advice import ActCondition, Explanation, MemberPolicy, SignalExplanation, Use
 from hashpact.items import Item
+from hashpact.media_signals import MediaSignals
 from hashpact.probes import Probe
 from hashpact.results import Problem
-from hashpact.signals import Signal
+from hashpact.signals import ImageSignals, Signal
 from hashpact.v1 import contribution_service_pb2 as contribution_pb2
 from hashpact.v1 import lookup_service_pb2 as lookup_pb2
 from hashpact.v1 import policy_service_pb2 as policy_pb2
@@ -26,20 +29,37 @@ CONDITIONS = convert.Words(lookup_pb2.ActCondition.Condition, "CONDITION_")
 
 def explain(
     session: Session,
-    probe: Probe,
+    signals: MediaSignals,
     item: int,
     *,
     radii: Mapping[str, int] | None,
     use: str,
     at_least_as_fresh: str,
 ) -> Operation[Explanation]:
-    """Ask why a probe matches an item, or why not."""
+    """Ask why an upload matches an item, or why not. Its local points are measured first."""
     require_id("item", item)
+    probe, measurements = Probe.of(signals), Measured()
+    canvas = signals.canvas if isinstance(signals, ImageSignals) else None
+    if probe.points and canvas is not None:
+        looked_up = yield from lookup(
+            session, [probe], radii=radii, matches_max=0, use=use, at_least_as_fresh=at_least_as_fresh
+        )
+        (found,) = looked_up
+        if any(match.item == item and match.level == "strong" for match in found.matches):
+            probe = replace(probe, points=b"")  # certain without them: it is named by no candidate
+        elif theirs := [each for each in found.candidates if each.item == item]:
+            measurements = yield from compute(lambda: measured(canvas, theirs))
+        at_least_as_fresh = looked_up.as_of
     message, radius_messages = matches.probe_message(probe), matches.radius_messages(radii)
 
     def read(token: str, wait_for: frozenset[str]) -> Operation[Explanation]:
         request = lookup_pb2.ExplainRequest(
-            probe=message, item=item, radii=radius_messages, use=use, at_least_as_fresh=token
+            probe=message,
+            item=item,
+            radii=radius_messages,
+            use=use,
+            at_least_as_fresh=token,
+            measurements=messages_of(measurements),
         )
         response = yield from ask(wire.Call(wire.EXPLAIN, request, wait_for=wait_for))
         return _explanation(item, response)

@@ -108,15 +108,17 @@ def merged(looked_up: Sequence[Match], confirmed_ones: Sequence[Match]) -> tuple
     return tuple(sorted(by_item.values(), key=lambda match: match.level != "strong"))
 
 
+def messages_of(measurements: Measured) -> list[lookup_service_pb2.Measurement]:
+    """Measurements, as they are sent."""
+    return [lookup_service_pb2.Measurement(signal=signal, measured=each) for signal, each in measurements]
+
+
 def _request(
     probe: Probe, measurements: Measured, radii: Mapping[str, int] | None, use: str, as_of: str
 ) -> lookup_service_pb2.ConfirmRequest:
     return lookup_service_pb2.ConfirmRequest(
         probe=matches.probe_message(replace(probe, points=b"")),  # what was measured says more than its points
-        measurements=[
-            lookup_service_pb2.Measurement(signal=signal, measured=measured_bytes)
-            for signal, measured_bytes in measurements
-        ],
+        measurements=messages_of(measurements),
         use=use,
         at_least_as_fresh=as_of,
         radii=matches.radius_messages(radii),

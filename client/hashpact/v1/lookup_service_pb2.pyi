@@ -653,6 +653,7 @@ class ExplainRequest(_message.Message):
     RADII_FIELD_NUMBER: _builtins.int
     USE_FIELD_NUMBER: _builtins.int
     AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    MEASUREMENTS_FIELD_NUMBER: _builtins.int
     item: _builtins.int
     """Id of the item."""
     use: _builtins.str
@@ -667,6 +668,12 @@ class ExplainRequest(_message.Message):
     def radii(self) -> _containers.RepeatedCompositeFieldContainer[Global___Radius]:
         """As `LookupRequest.radii`."""
 
+    @_builtins.property
+    def measurements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Measurement]:
+        """What was measured for candidates of this item, as in `ConfirmRequest`; those of other items are passed over. Without any its local
+        points do not agree.
+        """
+
     def __init__(
         self,
         *,
@@ -675,10 +682,11 @@ class ExplainRequest(_message.Message):
         radii: _abc.Iterable[Global___Radius] | None = ...,
         use: _builtins.str = ...,
         at_least_as_fresh: _builtins.str = ...,
+        measurements: _abc.Iterable[Global___Measurement] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["probe", b"probe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "item", b"item", "probe", b"probe", "radii", b"radii", "use", b"use"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "item", b"item", "measurements", b"measurements", "probe", b"probe", "radii", b"radii", "use", b"use"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -740,7 +748,7 @@ Global___ExplainResponse: _TypeAlias = ExplainResponse  # noqa: Y015
 
 @_typing.final
 class SignalExplanation(_message.Message):
-    """How near a probe is to an item by one signal type. Local points are not compared here: they need a measurement, `Confirm`."""
+    """How near a probe is to an item by one signal type. Local points, told of when the probe has some, agree when what was measured confirms them."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -8,10 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashpact.signals import SIGNAL_TYPES, SignalType
 from hashpact.v1 import lookup_service_pb2 as pb
 
+from hashpact_server.candidates import agreed_by_points
+from hashpact_server.local_points import CODES
 from hashpact_server.matches import Advisor, Agreement, Batch, Match, Probe, closest_row, distances_of, shown_distances
 from hashpact_server.rules.acting import Condition, Finding, findings
 from hashpact_server.rules.grounds import Ground
 from hashpact_server.rules.levels import FRAME_WORDS
+from hashpact_server.rules.points import Confirmed
 from hashpact_server.state.vouches import Vouched
 from hashpact_server.videos import FRAME
 
@@ -34,6 +37,7 @@ class Explaining:
         batches: the values of the probe, which is the only one.
         radii: signal type code -> radius in bits, where it differs from the type's default.
         exact_distances: whether the caller may see distances.
+        confirmed: signal id -> what was confirmed of the item's local points; None: the probe has none.
         sees_values: whether it may see the item's values: only then is it told how far off is what no look-up finds.
             Whoever could ask how far any made-up value is from an item would know the item's value after a few hundred.
     """
@@ -44,13 +48,15 @@ class Explaining:
         ground: Ground,
         batches: Sequence[Batch],
         radii: Mapping[int, int],
+        confirmed: Mapping[int, Confirmed] | None = None,
         *,
         exact_distances: bool,
         sees_values: bool,
     ) -> None:
         self._advisor = advisor
         self._ground = ground
-        self._probe = Probe(batches, 0, radii)
+        self._confirmed = confirmed
+        self._probe = Probe(batches, 0, radii, confirmed or {})
         self._radii = radii
         self._exact_distances = exact_distances
         self._sees_values = sees_values
@@ -64,7 +70,11 @@ class Explaining:
         for kind in SIGNAL_TYPES.values():
             mine = self._probe.values(kind.code)
             listed = [each for each in self._ground.signals.values() if each.signal.code == kind.code]
-            if mine and listed and (kind.exact or kind.ranged):
+            if kind.code in CODES and listed and self._confirmed is not None:
+                explained = self._points(kind, listed, self._confirmed)
+                explained.counts_for_act = kind.name in counted
+                told.append(explained)
+            elif mine and listed and (kind.exact or kind.ranged):
                 explained = self._signal(kind, mine, listed)
                 explained.counts_for_act = not counted.isdisjoint(FRAME_WORDS if kind is FRAME else {kind.name})
                 told.append(explained)
@@ -98,6 +108,17 @@ class Explaining:
             told.distance = int(shown[value, place])
             told.distance_is_bound = not self._exact_distances
             nearest = Agreement(kind.name, first + value, told.distance, told.distance_is_bound, listed[place].identity)
+            self._found(told, nearest)
+        return told
+
+    def _points(
+        self, kind: SignalType, listed: Sequence[Vouched], confirmed: Mapping[int, Confirmed]
+    ) -> pb.SignalExplanation:
+        told = pb.SignalExplanation(signal_type=kind.name, listed=len(listed))
+        if confirmed:
+            told.agrees, told.distance = True, 0
+            nearest = agreed_by_points(confirmed)
+            self._near.append(nearest)
             self._found(told, nearest)
         return told
 

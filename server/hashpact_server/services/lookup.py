@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hashpact.local_signature import ProbePoints
+from hashpact.local_signature import Measurement, ProbePoints
 from hashpact.signals import SIGNAL_TYPES, SIGNAL_TYPES_BY_CODE, SignalType
 from hashpact.v1 import lookup_service_pb2, lookup_service_pb2_grpc
 
@@ -97,8 +97,7 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
         batches, _ = gather([request.probe], limits)
         measured = read_measurements(request.measurements, limits)
         self._spend(caller, batches, MEASUREMENT_VALUES * len(measured))
-        if self._guards is not None:
-            self._guards.probing.check(caller.pseudonym, batches_of(each for _, each in measured))
+        self._may_measure(caller, measured)
         head = fresh_head(self._engine, request.at_least_as_fresh)
         radii, exact = self._radii(request), caller.has(*SEES_DISTANCES)
         if request.probe.wide:
@@ -134,7 +133,11 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
         """Say why a probe matches an item, or why not."""
         caller = current_caller()
         batches, problems = gather([request.probe], self._limits)
-        self._spend(caller, batches)
+        points, unread = read_points([request.probe], self._limits, _values_in(batches))
+        problems += unread
+        measured = read_measurements(request.measurements, self._limits) if request.measurements else []
+        self._spend(caller, batches, MEASUREMENT_VALUES * len(measured))
+        self._may_measure(caller, measured)
         head = fresh_head(self._engine, request.at_least_as_fresh)
         radii = self._engine.published.board.radii_of(request.item) | self._radii(request)
         if request.probe.wide:
@@ -146,7 +149,11 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
             advisor = Advisor(view, caller.pseudonym, request.use)
             mine = any(each.pseudonym == caller.pseudonym for each in ground.rows)
             seen = mine or caller.has(Role.REPLICATE)
-            explaining = Explaining(advisor, ground, batches, radii, exact_distances=exact, sees_values=seen)
+            confirming = Confirming(self._engine, view, advisor, batches, radii, exact_distances=exact)
+            told = confirming.confirmations(measured).get(request.item, {}) if points else None
+            if self._guards is not None:
+                self._guards.probing.measured(caller.pseudonym, watched(confirming.compared))
+            explaining = Explaining(advisor, ground, batches, radii, told, exact_distances=exact, sees_values=seen)
             signals, match = explaining.signals(), explaining.match()
             matches = (match,) if match else ()
             # The benign list is asked about whatever the probe matches, as in a look-up.
@@ -155,10 +162,10 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
             match = found.matches[0] if found.matches else None
             if self._withholds(caller, batches, explaining.near(), radii):
                 withhold(signals)
-                match = coarse(match, radii) if match else None
+                match, exact = coarse(match, radii) if match else None, False
             return lookup_service_pb2.ExplainResponse(
                 status=encode_status(ground.status),
-                match=encode_match(match) if match else None,
+                match=encode_match(match, numbers=exact) if match else None,
                 advice=encode_advice(match.advice if match else Advice.NONE),
                 signals=signals,
                 conditions=explaining.conditions(benign=milder),
@@ -182,6 +189,11 @@ class LookupService(lookup_service_pb2_grpc.LookupServiceServicer):
         if guards is not None:
             guards.quotas.take(caller.pseudonym, Role.CHECK, _values_in(batches) + more)
             guards.probing.check(caller.pseudonym, batches)
+
+    def _may_measure(self, caller: Caller, measured: Iterable[tuple[int, Measurement]]) -> None:
+        """Whether the member may ask about these measurements. Raises :class:`Refusal` QUOTA_EXCEEDED."""
+        if self._guards is not None:
+            self._guards.probing.check(caller.pseudonym, batches_of(each for _, each in measured))
 
     def _radii(
         self,

@@ -81,6 +81,28 @@ def test_what_the_upload_says_otherwise_counts_too(forum: Forum, items: dict[str
     assert match.item == items["chelsea.png"]
 
 
+def test_it_is_explained_by_what_was_measured(forum: Forum, items: dict[str, int]) -> None:
+    seen, services = upload(cropped(photo("astronaut.png"))), forum.as_(forum.a)
+    item, other = items["astronaut.png"], items["rocket.jpg"]
+    measurements = [measured(seen, each) for each in candidates(services, seen)]
+    request = pb.ExplainRequest(probe=seen.probe, item=item, measurements=measurements)
+    told = services.lookup.Explain(request, None)
+    assert [told.match] == confirm(services, seen)
+    (points,) = [each for each in told.signals if each.signal_type == "local_sift"]
+    assert (points.agrees, points.sequence, points.vouching_groups, points.listed) == (True, item, 1, 1)
+    for request in (
+        pb.ExplainRequest(probe=seen.probe, item=other, measurements=measurements),
+        pb.ExplainRequest(probe=seen.probe, item=item),
+    ):
+        told = services.lookup.Explain(request, None)
+        assert not told.HasField("match")
+        assert [each.agrees for each in told.signals if each.signal_type == "local_sift"] == [False]
+    request.measurements.add(signal=1, measured=b"x")
+    with pytest.raises(Refusal) as refused:
+        services.lookup.Explain(request, None)
+    assert refused.value.reason == reasons.ERROR_REASON_FIELD_INVALID
+
+
 def test_a_certain_match_needs_no_measurement(forum: Forum) -> None:
     picture = photo("coffee.png")
     one(forum, forum.a, offer(signal("sha256", 1), *signals_of(picture)))

@@ -19,7 +19,7 @@ from hashpact_server.state.rows import SIGNAL_ORDINAL_BITS, Role
 from numpy.typing import NDArray
 
 from tests.forum import Forum, offer, one, value
-from tests.local_pictures import signals_of
+from tests.local_pictures import signals_of, upload
 from tests.pictures import photo
 
 
@@ -49,6 +49,14 @@ class Confirmer:
         set_caller(Caller(self.member))
         sent = pb.Measurement(signal=self.signal, measured=measured.encode())
         return list(self._service.Confirm(pb.ConfirmRequest(probe=pb.Probe(), measurements=[sent]), None).matches)
+
+    def explain(self, measured: Measurement) -> bool:
+        """One call of the other kind that takes measurements: whether it matches."""
+        set_caller(Caller(self.member))
+        sent = pb.Measurement(signal=self.signal, measured=measured.encode())
+        probe = pb.Probe(points=upload(photo("astronaut.png")).probe.points)
+        request = pb.ExplainRequest(probe=probe, item=self.item, measurements=[sent])
+        return self._service.Explain(request, None).HasField("match")
 
     def refused(self, measured: Measurement) -> bool:
         """One call: whether it was refused, as a quota refuses."""
@@ -95,6 +103,16 @@ def test_signs_of_the_thumbnail_are_not_told_one_by_one(confirmer: Confirmer) ->
     assert (row.kind, row.item, row.member) == (AlertKind.PROBING, confirmer.item, confirmer.member.pseudonym)
     # Slowed: near it nothing more is told, whether it would match or not.
     assert [confirmer.refused(start) for _ in range(5)][-1]
+
+
+def test_explaining_is_watched_as_confirming_is(confirmer: Confirmer) -> None:
+    start = border(confirmer)
+    steps = (replace(start, thumbnail=turned(start.thumbnail, bit)) for bit in range(300, 500))
+    with pytest.raises(Refusal) as refused:
+        list(map(confirmer.explain, steps))  # the first hundred make it better
+    assert refused.value.reason == reasons.ERROR_REASON_QUOTA_EXCEEDED
+    (row,) = confirmer.alerts()
+    assert (row.kind, row.item) == (AlertKind.PROBING, confirmer.item)
 
 
 def test_noise_in_what_is_out_of_view_hides_nothing(confirmer: Confirmer) -> None:
