@@ -48,9 +48,9 @@ class Confirmation:
 
     @property
     def sentence(self) -> str:
-        """For people, e.g. ``34 of 40 details are in their places, 100 % of the picture is in view``."""
+        """For people, e.g. ``34 of 40 details are in their places; the upload shows 100 % of the listed picture``."""
         found = f"{self.points:,} of {self.points_visible:,} details are" if self.points_visible else "its details are"
-        return f"{found} in their places; {self.visible_percent} % of the picture is in view"
+        return f"{found} in their places; the upload shows {self.visible_percent} % of the listed picture"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +116,13 @@ class Overlap:
 
     @property
     def sentence(self) -> str:
-        """For people, e.g. ``80 % of the item from 0:12 to 1:30, 100 % of the upload``."""
+        """For people, e.g. ``it shows 80 % of the listed video, from 0:12 to 1:30 (100 % of the upload)``."""
         if not self.stretches:
             return ""
         start, end = self.stretches[0].query_ms[0], self.stretches[-1].query_ms[1]
         return (
-            f"{self.item_percent:.0f} % of the item, in {self.query_percent:.0f} % of the upload, from {_clock(start)} "
-            f"to {_clock(end)}"
+            f"it shows {self.item_percent:.0f} % of the listed video, from {_clock(start)} to {_clock(end)} "
+            f"({self.query_percent:.0f} % of the upload)"
         )
 
 

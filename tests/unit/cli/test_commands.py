@@ -14,6 +14,7 @@ from hashpact._operations import governing
 from hashpact.cli import words
 from hashpact.cli.output import safe
 from hashpact.hashing import hash_image
+from PIL import Image
 
 from tests.unit.cli.conftest import Run, picture
 from tests.unit.client.loopback import LoopbackService, Refused
@@ -127,6 +128,16 @@ def test_check_for_people(run: Run, photos: list[Path]) -> None:
     assert "sha256" in ran.out
     assert "b.png" in ran.out
     assert "nowhere.jpg" in ran.err
+
+
+@pytest.mark.usefixtures("target")
+def test_people_are_told_of_a_file_that_was_cut_short(run: Run, photos: list[Path], tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.jpg", tmp_path / "cut.jpg"
+    Image.open(photos[0]).convert("RGB").resize((400, 300)).save(whole, quality=95)
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    assert "cut short" not in run("check", whole).out
+    ran = run("check", cut)
+    assert (ran.code, "the file is cut short or damaged" in ran.out) == (0, True), "found or not, it is no whole answer"
 
 
 def test_check_options_reach_the_service(run: Run, photos: list[Path], target: str, service: LoopbackService) -> None:

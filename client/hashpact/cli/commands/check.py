@@ -118,10 +118,11 @@ def _answered(one: Input, signals: MediaSignals, answer: CheckResult | FailedChe
         )
         for match in answer.matches
     ]
+    line = {**replace(answer, path=Path(one.path)).to_dict(), "path": one.path, "kind": signals.kind}
     return Answered(
-        line={**replace(answer, path=Path(one.path)).to_dict(), "path": one.path, "kind": signals.kind},
+        line=line,
         rows=rows,
-        plain=(one.path, "none", "none", "", "", "", ""),
+        plain=(one.path, "none", "none", "", "; ".join(line.get("notes", ())), "", ""),
         word=answer.verdict,
         kind=signals.kind,
         code=Exit.OK if answer.verdict == "none" else Exit.MATCHED,
