@@ -18,10 +18,12 @@ from hashpact.testing import SignalTypeConformance
 
 from tests.adding import TOY, with_toy
 
+PYTEST = [sys.executable, "-m", "pytest", "-q", "--noconftest", "-p", "no:cacheprovider", "-c", os.devnull]
+
 
 def test_the_toy_package_passes_the_published_tests() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "toy_hashes_tests.py"],
+        [*PYTEST, "toy_hashes_tests.py"],
         cwd=TOY,
         env=with_toy(),
         capture_output=True,

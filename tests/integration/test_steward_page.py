@@ -67,6 +67,7 @@ class Reader:
         printed = self._run(self.tokens[who], words[1:])
         if into:
             kept = [each for each in printed.splitlines() if not each.startswith("hashpact: ")]
+            assert kept, f"$ {typed}\ncame: {printed}"
             (self.folder / into).write_text("\n".join(kept))
             if into.endswith(".token"):
                 self.tokens["beta"] = kept[0]
