@@ -54,7 +54,7 @@ def sessions() -> Iterator[tuple[str, str, list[str]]]:
 class Reader:
     """Somebody who types what the page says, and compares."""
 
-    def __init__(self, forum: Forum, folder: Path, run: Callable[[str, list[str]], str]) -> None:
+    def __init__(self, forum: Forum, folder: Path, run: Callable[[str, list[str]], tuple[str, str]]) -> None:
         self.tokens, self.folder, self._run = dict(forum.tokens), folder, run
         self.known: dict[str, str] = {}
 
@@ -64,14 +64,14 @@ class Reader:
         line, _, into = typed.partition(" > ")
         words = [self.known.get(word, word) for word in shlex.split(line)]
         words = [re.sub(r"(?<==)\d+$", lambda found: self.known.get(found[0], found[0]), word) for word in words]
-        printed = self._run(self.tokens[who], words[1:])
+        told, kept = self._run(self.tokens[who], words[1:])
+        printed = told + kept
         if into:
-            kept = [each for each in printed.splitlines() if not each.startswith("hashpact: ")]
-            assert kept, f"$ {typed}\ncame: {printed}"
-            (self.folder / into).write_text("\n".join(kept))
+            assert kept, f"$ {typed}\ncame: {told}"
+            (self.folder / into).write_text(kept)
             if into.endswith(".token"):
-                self.tokens["beta"] = kept[0]
-            printed = "\n".join(each for each in printed.splitlines() if each.startswith("hashpact: "))
+                self.tokens["beta"] = kept.strip()
+            printed = told
         if shown:
             self.compare(typed, shown, printed.splitlines())
 
@@ -117,13 +117,14 @@ def reader(
         monkeypatch.setenv("HASHPACT_CONFIG", "")
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
 
-        def run(token: str, words: list[str]) -> str:
+        def run(token: str, words: list[str]) -> tuple[str, str]:
+            """What goes to standard error, where the server in this process writes, too; and to standard output."""
             monkeypatch.setenv("HASHPACT_TOKEN", token)
             monkeypatch.setattr("sys.argv", ["hashpact", *words])
             with pytest.raises(SystemExit):
                 main()
             written = capsys.readouterr()
-            return written.err + written.out
+            return written.err, written.out
 
         yield Reader(server.forum, tmp_path / "reader", run), server
 
