@@ -49,7 +49,7 @@ def _measured(kind: str, chosen: argparse.Namespace, work: Path) -> dict[str, An
     figures = measure(dataclasses.replace(scale, copies_seconds_max=60 * chosen.minutes), work)
     print(report.page(figures))
     if not chosen.quick:
-        gallery.write(figures["examples"], work)
+        figures["examples"] = gallery.write(work / "gallery")
     return figures
 
 

@@ -25,6 +25,14 @@ from tests.pictures import PHOTOS, photo
 LISTED_MAX: Final = 150
 QUARRIES: Final = 6
 
+_LICENCES: Final = {
+    "astronaut": "public domain (NASA)",
+    "chelsea": "CC0-1.0 (Stefan van der Walt)",
+    "coffee": "CC0-1.0 (Rachel Michetti)",
+    "rocket": "CC0-1.0 (SpaceX)",
+}
+"""Of the photographs inside scikit-image, as its documentation states them."""
+
 
 @dataclass(frozen=True)
 class Photo:
@@ -54,10 +62,13 @@ class Collection:
     real: bool
 
 
-def collect(work: Path, count: int = LISTED_MAX) -> Collection:
-    """The groups, with ``count`` listed photographs at most; drawn-up files go to ``work``."""
+def collect(work: Path, count: int = LISTED_MAX, *, shared: bool = True) -> Collection:
+    """The groups, with ``count`` listed photographs at most; drawn-up files go to ``work``.
+
+    ``shared`` says whether the shared photographs are taken where they are present; they are never shown.
+    """
     own = _inside_scikit_image(work)
-    data = find_shared_data()
+    data = find_shared_data() if shared else None
     if data is None:
         return Collection(own[:3][:count], own[3:5], own[5:6], own[6:], [], [], real=False)
     manifest = json.loads((data / "photos" / "manifest.json").read_text(encoding="utf-8"))
@@ -85,5 +96,5 @@ def _inside_scikit_image(work: Path) -> list[Photo]:
         path = folder / f"{Path(name).stem}.jpg"
         if not path.exists():
             photo(name).convert("RGB").save(path, quality=92)
-        found.append(Photo(path.name, path, "inside scikit-image"))
+        found.append(Photo(path.name, path, _LICENCES.get(path.stem, ""), "inside scikit-image"))
     return found

@@ -10,9 +10,11 @@ from typing import Final
 from PIL import Image
 
 from tests.bench.robustness import counting, material, report
-from tests.bench.robustness.collection import collect
+from tests.bench.robustness.collection import Collection, collect
 from tests.bench.robustness.drawing import fit
 from tests.bench.robustness.edits import EDITS, HARMLESS, TURNS
+from tests.bench.robustness.listing import new_listing
+from tests.bench.robustness.measuring import QUICK, Run
 
 FOLDER: Final = report.PAGE.parent / "robustness"
 HEIGHT_PX, WIDTH_PX, GAP_PX = 200, 280, 8
@@ -20,9 +22,27 @@ BYTES_MAX: Final = 40_000
 SHOWN: Final = 24
 
 
-def write(examples: Sequence[Mapping[str, str]], work: Path) -> None:
-    """Draw them anew: misses, since they say most, then hits of hard edits."""
-    collection = collect(work)
+def write(work: Path) -> list[dict[str, str]]:
+    """Check and draw them anew: misses, since they say most, then hits of hard edits.
+
+    Of photographs that anybody has who has scikit-image, on a list of their own: those that are measured with stay
+    where they are.
+
+
+    Returns:
+        What was checked, and how sure the match was.
+    """
+    collection = collect(work, shared=False)
+    with new_listing() as listing:
+        run = Run(QUICK, work, collection, listing)
+        run.fill()
+        answers = run.answers(material.edited(collection.listed, collection, work / "edits"))
+    examples = counting.examples(answers, collection)
+    _draw(examples, collection, work)
+    return examples
+
+
+def _draw(examples: Sequence[Mapping[str, str]], collection: Collection, work: Path) -> None:
     photos = {photo.name: photo for photo in collection.listed}
     edits = {edit.name: edit for edit in EDITS}
     FOLDER.mkdir(exist_ok=True)

@@ -181,7 +181,6 @@ def _judged(run: Run, copies: Sequence[File]) -> dict[str, Any]:
         "found_deep": counting.recall(again)["rows"],
         "evidence": counting.evidence(answers),
         "missed": counting.missed(answers),
-        "examples": counting.examples(answers, run.collection),
         "false": counting.mistakes(probes, kinds),
         "false_after_benign": counting.mistakes(after, kinds),
         "false_pairs": counting.false_pairs(probes | {f"{name}, benign list": each for name, each in after.items()}),
