@@ -28,7 +28,6 @@ def write(work: Path) -> list[dict[str, str]]:
     Of photographs that anybody has who has scikit-image, on a list of their own: those that are measured with stay
     where they are.
 
-
     Returns:
         What was checked, and how sure the match was.
     """
